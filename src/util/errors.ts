@@ -1,0 +1,37 @@
+/** Where in a file of the workspace an error belongs, as a workflow command's annotation takes it. */
+export type Place = {
+  /** Path relative to the workspace. */
+  readonly file: string
+  /** 1-based. */
+  readonly line?: number
+}
+
+/**
+ * A failure that a user can act on. `message` says what happened and where, `advice` what to do about it.
+ * Anything else that is thrown is a defect of ours and is reported as one.
+ */
+export class UserError extends Error {
+  override readonly name = 'UserError'
+  readonly advice: string | undefined
+  readonly place: Place | undefined
+
+  constructor(message: string, options: { advice?: string; place?: Place; cause?: unknown } = {}) {
+    super(message, options.cause === undefined ? {} : { cause: options.cause })
+    this.advice = options.advice
+    this.place = options.place
+  }
+}
+
+/** The message of anything that can be thrown, without its stack. */
+export function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
+
+/** The `code` that Node.js puts on system errors (`ENOSPC`, `ECONNREFUSED`), looked for through `cause`. */
+export function codeOf(error: unknown): string | undefined {
+  for (let at = error; at instanceof Error; at = at.cause) {
+    const code = (at as NodeJS.ErrnoException).code
+    if (typeof code === 'string') return code
+  }
+  return undefined
+}
