@@ -1,0 +1,26 @@
+export type Phase = { readonly name: string; readonly seconds: number }
+
+/** Measures what a run spends its time on. Phases may overlap; each keeps its own wall time. */
+export class Phases {
+  readonly #now: () => number
+  readonly #done: Phase[] = []
+
+  /** @param now milliseconds on a clock that never goes back */
+  constructor(now: () => number = () => performance.now()) {
+    this.#now = now
+  }
+
+  async time<T>(name: string, work: () => Promise<T>): Promise<T> {
+    const start = this.#now()
+    try {
+      return await work()
+    } finally {
+      this.#done.push({ name, seconds: (this.#now() - start) / 1000 })
+    }
+  }
+
+  /** What has ended so far, also what ended by failing, in the order of its end. */
+  list(): readonly Phase[] {
+    return [...this.#done]
+  }
+}
