@@ -93,7 +93,10 @@ export function tagsFor(lines: readonly string[], event: TagEvent): string[] {
         'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=sha, type=raw,value=…, or a plain tag.',
     })
   }
-  const tags = found.toSorted((a, b) => b.priority - a.priority).map(({ tag }) => tag)
+  const tags = found
+    .toSorted((a, b) => b.priority - a.priority)
+    .map(({ tag }) => tag)
+    .filter(tag => tag !== '')
   return [...new Set(latest ? [...tags, 'latest'] : tags)]
 }
 
