@@ -30,7 +30,7 @@ test('the defaults of action.yml are accepted as they are', () => {
   for (const line of inputs.split('\n')) {
     name = /^ {2}([a-z0-9-]+):$/.exec(line)?.[1] ?? name
     const value = /^ {4}default: (.*)$/.exec(line)?.[1]
-    if (value !== undefined) defaults.set(name, value.replace(/^'(.*)'$/, '$1'))
+    if (value !== undefined) defaults.set(name, value.replace(/^(['"])(.*)\1$/, '$2'))
   }
   assert.ok(defaults.size > 10)
   const parsed = parseInputs(name => defaults.get(name) ?? '', machine)
@@ -42,7 +42,9 @@ test('the defaults of action.yml are accepted as they are', () => {
 
 test('action.yml, the code and the README name the same inputs in the same order', () => {
   const yml = readFileSync(new URL('../../action.yml', import.meta.url), 'utf8')
-  const declared = [...yml.slice(yml.indexOf('\ninputs:'), yml.indexOf('\noutputs:')).matchAll(/^ {2}([a-z0-9-]+):$/gm)]
+  const declared = [
+    ...yml.slice(yml.indexOf('\ninputs:'), yml.indexOf('\noutputs:')).matchAll(/^ {2}([a-z0-9-]+):$/gm),
+  ]
   assert.deepEqual(
     declared.map(found => found[1]),
     [...inputNames],
@@ -50,7 +52,9 @@ test('action.yml, the code and the README name the same inputs in the same order
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const section = readme.slice(readme.indexOf('\n## Inputs'), readme.indexOf('\n## Outputs'))
   const rows = section.split('\n').filter(line => line.startsWith('| `'))
-  const listed = rows.flatMap(row => [...(row.split('|')[1] ?? '').matchAll(/`([a-z0-9-]+)`/g)].map(found => found[1]))
+  const listed = rows.flatMap(row =>
+    [...(row.split('|')[1] ?? '').matchAll(/`([a-z0-9-]+)`/g)].map(found => found[1]),
+  )
   assert.deepEqual(listed, [...inputNames])
 })
 
@@ -69,7 +73,10 @@ test('every problem is listed in one error', () => {
 test('inputs that contradict each other are refused', () => {
   assert.match(problemsOf({ image: '', warm: '' }), /nothing to do/)
   assert.match(problemsOf({ 'nix-sha256': 'a'.repeat(64) }), /set nix-version too/)
-  assert.match(problemsOf({ 'cache-size': '2G', 'gc-max-store-size': '1000' }), /something else than cache-size/)
+  assert.match(
+    problemsOf({ 'cache-size': '2G', 'gc-max-store-size': '1000' }),
+    /something else than cache-size/,
+  )
   assert.match(problemsOf({ substituters: 'https://cache.example' }), /need trusted-public-keys/)
   assert.match(problemsOf({ compression: 'gzip', 'compression-level': '12' }), /1 to 9/)
   assert.equal(parse({ compression: 'zstd', 'compression-level': '12' }).compressionLevel, 12)
@@ -78,9 +85,18 @@ test('inputs that contradict each other are refused', () => {
 test('what this version lacks is refused, and asking for nothing is not', () => {
   assert.match(problemsOf({ sign: 'true' }), /sign: signing is not in this version yet/)
   assert.match(problemsOf({ check: 'error' }), /check: /)
-  assert.match(problemsOf({ platforms: 'linux/amd64,linux/arm64' }), /linux\/arm64 is not in this version yet/)
+  assert.match(
+    problemsOf({ platforms: 'linux/amd64,linux/arm64' }),
+    /linux\/arm64 is not in this version yet/,
+  )
   assert.match(problemsOf({ systems: 'aarch64-linux' }), /systems: /)
-  parse({ sign: 'false', check: 'off', systems: 'x86_64-linux', platforms: 'linux/amd64', 'install-nix': 'always' })
+  parse({
+    sign: 'false',
+    check: 'off',
+    systems: 'x86_64-linux',
+    platforms: 'linux/amd64',
+    'install-nix': 'always',
+  })
 })
 
 test('the alias of cache-size counts bytes', () => {
@@ -95,9 +111,13 @@ test('lists leave out comments and empty lines', () => {
 
 test('parseSize reads back every whole number of every unit, and nothing negative or fractional in bytes', () => {
   fc.assert(
-    fc.property(fc.integer({ min: 1, max: 4096 }), fc.constantFrom('', 'K', 'M', 'G', 'T'), (number, unit) => {
-      assert.equal(parseSize(`${number}${unit}`), number * 1024 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit))
-    }),
+    fc.property(
+      fc.integer({ min: 1, max: 4096 }),
+      fc.constantFrom('', 'K', 'M', 'G', 'T'),
+      (number, unit) => {
+        assert.equal(parseSize(`${number}${unit}`), number * 1024 ** ['', 'K', 'M', 'G', 'T'].indexOf(unit))
+      },
+    ),
   )
   for (const text of ['', '-1', '0', '1e9', '4 G', 'G', '0x10', '99999999T', 'Infinity'])
     assert.equal(parseSize(text), undefined, text)

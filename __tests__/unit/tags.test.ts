@@ -24,13 +24,19 @@ test('lines are ordered by priority, and repeats are left out', () => {
     'y',
     'sha-0123456',
   ])
-  assert.deepEqual(tagsFor(['type=sha,format=long,prefix=', 'type=raw,value=x,priority=50'], push), [sha, 'x'])
-  assert.deepEqual(tagsFor(['type=raw,value=x,enable=false', 'type=raw,value=z,prefix=a-,suffix=-b'], push), ['a-z-b'])
+  assert.deepEqual(tagsFor(['type=sha,format=long,prefix=', 'type=raw,value=x,priority=50'], push), [
+    sha,
+    'x',
+  ])
+  assert.deepEqual(tagsFor(['type=raw,value=x,enable=false', 'type=raw,value=z,prefix=a-,suffix=-b'], push), [
+    'a-z-b',
+  ])
 })
 
 test('every line that is not understood is named', () => {
   assert.throws(
-    () => tagsFor(['type=semver,pattern={{version}}', 'type=raw', 'type=nothing', 'type=sha,colour=red'], tag),
+    () =>
+      tagsFor(['type=semver,pattern={{version}}', 'type=raw', 'type=nothing', 'type=sha,colour=red'], tag),
     (error: Error) =>
       /semver.*not in this version/.test(error.message) &&
       /type=raw: needs a value/.test(error.message) &&
@@ -42,7 +48,8 @@ test('every line that is not understood is named', () => {
 test('whatever the ref, a tag is one that a registry takes', () => {
   fc.assert(
     fc.property(fc.string({ minLength: 1, unit: 'grapheme' }), name => {
-      for (const made of tagsFor([], { ...push, ref: `refs/heads/${name}` })) assert.match(made, /^\w[\w.-]{0,127}$/)
+      for (const made of tagsFor([], { ...push, ref: `refs/heads/${name}` }))
+        assert.match(made, /^\w[\w.-]{0,127}$/)
     }),
   )
 })

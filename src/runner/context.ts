@@ -1,5 +1,5 @@
 import { readFile } from 'node:fs/promises'
-import { z } from 'zod'
+import * as z from 'zod'
 
 /** What the runner says of the job and of the event that started it. */
 export type Context = {

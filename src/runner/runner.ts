@@ -57,10 +57,8 @@ export function githubRunner(): Runner {
       if (error instanceof Error && error.stack !== undefined) core.debug(error.stack)
       const advice = known ? error.advice : 'This is a defect of nix-image-action: please report it.'
       process.exitCode = core.ExitCode.Failure
-      core.error(
-        advice ? `${messageOf(error)}\n${advice}` : messageOf(error),
-        annotation(known ? error.place : undefined),
-      )
+      const lines = [messageOf(error), known ? error.detail : undefined, advice]
+      core.error(lines.filter(Boolean).join('\n'), annotation(known ? error.place : undefined))
     },
   }
 }

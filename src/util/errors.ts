@@ -14,11 +14,20 @@ export class UserError extends Error {
   override readonly name = 'UserError'
   readonly advice: string | undefined
   readonly place: Place | undefined
+  /**
+   * Lines to print under the message: the end of a build log, Nix's own words. Bounded by who makes it, and safe to
+   * print as it is: no line of it is a workflow command.
+   */
+  readonly detail: string | undefined
 
-  constructor(message: string, options: { advice?: string; place?: Place; cause?: unknown } = {}) {
+  constructor(
+    message: string,
+    options: { advice?: string; place?: Place; detail?: string; cause?: unknown } = {},
+  ) {
     super(message, options.cause === undefined ? {} : { cause: options.cause })
     this.advice = options.advice
     this.place = options.place
+    this.detail = options.detail
   }
 }
 

@@ -1,33 +1,78 @@
-import { getExecOutput } from '@actions/exec'
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { StringDecoder } from 'node:string_decoder'
 
 export type ExecOptions = {
   readonly cwd?: string
   /** The whole environment of the program; nothing is added to it. */
   readonly env: Readonly<Record<string, string>>
+  /** What the program reads from stdin. Without it stdin is empty. */
   readonly input?: Buffer
   /** Called with each line of stderr, without its end, as it is written. */
   readonly onStderrLine?: (line: string) => void
 }
 
-export type ExecResult = { readonly code: number; readonly stdout: string; readonly stderr: string }
+export type ExecResult = {
+  /** As a shell has it: 128 and the signal's number for a program that a signal ended. */
+  readonly code: number
+  readonly stdout: string
+  readonly stderr: string
+}
+
+const graceMilliseconds = 10_000
 
 /**
  * Runs a program by argv, never through a shell, and prints nothing.
  * A non-zero exit is a result, not an exception. Throws when the program cannot be started.
+ *
+ * Not `@actions/exec`: there a program that ends before it has read its input takes the whole action with it
+ * (EPIPE without a listener), and one that waits for input which nobody gives waits for ever.
+ *
+ * @param program a path, or a name that is looked for in the PATH of `options.env`
  */
-export async function exec(
-  program: string,
-  args: readonly string[],
-  options: ExecOptions,
-): Promise<ExecResult> {
-  const { onStderrLine } = options
-  const result = await getExecOutput(`"${program}"`, [...args], {
-    silent: true,
-    ignoreReturnCode: true,
-    env: { ...options.env },
-    ...(options.cwd === undefined ? {} : { cwd: options.cwd }),
-    ...(options.input === undefined ? {} : { input: options.input }),
-    ...(onStderrLine === undefined ? {} : { listeners: { errline: onStderrLine } }),
+export function exec(program: string, args: readonly string[], options: ExecOptions): Promise<ExecResult> {
+  const { onStderrLine, input, cwd, env } = options
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd,
+      env,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    const stdout: Buffer[] = []
+    const stderr: Buffer[] = []
+    const decoder = new StringDecoder('utf8')
+    let rest = ''
+    let grace: NodeJS.Timeout | undefined
+    child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk))
+    child.stderr?.on('data', (chunk: Buffer) => {
+      stderr.push(chunk)
+      const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
+      rest = lines.pop() ?? ''
+      for (const line of lines) onStderrLine?.(line)
+    })
+    // The exit code says more than a broken pipe.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+    child.on('error', reject)
+    const finish = (code: number | null, signal: NodeJS.Signals | null) => {
+      clearTimeout(grace)
+      rest += decoder.end()
+      if (rest !== '') onStderrLine?.(rest)
+      resolve({
+        code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      })
+    }
+    child.on('close', finish)
+    // What the program left in the background may hold its pipes for ever.
+    child.on('exit', (code, signal) => {
+      grace = setTimeout(() => {
+        child.off('close', finish)
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        finish(code, signal)
+      }, graceMilliseconds)
+    })
   })
-  return { code: result.exitCode, stdout: result.stdout, stderr: result.stderr }
 }

@@ -1,0 +1,6 @@
+{ run }:
+run "deep" { } (
+  builtins.concatStringsSep " " (
+    map (number: "echo ${number}") [ 1 2 ]
+  )
+)

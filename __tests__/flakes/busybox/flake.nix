@@ -1,0 +1,47 @@
+{
+  description = "The smallest image: busybox, packed by busybox";
+
+  outputs = { self }:
+    let
+      packagesFor = system:
+        let
+          # A folder, so that the program's name in the store is still busybox.
+          bin = builtins.path { name = "bin"; path = ./bin; };
+
+          run = name: script: attributes: derivation ({
+            inherit name system bin;
+            builder = "${bin}/busybox";
+            args = [ "sh" "-eu" script ];
+          } // attributes);
+
+          architecture = { x86_64-linux = "amd64"; aarch64-linux = "arm64"; }.${system};
+
+          content = run "busybox" ./package.sh { };
+
+          archive = name: compressor:
+            run "docker-image-${name}" ./image.sh { inherit content architecture compressor; archive = ./archive.sh; }
+            // { imageName = "busybox"; imageTag = "latest"; };
+        in
+        rec {
+          default = image;
+          busybox = content;
+
+          image = archive "busybox.tar" "cat";
+          image-gz = archive "busybox.tar.gz" "gzip";
+          image-stream =
+            run "stream-busybox" ./stream.sh { inherit content architecture; archive = ./archive.sh; }
+            // { isExe = true; imageName = "busybox"; imageTag = "latest"; };
+
+          fails = run "fails" ./fails.sh { };
+
+          hash-mismatch = run "hash-mismatch" ./fixed.sh {
+            outputHashMode = "flat";
+            outputHash = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
+          };
+        };
+      systems = [ "x86_64-linux" "aarch64-linux" ];
+    in
+    {
+      packages = builtins.listToAttrs (map (name: { inherit name; value = packagesFor name; }) systems);
+    };
+}

@@ -1,0 +1,3 @@
+for deb in "$debs"/*.deb; do
+  "$bin/busybox" dpkg-deb -x "$deb" "$out"
+done

@@ -1,0 +1,2 @@
+echo "The sample app starts $1"
+exec "$@"

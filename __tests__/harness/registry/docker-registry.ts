@@ -1,0 +1,58 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { createInterface } from 'node:readline'
+import { partsBin } from '../../../script/parts/paths.ts'
+
+export type DockerRegistry = { stop(): Promise<void> }
+
+/**
+ * Starts the real docker-registry on a Unix socket, so that no port has to be chosen.
+ * @param storage where it keeps what it is given
+ * @param runtime an existing directory for its configuration
+ * @throws Error with its last words when it does not start
+ */
+export async function startDockerRegistry(
+  socket: string,
+  storage: string,
+  runtime: string,
+): Promise<DockerRegistry> {
+  const file = join(runtime, 'docker-registry.json')
+  await writeFile(
+    file,
+    JSON.stringify({
+      version: '0.1',
+      log: { level: 'info', accesslog: { disabled: true } },
+      storage: {
+        filesystem: { rootdirectory: storage },
+        delete: { enabled: true },
+        maintenance: { uploadpurging: { enabled: false } },
+      },
+      http: { net: 'unix', addr: socket },
+    }),
+  )
+  const child = spawn(join(partsBin, 'docker-registry'), ['serve', file], {
+    stdio: ['ignore', 'ignore', 'pipe'],
+    env: {},
+  })
+  const kill = () => void child.kill('SIGKILL')
+  process.on('exit', kill)
+  const ended = once(child, 'exit')
+  const said: string[] = []
+  await new Promise<void>((resolve, reject) => {
+    child.on('error', reject)
+    child.on('exit', () => reject(new Error(`docker-registry ended:\n${said.slice(-5).join('\n')}`)))
+    createInterface(child.stderr).on('line', line => {
+      said.push(line)
+      if (line.includes('listening on')) resolve()
+    })
+  })
+  return {
+    async stop() {
+      process.off('exit', kill)
+      kill()
+      await ended
+    },
+  }
+}

@@ -1,0 +1,55 @@
+import assert from 'node:assert/strict'
+import { test } from 'node:test'
+import { exec } from '../../src/util/exec.ts'
+
+const env = { PATH: process.env.PATH ?? '', ONE: 'a b' }
+const node = (script: string, input?: Buffer, onStderrLine?: (line: string) => void) =>
+  exec(process.execPath, ['-e', script], {
+    env,
+    ...(input === undefined ? {} : { input }),
+    ...(onStderrLine === undefined ? {} : { onStderrLine }),
+  })
+
+test('gives code, stdout and stderr; the environment is the one given', async () => {
+  const result = await node(
+    'process.stdout.write(Object.keys(process.env).sort().join()); process.stderr.write("é"); process.exitCode = 3',
+  )
+  assert.deepEqual(result, { code: 3, stdout: 'ONE,PATH', stderr: 'é' })
+})
+
+test('arguments are taken as they are', async () => {
+  const odd = ['a b', '"', '$HOME', '', '\\', '*', '; exit 1']
+  const { stdout } = await exec(process.execPath, ['-p', 'JSON.stringify(process.argv.slice(1))', ...odd], {
+    env,
+  })
+  assert.deepEqual(JSON.parse(stdout), odd)
+})
+
+test('a program reads its input to the end, and an end at once where there is none', async () => {
+  const cat = 'process.stdin.pipe(process.stdout)'
+  const input = Buffer.alloc(1_000_000, 'x')
+  assert.equal((await node(cat, input)).stdout.length, input.length)
+  assert.deepEqual(await node(cat), { code: 0, stdout: '', stderr: '' })
+})
+
+test('a program that does not read its input is no error', async () => {
+  assert.equal((await node('process.exit(7)', Buffer.alloc(10_000_000))).code, 7)
+})
+
+test('a signal gives the code that a shell gives', async () => {
+  assert.equal((await node('process.kill(process.pid, "SIGKILL")')).code, 137)
+})
+
+test('lines of stderr are whole, also the last one, also between the bytes of a letter', async () => {
+  const lines: string[] = []
+  const script = `const letter = Buffer.from('é')
+    const parts = [Buffer.from('one\\ntw'), Buffer.concat([Buffer.from('o'), letter.subarray(0, 1)]), letter.subarray(1), '\\r\\n\\nlast']
+    const next = () => parts.length && process.stderr.write(parts.shift(), () => setImmediate(next))
+    next()`
+  await node(script, undefined, line => lines.push(line))
+  assert.deepEqual(lines, ['one', 'twoé', '', 'last'])
+})
+
+test('a program that is not there is an exception', async () => {
+  await assert.rejects(exec('/nonexistent', [], { env }), { code: 'ENOENT' })
+})

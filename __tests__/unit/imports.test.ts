@@ -1,0 +1,75 @@
+import assert from 'node:assert/strict'
+import { globSync, readFileSync } from 'node:fs'
+import { dirname, join, normalize } from 'node:path'
+import { test } from 'node:test'
+
+const root = new URL('../../', import.meta.url).pathname
+const files = globSync('src/**/*.ts', { cwd: root })
+const imports = files.flatMap(file =>
+  [
+    ...readFileSync(join(root, file), 'utf8').matchAll(
+      /^(?:import|export)\b(?<type>\s+type\b)?[^'";]*?from '(?<from>[^']+)'|import\('(?<lazy>[^']+)'\)/gm,
+    ),
+  ].map(({ groups }) => {
+    const from = groups?.from ?? groups?.lazy ?? ''
+    return {
+      file,
+      type: groups?.type !== undefined,
+      to: from.startsWith('.') ? normalize(join(dirname(file), from)) : from,
+    }
+  }),
+)
+
+/** What a folder of src/ may import besides itself and src/util/. Everything else may import all of them. */
+const allowed: Readonly<Record<string, readonly string[]>> = {
+  util: [],
+  nix: [],
+  image: [],
+  metadata: [],
+  build: ['nix', 'image'],
+  cache: ['nix', 'image'],
+  registry: ['nix', 'image'],
+  runner: [],
+}
+
+const folderOf = (file: string) => (file.split('/').length > 2 ? file.split('/')[1] : undefined)
+
+test('imports point one way', () => {
+  assert.ok(imports.length > 30, 'the imports were found')
+  for (const { file, to, type } of imports) {
+    const from = folderOf(file)
+    if (from === undefined || !to.startsWith('src/')) continue
+    const target = folderOf(to)
+    if (type && to.endsWith('/model.ts')) continue
+    assert.ok(target !== undefined, `${file} imports ${to}, which only entry points and action.ts may`)
+    assert.ok(
+      target === from || target === 'util' || allowed[from]?.includes(target),
+      `${file} imports ${to}: src/${from} may import src/util${allowed[from]?.map(name => `, src/${name}`).join('') ?? ''}`,
+    )
+  }
+})
+
+test('libraries that stand for a service are imported in one place', () => {
+  const places: Readonly<Record<string, (file: string) => boolean>> = {
+    '@actions/core': file => file.startsWith('src/runner/'),
+    '@actions/cache': file => file === 'src/cache/client.ts',
+  }
+  for (const { file, to, type } of imports) {
+    if (!type && places[to]) assert.ok(places[to](file), `${file} imports ${to}`)
+  }
+})
+
+test('there are no cycles between files', () => {
+  const graph = Map.groupBy(
+    imports.filter(({ type, to }) => !type && to.startsWith('src/')),
+    ({ file }) => file,
+  )
+  const done = new Set<string>()
+  const visit = (file: string, path: readonly string[]) => {
+    assert.ok(!path.includes(file), `cycle: ${[...path, file].join(' → ')}`)
+    if (done.has(file)) return
+    for (const { to } of graph.get(file) ?? []) visit(to, [...path, file])
+    done.add(file)
+  }
+  for (const file of files) visit(file, [])
+})

@@ -1,0 +1,115 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { findCertificates, nixEnvironment, userConfFiles } from '../../src/nix/environment.ts'
+
+const account = { name: 'runner', home: '/home/runner', uid: 1001, gid: 1001 }
+const make = (env: NodeJS.ProcessEnv, more: { ours?: boolean; bin?: string; certificates?: string } = {}) =>
+  nixEnvironment({
+    ...{
+      env,
+      account,
+      bin: '/nix/store/x/bin',
+      confFile: '/tmp/nix.conf',
+      certificates: undefined,
+      ours: true,
+    },
+    ...more,
+  })
+
+test('inputs, tokens of the runner and foreign libraries stay out; everything else goes in', () => {
+  const env = {
+    INPUT_PASSWORD: 'secret',
+    'INPUT_GITHUB-TOKEN': 'secret',
+    ACTIONS_RUNTIME_TOKEN: 'secret',
+    ACTIONS_RESULTS_URL: 'secret',
+    ACTIONS_ID_TOKEN_REQUEST_TOKEN: 'secret',
+    STATE_x: 'secret',
+    LD_LIBRARY_PATH: 'secret',
+    NODE_OPTIONS: 'secret',
+    GITHUB_SHA: 'kept',
+    https_proxy: 'kept',
+    AWS_PROFILE: 'kept',
+    NIX_CONFIG: 'kept',
+  }
+  const made = make(env)
+  assert.ok(!JSON.stringify(made).includes('secret'))
+  assert.deepEqual(
+    Object.keys(made)
+      .filter(name => made[name] === 'kept')
+      .sort(),
+    ['AWS_PROFILE', 'GITHUB_SHA', 'NIX_CONFIG', 'https_proxy'],
+  )
+})
+
+test('Nix comes first in PATH, once', () => {
+  assert.equal(make({ PATH: '/bin:/nix/store/x/bin:/usr/bin' }).PATH, '/nix/store/x/bin:/bin:/usr/bin')
+  assert.match(make({}).PATH ?? '', /^\/nix\/store\/x\/bin:.*\/usr\/bin/)
+})
+
+test('HOME and USER are there also where a container has none', () => {
+  const { HOME, USER } = make({ HOME: '' })
+  assert.deepEqual({ HOME, USER }, { HOME: '/home/runner', USER: 'runner' })
+  const github = make({ HOME: '/github/home', USER: 'me' })
+  assert.deepEqual([github.HOME, github.USER], ['/github/home', 'me'])
+})
+
+test('only our own Nix is kept from another store', () => {
+  const env = { NIX_REMOTE: 'daemon', NIX_STORE_DIR: '/elsewhere', NIX_PATH: 'nixpkgs=/n' }
+  assert.deepEqual(
+    Object.keys(make(env)).filter(name => name in env),
+    ['NIX_PATH'],
+  )
+  assert.deepEqual(
+    Object.keys(make(env, { ours: false })).filter(name => name in env),
+    Object.keys(env),
+  )
+})
+
+test('root may read the repository of the user whom the workspace belongs to', () => {
+  const root = { name: 'root', home: '/root', uid: 0, gid: 0 }
+  const options = {
+    bin: undefined,
+    confFile: '/c',
+    certificates: undefined,
+    ours: true,
+    workspaceOwner: 1001,
+  }
+  assert.equal(nixEnvironment({ ...options, env: {}, account: root }).SUDO_UID, '1001')
+  assert.equal(nixEnvironment({ ...options, env: { SUDO_UID: '5' }, account: root }).SUDO_UID, '5')
+  assert.ok(!('SUDO_UID' in nixEnvironment({ ...options, env: {}, account })))
+  assert.ok(!('SUDO_UID' in nixEnvironment({ ...options, env: {}, account: root, workspaceOwner: 0 })))
+})
+
+test("our nix.conf comes before the user's own", () => {
+  const files = (env: NodeJS.ProcessEnv) => userConfFiles('/ours', { HOME: '/h', ...env })
+  assert.equal(files({}), '/ours:/h/.config/nix/nix.conf:/etc/xdg/nix/nix.conf')
+  assert.equal(
+    files({ XDG_CONFIG_HOME: '/c', XDG_CONFIG_DIRS: '/a:/b' }),
+    '/ours:/c/nix/nix.conf:/a/nix/nix.conf:/b/nix/nix.conf',
+  )
+  assert.equal(files({ NIX_USER_CONF_FILES: '/mine' }), '/ours:/mine')
+  assert.equal(
+    files({ NIX_USER_CONF_FILES: files({ NIX_USER_CONF_FILES: '/mine' }) }),
+    '/ours:/mine',
+    'twice',
+  )
+})
+
+test('certificates: what the environment names, else what is there', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'certificates-'))
+  const file = join(folder, 'ca.pem')
+  await writeFile(file, '')
+  try {
+    assert.equal(await findCertificates({ NIX_SSL_CERT_FILE: file }, undefined), file)
+    assert.equal(
+      await findCertificates({ NIX_SSL_CERT_FILE: '/nonexistent', SSL_CERT_FILE: file }, '/x'),
+      file,
+    )
+    assert.ok((await findCertificates({}, file)) !== undefined)
+  } finally {
+    await rm(folder, { recursive: true })
+  }
+})

@@ -1,0 +1,295 @@
+import assert from 'node:assert/strict'
+import { readdirSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { describe, test } from 'node:test'
+import fc from 'fast-check'
+import { parseEvent } from '../../src/build/events.ts'
+import { causesOf } from '../../src/build/failed-build.ts'
+import { observe, type Progress, shortName, startProgress } from '../../src/build/progress.ts'
+import { createReporter, progressLine, summarise } from '../../src/build/report.ts'
+import type { Log } from '../../src/util/log.ts'
+
+const fixtures = join(import.meta.dirname, '../fixtures/nix-log')
+const versions = readdirSync(fixtures, { withFileTypes: true })
+  .filter(entry => entry.isDirectory())
+  .map(entry => entry.name)
+
+function linesOf(version: string, name: string): string[] {
+  return readFileSync(join(fixtures, version, `${name}.log`), 'utf8')
+    .split('\n')
+    .filter(Boolean)
+}
+
+/** What is known after these lines, of which each came a second after the one before. */
+function follow(lines: readonly string[]): Progress {
+  const progress = startProgress()
+  for (const [second, line] of lines.entries()) {
+    const event = parseEvent(line)
+    if (event !== undefined) observe(progress, event, second)
+  }
+  return progress
+}
+
+function collect(): { log: Log; lines: string[] } {
+  const lines: string[] = []
+  const log: Log = {
+    debug: () => {},
+    info: line => lines.push(line),
+    warning: line => lines.push(line),
+    group: (_title, work) => work(),
+  }
+  return { log, lines }
+}
+
+assert.ok(versions.length >= 2, 'the recordings are there')
+for (const version of versions) {
+  describe(`as Nix ${version} said it`, () => {
+    test('builds with their time', () => {
+      const lines = linesOf(version, 'app')
+      const { builds, planned, failed, errors, substitutions } = follow(lines)
+      assert.deepEqual(planned, { builds: 2, fetches: 0, size: '' })
+      assert.deepEqual([failed.size, errors.length, substitutions.size], [0, 0, 0])
+      const timeOf = (name: string) => {
+        const start = lines.findIndex(line => line.includes('"type":105}') && line.includes(`-${name}.drv"`))
+        const id = /"id":(\d+)/.exec(lines[start] ?? '')?.[1]
+        return lines.findIndex(line => line.includes('"stop"') && line.includes(`${id}`)) - start
+      }
+      assert.deepEqual(
+        builds.map(({ name, seconds }) => ({ name, seconds })),
+        ['dep-1.0', 'app-2.0'].map(name => ({ name, seconds: timeOf(name) })),
+      )
+      assert.match(builds[0]?.drvPath ?? '', /^\/nix\/store\/[0-9a-z]{32}-dep-1\.0\.drv$/)
+    })
+
+    test('failed builds with the end of their logs', () => {
+      const { builds, failed, tails, errors } = follow(linesOf(version, 'fails'))
+      assert.deepEqual(builds, [])
+      assert.deepEqual([...failed].map(shortName).sort(), ['also-fails', 'fails-3.1'])
+      const tail = [...tails].find(([drv]) => shortName(drv) === 'fails-3.1')?.[1]
+      assert.deepEqual([tail?.length, tail?.[0], tail?.at(-1)], [30, 'line 11', 'line 40'])
+      const causes = causesOf(errors).map(cause => ({ ...cause, drvPath: shortName(cause.drvPath) }))
+      assert.deepEqual(
+        causes.toSorted((a, b) => (a.drvPath < b.drvPath ? -1 : 1)),
+        [
+          { kind: 'builder', drvPath: 'also-fails', reason: 'builder failed with exit code 4' },
+          { kind: 'builder', drvPath: 'fails-3.1', reason: 'builder failed with exit code 3' },
+        ],
+      )
+    })
+
+    test('other causes', () => {
+      const causes = ['wrong-sri', 'other-system', 'other-features'].flatMap(name =>
+        causesOf(follow(linesOf(version, name)).errors),
+      )
+      assert.deepEqual(
+        causes.map(({ kind }) => kind),
+        ['hash', 'system', 'system'],
+      )
+      assert.deepEqual(
+        causes.map(cause =>
+          cause.kind === 'hash' ? [cause.specified, cause.got] : cause.kind === 'system' && cause.features,
+        ),
+        [
+          [
+            'sha256-AAG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=',
+            'sha256-WJG1tSLV3whtD/CxEPvZ0hu0/HFjrzTQgoai6Eb2vgM=',
+          ],
+          '',
+          'of-the-moon',
+        ],
+      )
+    })
+
+    test('substituted paths with store and bytes', () => {
+      const progress = follow(linesOf(version, 'substituted'))
+      const [substitution, ...others] = progress.substitutions.values()
+      assert.deepEqual([progress.builds, others], [[], []])
+      assert.match(substitution?.path ?? '', /-app-2\.0$/)
+      assert.match(substitution?.store ?? '', /^http:\/\/127\.0\.0\.1:\d+$/)
+      assert.ok(substitution !== undefined && substitution.bytes > 50 && substitution.bytes < 500)
+      assert.equal(progress.substituting, substitution.seconds)
+      assert.deepEqual([progress.planned.builds, progress.planned.fetches], [0, 1])
+      assert.match(progress.planned.size, /KiB|MiB/)
+    })
+
+    test('what a broken cache did not give does not count', () => {
+      const { builds, substitutions } = follow(linesOf(version, 'substituted-in-part'))
+      assert.equal(builds.at(-1)?.name, 'app-2.0')
+      assert.ok(![...substitutions.keys()].some(path => path.endsWith('-app-2.0')))
+      assert.equal(builds.length + substitutions.size, 2)
+    })
+
+    test('errors with what went wrong and where', () => {
+      const [thrown] = follow(linesOf(version, 'throws')).errors
+      assert.equal(thrown?.what, 'this is not for you\n::error::nor this')
+      assert.match(thrown.positions[0]?.file ?? '', /\/\.devcontainer\/nixos\/flake\.nix$/)
+      const [deep] = follow(linesOf(version, 'deep')).errors
+      assert.match(deep?.positions[0]?.file ?? '', /\/\.devcontainer\/nixos\/deep\.nix$/)
+      assert.equal(deep?.positions[0]?.line, 4)
+      assert.equal(deep?.what, 'cannot coerce an integer to a string: 1')
+      assert.match(deep.text, /… while/)
+      const [missing] = follow(linesOf(version, 'missing')).errors
+      assert.match(missing?.what ?? '', /^flake '.*' does not provide attribute 'packages\./)
+    })
+
+    test('the log that the user sees', () => {
+      const { log, lines } = collect()
+      let second = 0
+      const reporter = createReporter(log, () => second++)
+      for (const line of linesOf(version, 'app')) reporter.line(line)
+      const plain = lines
+        .filter(line => !/^\d+ s: |^1 min/.test(line))
+        .map(line => line.replace(/ in \d+(\.\d)? s /, ' '))
+      assert.deepEqual(plain, [
+        'these 2 derivations will be built',
+        'building dep-1.0',
+        'dep-1.0> building dep',
+        'built dep-1.0 (1 of 2)',
+        'building app-2.0',
+        'app-2.0> ::set-output name=digest::sha256:bad',
+        'app-2.0> x #\u200b#[set-output name=digest]bad',
+        'built app-2.0 (2 of 2)',
+      ])
+      const progress = lines.filter(line => !plain.includes(line) && /^\d+ s: /.test(line))
+      assert.ok(progress.length >= 1 && progress.length <= second / 15, lines.join('\n'))
+      assert.match(progress[0] ?? '', /^1\d s: built 0 of 2/)
+    })
+  })
+}
+
+test('a line that is not Nix’s is kept, one that is not understood is left out', () => {
+  assert.deepEqual(parseEvent('fatal: \u001b[1mno\u001b[0m'), { kind: 'line', text: 'fatal: no' })
+  for (const line of ['@nix {', '@nix {"action":"sing"}', '@nix 1', '@nix {"action":"stop"}', '@nix null']) {
+    assert.equal(parseEvent(line), undefined)
+  }
+})
+
+test('ids of 64 bits stay apart, and text that looks like one stays text', () => {
+  const line = (id: string) =>
+    `@nix {"action":"result","fields":["{\\"id\\":1,\\"parent\\":2"],"id":${id},"type":101}`
+  const [a, b] = [parseEvent(line('18446744073709551614')), parseEvent(line('18446744073709551615'))]
+  assert.deepEqual(a, {
+    kind: 'result',
+    id: '18446744073709551614',
+    type: 101,
+    fields: ['{"id":1,"parent":2'],
+  })
+  assert.equal(b?.kind === 'result' && b.id, '18446744073709551615')
+})
+
+test('a message that came through a daemon has its cause at the end', () => {
+  const msg =
+    "\u001b[31;1merror:\u001b[0m\n       … while a\n\n       error: builder for '/nix/store/x.drv' failed"
+  const event = parseEvent(`@nix ${JSON.stringify({ action: 'msg', level: 0, msg })}`)
+  assert.equal(event?.kind === 'message' && event.what, "builder for '/nix/store/x.drv' failed")
+})
+
+test('whatever the order, nothing is thrown and nothing counts twice', () => {
+  const lines = versions.flatMap(version =>
+    ['app', 'fails', 'substituted-in-part'].flatMap(name => linesOf(version, name)),
+  )
+  const garbage = fc.oneof(
+    fc.string(),
+    fc.json().map(json => `@nix ${json}`),
+    fc
+      .record({
+        action: fc.constantFrom('start', 'stop', 'result', 'msg'),
+        id: fc.nat(3),
+        parent: fc.nat(3),
+        type: fc.constantFrom(100, 101, 103, 104, 105, 106, 108),
+        level: fc.nat(5),
+        msg: fc.string(),
+        fields: fc.array(fc.oneof(fc.string(), fc.double(), fc.constant('/nix/store/x')), { maxLength: 4 }),
+      })
+      .map(event => `@nix ${JSON.stringify(event)}`),
+    fc.constantFrom(...lines),
+  )
+  fc.assert(
+    fc.property(fc.array(garbage, { maxLength: 60 }), all => {
+      const { log } = collect()
+      const reporter = createReporter(log, () => 0)
+      for (const line of all) reporter.line(line)
+      const { progress } = reporter
+      assert.ok(progress.builds.every(build => !progress.building.has(build.drvPath)))
+      assert.ok(progressLine(progress, 0) !== undefined)
+      assert.ok(progress.internal.fetching >= 0)
+      const starts = all.filter(line => line.includes('"start"')).length
+      assert.ok(progress.builds.length + progress.failed.size + progress.substitutions.size <= starts)
+    }),
+    { numRuns: 1000 },
+  )
+})
+
+test('runs of Nix that are mixed line by line give what they give apart', () => {
+  const [one, two] = versions
+  const runs = [linesOf(one ?? '', 'app'), linesOf(two ?? '', 'substituted')]
+  const sum = (progresses: Progress[]) => ({
+    builds: progresses.flatMap(({ builds }) => builds.map(({ name }) => name)).toSorted(),
+    paths: progresses.flatMap(({ substitutions }) =>
+      [...substitutions.values()].map(({ path, bytes }) => [path, bytes]),
+    ),
+  })
+  const apart = sum(runs.map(follow))
+  fc.assert(
+    fc.property(fc.infiniteStream(fc.nat(1)), choices => {
+      const left = runs.map(run => [...run])
+      const mixed: string[] = []
+      while (left.some(run => run.length > 0)) {
+        const [choice = 0] = choices.take(1)
+        const line = left[choice]?.shift() ?? left[1 - choice]?.shift()
+        if (line !== undefined) mixed.push(line)
+      }
+      assert.deepEqual(sum([follow(mixed)]), apart)
+    }),
+  )
+})
+
+test('a progress line at most every 15 seconds of the events’ time', () => {
+  const { log, lines } = collect()
+  let second = 0
+  const reporter = createReporter(log, () => second)
+  const drv = `/nix/store/${'0'.repeat(32)}-slow.drv`
+  const say = (event: object) => reporter.line(`@nix ${JSON.stringify(event)}`)
+  say({ action: 'msg', level: 3, msg: 'this derivation will be built:' })
+  say({ action: 'start', id: 7, parent: 0, type: 105, fields: [drv, '', 1, 1] })
+  say({ action: 'result', id: 7, type: 104, fields: ['buildPhase'] })
+  for (second = 1; second <= 60; second++) say({ action: 'result', id: 9, type: 106, fields: [101, second] })
+  assert.deepEqual(
+    lines.slice(2),
+    [15, 30, 45, 60].map(
+      at =>
+        `${at < 60 ? `${at} s` : '1 min 0 s'}: built 0 of 1, now slow (buildPhase, ${at < 60 ? `${at} s` : '1 min 0 s'})`,
+    ),
+  )
+})
+
+test('the sum in one line', () => {
+  const drv = (name: string, seconds: number) => ({ drvPath: `/nix/store/x-${name}.drv`, name, seconds })
+  const path = (store: string, bytes: number) => ({
+    path: `/nix/store/${store}${bytes}`,
+    store,
+    bytes,
+    seconds: 1,
+  })
+  const cacheUrl = 'http://127.0.0.1:5/?trusted=1'
+  assert.equal(
+    summarise(
+      {
+        builds: [drv('a', 1), drv('b', 70), drv('c', 2), drv('d', 0)],
+        substitutions: [
+          path('http://127.0.0.1:5', 1024),
+          path('https://u', 512),
+          path('http://127.0.0.1:5', 512),
+        ],
+        seconds: 75,
+      },
+      cacheUrl,
+    ),
+    'Built 4 (slowest: b 1 min 10 s, c 2.0 s, a 1.0 s), ' +
+      'fetched 2 paths from the cache and 1 path from https://u (2.0 KiB), in 1 min 15 s',
+  )
+  assert.equal(
+    summarise({ builds: [], substitutions: [], seconds: 0.2 }),
+    'Nothing to build or to fetch, in 0.2 s',
+  )
+})

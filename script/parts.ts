@@ -1,0 +1,173 @@
+// Brings the real programs that tests and demo run into .parts/, from the distribution's packages.
+// Nothing is installed into the system. With --print it also lists every package and its version.
+import { createHash } from 'node:crypto'
+import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { type Entry, openSuite, reachable, type Suite } from './parts/apt.ts'
+import { openPatchelf } from './parts/elf.ts'
+import { lock } from './parts/lock.ts'
+import {
+  type NixTarball,
+  type Package,
+  partsBin,
+  partsDebs,
+  partsMirror,
+  partsRoot,
+  partsSystem,
+  readStamp,
+  type Stamp,
+} from './parts/paths.ts'
+import { platform } from './parts/platform.ts'
+import { makeRelease } from './parts/release.ts'
+import { absent } from './parts/run.ts'
+import { findSource } from './parts/source.ts'
+import { installPrograms, unpack } from './parts/unpack.ts'
+
+/** Programs that tests run, newest there is. Nothing works without the first. */
+const essential = ['nix-bin', 'patchelf', 'bash-static', 'busybox-static', 'ca-certificates']
+const programs = ['docker-registry', 'skopeo', 'crane', 'docker.io', 'docker-cli', 'containerd', 'runc']
+/** Packages that flakes of tests unpack inside builds, from the system's own suite, whose versions stay. */
+const samples = ['redis-server', 'redis-tools', 'busybox-static', 'patchelf', 'python3', 'zstd']
+
+const started = performance.now()
+const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`
+
+/** Changes with anything that decides what the parts look like: this script, the folder, the distribution. */
+async function specification(): Promise<string> {
+  const folder = join(import.meta.dirname, 'parts')
+  const files = [import.meta.filename, ...(await readdir(folder)).sort().map(name => join(folder, name))]
+  const hash = createHash('sha256').update(`${partsRoot}\0${process.arch}\0`)
+  for (const file of [...files, '/etc/os-release']) hash.update(await readFile(file))
+  return hash.digest('hex')
+}
+
+async function bring(spec: string): Promise<Stamp> {
+  const needed = absent(['tar', 'xz'])
+  if (needed.length > 0) throw new Error(`Needed from the system and not found: ${needed.join(', ')}`)
+  await rm(join(partsRoot, 'stamp.json'), { force: true })
+  const { suites, sourceFor } = await findSource()
+  const here = platform()
+  const open = (name: string) => openSuite(name, join(partsRoot, 'apt', name), sourceFor(name))
+  const [newest, second, own] = await Promise.all([
+    open(suites.newest),
+    open(suites.second),
+    open(suites.own),
+  ])
+  console.log(`${seconds()}  package lists: ${suites.newest}, ${suites.second}, ${suites.own}`)
+
+  const fromNewest = await fetch(newest, [...essential, ...programs])
+  const lacking = essential.filter(name => fromNewest.missing.includes(name))
+  if (lacking.length > 0) throw new Error(`${newest.name} has no ${lacking.join(', ')}`)
+  const fromSecond = await fetch(second, ['nix-bin'])
+  const fromOwn = await fetch(own, [...samples, 'sudo'])
+
+  const trees = { newest: join(partsRoot, newest.name), second: join(partsRoot, second.name) }
+  await unpack(fromNewest.files, trees.newest)
+  await unpack(fromSecond.files, trees.second)
+  console.log(`${seconds()}  unpacked`)
+  const libraries = (tree: string) => join(tree, 'usr/lib', here.triplet)
+  const newestLibraries = libraries(trees.newest)
+  const patchelf = openPatchelf(join(trees.newest, 'usr/bin/patchelf'), newestLibraries, here.loader)
+  await rm(partsBin, { recursive: true, force: true })
+  const names = await installPrograms(trees.newest, partsBin, patchelf, newestLibraries, here.loader)
+  console.log(`${seconds()}  ${names.length} programs in .parts/bin`)
+
+  // What a machine must have at fixed paths: Nix's sandbox shell, as its package was compiled, and sudo.
+  await unpack([fromOwn.fileOf('sudo'), fromNewest.fileOf('bash-static')], partsSystem)
+  const debs = await keepSamples(fromOwn)
+
+  const work = join(partsRoot, 'nix')
+  for (const folder of [partsMirror, work]) await rm(folder, { recursive: true, force: true })
+  const nix: NixTarball[] = []
+  for (const [from, tree] of [
+    [fromNewest, trees.newest],
+    [fromSecond, trees.second],
+  ] as const) {
+    const version = (name: string) => upstreamVersion(from.entryOf(name).version)
+    if (nix.some(release => release.version === version('nix-bin'))) continue
+    const input = {
+      version: version('nix-bin'),
+      glibcVersion: version('libc6'),
+      cacertVersion: upstreamVersion(fromNewest.entryOf('ca-certificates').version),
+      seed: spec + from.entries.map(entry => `${entry.name}=${entry.version}\n`).join(''),
+      tree,
+      libraries: libraries(tree),
+      certificates: join(trees.newest, 'usr/share/ca-certificates/mozilla'),
+      patchelf,
+      platform: here,
+    }
+    const release = await makeRelease(input, partsMirror, work)
+    nix.push(release)
+    console.log(`${seconds()}  release tarball of Nix ${release.version}, made from ${from.suite} packages`)
+  }
+
+  const packages = [fromNewest, fromSecond, fromOwn].flatMap(from => from.packages)
+  const stamp = { spec, packages, missing: fromNewest.missing, nix, debs }
+  // Renamed into place, so that a stamp is whole whenever there is one.
+  await writeFile(join(partsRoot, 'stamp.json.new'), `${JSON.stringify(stamp, null, 2)}\n`)
+  await rename(join(partsRoot, 'stamp.json.new'), join(partsRoot, 'stamp.json'))
+  return stamp
+}
+
+type Fetched = Awaited<ReturnType<typeof fetch>>
+
+async function fetch(suite: Suite, wanted: readonly string[]) {
+  const { entries, missing } = await suite.closure(wanted)
+  const files = await suite.download(entries)
+  const bytes = entries.reduce((sum, entry) => sum + entry.size, 0)
+  console.log(
+    `${seconds()}  ${suite.name}: ${entries.length} packages, ${(bytes / 1e6).toFixed(0)} MB` +
+      (missing.length === 0 ? '' : `; not available: ${missing.join(', ')}`),
+  )
+  const packages = entries.map(
+    ({ name, version }, i): Package => ({ name, version, suite: suite.name, file: files[i] ?? '' }),
+  )
+  const entryOf = (name: string): Entry => {
+    const entry = entries.find(one => one.name === name)
+    if (entry === undefined) throw new Error(`${suite.name} has no ${name}`)
+    return entry
+  }
+  const fileOf = (name: string) => files[entries.indexOf(entryOf(name))] ?? ''
+  return { suite: suite.name, entries, missing, files, packages, entryOf, fileOf }
+}
+
+/** Copies the samples and the libraries that they need to `.parts/debs`, named so that Nix takes the names. */
+async function keepSamples(from: Fetched): Promise<Stamp['debs']> {
+  await rm(partsDebs, { recursive: true, force: true })
+  await mkdir(partsDebs, { recursive: true })
+  const debs: Record<string, string[]> = {}
+  for (const sample of samples) {
+    const closure = reachable(from.entries, sample)
+    for (const name of closure) await copyFile(from.fileOf(name), join(partsDebs, `${name}.deb`))
+    debs[sample] = closure.map(name => `${name}.deb`)
+  }
+  return debs
+}
+
+/** `2.34.8` of `1:2.34.8+dfsg-1+b1`. */
+function upstreamVersion(version: string): string {
+  return version.replace(/^\d+:/, '').replace(/[-+~].*$/, '')
+}
+
+function report(stamp: Stamp, how: string): void {
+  const nix = stamp.nix.map(release => release.version).join(' and ')
+  console.log(`${seconds()}  .parts is ${how}: Nix ${nix}, ${stamp.packages.length} packages`)
+  if (stamp.missing.length > 0) console.log(`Not available here: ${stamp.missing.join(', ')}`)
+  if (!process.argv.includes('--print')) return
+  for (const { name, version, suite } of stamp.packages) console.log(`${suite}\t${name}\t${version}`)
+  for (const release of stamp.nix) console.log(`${release.file}\t${release.sha256}`)
+}
+
+const spec = await specification()
+const before = readStamp()
+if (before?.spec === spec) {
+  report(before, 'complete')
+} else {
+  // Test runs start at the same time; one brings the parts, the others find them.
+  using _ = await lock(`parts of ${partsRoot}`, () =>
+    console.log('Waiting for another process that does the same'),
+  )
+  const now = readStamp()
+  if (now?.spec === spec) report(now, 'complete')
+  else report(await bring(spec), 'made')
+}

@@ -1,0 +1,75 @@
+import { createHash } from 'node:crypto'
+import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
+import { join } from 'node:path'
+
+const alphabet = '0123456789abcdfghijklmnpqrsvwxyz'
+
+/** Bytes as Nix's variant of base 32 writes them: from the last bit to the first. */
+export function nixBase32(bytes: Uint8Array): string {
+  const length = Math.ceil((bytes.length * 8) / 5)
+  let text = ''
+  for (let n = length - 1; n >= 0; n--) {
+    const bit = n * 5
+    const byte = Math.floor(bit / 8)
+    const pair = (bytes[byte] ?? 0) | ((bytes[byte + 1] ?? 0) << 8)
+    text += alphabet[(pair >> (bit % 8)) & 31]
+  }
+  return text
+}
+
+/** What Nix registers of a path, computed without Nix. */
+export type NarInfo = {
+  /** `sha256:<base 32>` */
+  readonly hash: string
+  readonly size: number
+  /** Those of the given hash parts that occur in the path's contents. */
+  readonly references: readonly string[]
+}
+
+/** Serialises a file or folder as Nix does and gives the digest and size of that, and the references found. */
+export async function narInfo(path: string, hashParts: readonly string[]): Promise<NarInfo> {
+  const hash = createHash('sha256')
+  const found = new Set<string>()
+  let size = 0
+  const bytes = (content: Uint8Array) => {
+    hash.update(content)
+    size += content.length
+  }
+  const content = (data: Buffer) => {
+    const header = Buffer.alloc(8)
+    header.writeBigUInt64LE(BigInt(data.length))
+    bytes(header)
+    bytes(data)
+    bytes(Buffer.alloc((8 - (data.length % 8)) % 8))
+  }
+  const words = (...texts: string[]) => {
+    for (const text of texts) content(Buffer.from(text))
+  }
+  const scanned = (data: Buffer) => {
+    for (const part of hashParts) if (data.includes(part)) found.add(part)
+    content(data)
+  }
+  const node = async (at: string): Promise<void> => {
+    const info = await lstat(at)
+    if (info.isSymbolicLink()) {
+      words('(', 'type', 'symlink', 'target')
+      scanned(Buffer.from(await readlink(at)))
+    } else if (info.isDirectory()) {
+      words('(', 'type', 'directory')
+      // Nix orders names by their bytes.
+      const names = (await readdir(at)).sort((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))
+      for (const name of names) {
+        words('entry', '(', 'name', name, 'node')
+        await node(join(at, name))
+        words(')')
+      }
+    } else {
+      words('(', 'type', 'regular', ...((info.mode & 0o100) === 0 ? [] : ['executable', '']), 'contents')
+      scanned(await readFile(at))
+    }
+    words(')')
+  }
+  words('nix-archive-1')
+  await node(path)
+  return { hash: `sha256:${nixBase32(hash.digest())}`, size, references: [...found].sort() }
+}

@@ -1,0 +1,193 @@
+import { mkdir, mkdtemp } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import { runNix } from '../nix/cli.ts'
+import type { Nix } from '../nix/model.ts'
+import { UserError } from '../util/errors.ts'
+import type { Log } from '../util/log.ts'
+import { failureOf } from './failure.ts'
+import type { Installable } from './installable.ts'
+import type { Build, Progress, Substitution } from './progress.ts'
+import { createReporter, summarise } from './report.ts'
+import { type FlakeSource, parseMetadata } from './source.ts'
+
+/** What an installable stands for: a derivation, not yet built. */
+export type Evaluated = {
+  readonly installable: Installable
+  /** Store path of the derivation. */
+  readonly drvPath: string
+  readonly name: string
+  /** The outputs to build: store path by name. */
+  readonly outputs: Readonly<Record<string, string>>
+  /** Store path of the first of these outputs. */
+  readonly outPath: string
+  readonly source: FlakeSource
+}
+
+type Common = {
+  readonly nix: Nix
+  /** Directory against which a flake's path is read, and to which places in errors are relative. */
+  readonly workspace: string
+  /** Arguments of the user's for evaluation and build. */
+  readonly args: readonly string[]
+  readonly log: Log
+  /** Seconds on a clock that never goes back. @default that of this process */
+  readonly now?: () => number
+}
+
+const processClock = () => performance.now() / 1000
+
+const always = [
+  ...['--extra-experimental-features', 'nix-command flakes'],
+  ...['--log-format', 'internal-json'],
+]
+
+// Not an attribute set that has `outPath`: Nix would write that one as a string.
+const describe = `d:
+  if (d.type or null) != "derivation" then { isA = builtins.typeOf d; }
+  else let
+    wanted = if d.outputSpecified or false then [ d.outputName ]
+      else d.meta.outputsToInstall or [ (d.outputName or "out") ];
+    named = name: { inherit name; value = (d.\${name} or d).outPath; };
+  in {
+    drv = d.drvPath;
+    inherit (d) name;
+    inherit wanted;
+    outputs = builtins.listToAttrs (map named (d.outputs or [ "out" ]));
+  }`
+
+const described = z.union([
+  z.object({ isA: z.string() }),
+  z.object({
+    drv: z.string(),
+    name: z.string(),
+    wanted: z.array(z.string()),
+    outputs: z.record(z.string(), z.string()),
+  }),
+])
+
+/**
+ * Evaluates an installable, once: what it will build, and the source that it comes from. Builds nothing, unless the
+ * flake imports from a derivation.
+ * @throws UserError when the flake, the attribute or its value is not as it must be
+ */
+export async function evaluate(options: Common & { readonly installable: Installable }): Promise<Evaluated> {
+  const { nix, installable, workspace, args, log } = options
+  return await log.group(`Evaluate ${installable.text}`, async () => {
+    const { line, progress } = createReporter(log, options.now ?? processClock)
+    let source: FlakeSource | undefined
+    const run = async (...command: readonly string[]): Promise<string> => {
+      const result = await runNix(nix, 'nix', [...command, ...always, ...args], {
+        cwd: workspace,
+        onStderrLine: line,
+      })
+      if (result.code === 0) return result.stdout
+      throw await failureOf({
+        step: 'evaluated',
+        progress,
+        code: result.code,
+        installables: [installable],
+        source,
+        ...options,
+      })
+    }
+    source = parseMetadata(await run('flake', 'metadata', '--json', installable.flake || '.'))
+    const reference = installable.text.replace(/\^[^^]*$/, '')
+    const value = described.parse(
+      JSON.parse(await run('eval', '--json', reference, '--apply', describe, '--show-trace')),
+    )
+    if ('isA' in value) {
+      throw new UserError(`${installable.text} is not a derivation: it evaluates to a ${value.isA}.`, {
+        advice: 'Name an output that `nix build` can build.',
+      })
+    }
+    const evaluated = { installable, drvPath: value.drv, name: value.name, ...chosen(value), source }
+    log.info(`${evaluated.name}: ${evaluated.outPath}`)
+    return Object.freeze(evaluated)
+  })
+
+  function chosen({ outputs, wanted }: { outputs: Record<string, string>; wanted: readonly string[] }) {
+    const names = installable.outputs === 'all' ? Object.keys(outputs) : (installable.outputs ?? wanted)
+    const entries = names.map(name => {
+      const path = outputs[name]
+      if (path !== undefined) return [name, path] as const
+      throw new UserError(`${installable.text}: there is no output '${name}'.`, {
+        advice: `It has: ${Object.keys(outputs).join(', ')}.`,
+      })
+    })
+    return { outputs: Object.fromEntries(entries), outPath: entries[0]?.[1] ?? '' }
+  }
+}
+
+/** What was done to have the outputs in the store. */
+export type Realised = {
+  /** For each installable the store path of its first output. */
+  readonly outPaths: readonly string[]
+  readonly builds: readonly Build[]
+  readonly substitutions: readonly Substitution[]
+  /** Wall time in which something was being substituted. */
+  readonly substituting: number
+  readonly seconds: number
+}
+
+const built = z.array(z.object({ drvPath: z.string(), outputs: z.record(z.string(), z.string().nullish()) }))
+
+/**
+ * Builds or substitutes what was evaluated, all of it in one run of Nix. The outputs are kept from garbage collection
+ * for as long as `scratch` exists.
+ * @param options.scratch directory for links to the outputs
+ * @param options.cacheUrl URL under which Nix knows this action's own cache
+ * @param options.onProgress called after each event, also when the build fails later
+ * @throws UserError when something fails to build
+ */
+export async function realise(
+  options: Common & {
+    readonly evaluated: readonly Evaluated[]
+    readonly scratch: string
+    readonly cacheUrl?: string
+    readonly onProgress?: (progress: Progress) => void
+  },
+): Promise<Realised> {
+  const { nix, evaluated, workspace, args, log, scratch, onProgress, cacheUrl } = options
+  const now = options.now ?? processClock
+  const started = now()
+  await mkdir(scratch, { recursive: true })
+  const links = await mkdtemp(join(scratch, 'built-'))
+  const { line, progress } = createReporter(log, now)
+  const wanted = evaluated.map(({ drvPath, outputs }) => `${drvPath}^${Object.keys(outputs).join(',')}`)
+  const result = await log.group(title(evaluated), () =>
+    runNix(
+      nix,
+      'nix',
+      ['build', '--json', '--out-link', join(links, 'result'), ...wanted, ...always, ...args],
+      {
+        cwd: workspace,
+        onStderrLine: text => {
+          line(text)
+          onProgress?.(progress)
+        },
+      },
+    ),
+  )
+  if (result.code !== 0) {
+    const installables = evaluated.map(({ installable }) => installable)
+    const source = evaluated.find(({ source }) => source.directory !== undefined)?.source
+    throw await failureOf({ step: 'built', progress, code: result.code, installables, source, ...options })
+  }
+  const outputs = new Map(built.parse(JSON.parse(result.stdout)).map(one => [one.drvPath, one.outputs]))
+  const realised: Realised = {
+    outPaths: evaluated.map(
+      one => outputs.get(one.drvPath)?.[Object.keys(one.outputs)[0] ?? ''] ?? one.outPath,
+    ),
+    builds: progress.builds,
+    substitutions: [...progress.substitutions.values()],
+    substituting: progress.substituting,
+    seconds: now() - started,
+  }
+  log.info(`${evaluated.map(one => one.installable.text).join(', ')}: ${summarise(realised, cacheUrl)}`)
+  return realised
+}
+
+function title([first, ...others]: readonly Evaluated[]): string {
+  return `Build ${first?.installable.text}${others.length > 0 ? ` and ${others.length} more` : ''}`
+}

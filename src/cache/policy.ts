@@ -1,0 +1,192 @@
+import { count, formatBytes, formatSeconds } from '../util/text.ts'
+import { closeReferences, reach } from './closure.ts'
+import { type CachedPath, type CacheIndex, hashOf, sizeOf } from './model.ts'
+
+/** A path that could be added, compressed and measured; the pack that will hold it is not known yet. */
+export type Candidate = {
+  readonly path: CachedPath
+  /** Bytes that it would take up in the cache. */
+  readonly size: number
+}
+
+/** What is kept or dropped as one: a pack, or a path that is in none yet. */
+export type Unit = { readonly size: number; readonly paths: readonly CachedPath[] }
+
+/** What a unit is worth; more is kept first. It may look at all that the index knows of the paths. */
+export type Rank = (unit: Unit, now: number) => number
+
+/** A pack is worth as much as the path in it that was used last. */
+export const leastRecentlyUsed: Rank = ({ paths }) =>
+  paths.reduce((latest, { lastUse }) => Math.max(latest, lastUse), 0)
+
+export type PlanInput = {
+  readonly index: CacheIndex
+  /** Whatever a candidate refers to is in the index, another candidate, or in `index.elsewhere`. */
+  readonly candidates: readonly Candidate[]
+  /**
+   * The hashes of what this run used of the index; what they refer to counts as used too. Undefined when that is not
+   * known: nothing is dropped then.
+   */
+  readonly used: ReadonlySet<string> | undefined
+  /** Seconds since the epoch. */
+  readonly now: number
+  /** Bytes that all packs together may take up. */
+  readonly limit: number
+  /** @default leastRecentlyUsed */
+  readonly rank?: Rank
+}
+
+export type Plan = {
+  /** What is left of the index, with its uses brought up to date; the candidates are not in it. */
+  readonly index: CacheIndex
+  /** Packs that are not named any more. */
+  readonly dropped: ReadonlySet<string>
+  readonly add: readonly Candidate[]
+  readonly leftOut: readonly Candidate[]
+  /** Bytes of the packs that are kept and of what is added. */
+  readonly total: number
+  /** Sentences for people: what the limit has cost. */
+  readonly reasons: readonly string[]
+}
+
+type Entry = Unit & { readonly id: string; readonly candidate: boolean }
+
+/**
+ * Decides what the cache holds after this run: at most `limit` bytes, closed under references. What this run used
+ * comes first, in the order of `rank`, and only when all of that has its place comes what it did not use. A pack
+ * frees its bytes only as a whole, so it is kept or dropped as a whole; a path in a kept pack is unnamed only when it
+ * refers to something that is gone. Pure.
+ */
+export function plan(input: PlanInput): Plan {
+  const { candidates, now, limit, rank = leastRecentlyUsed } = input
+  const known = input.used !== undefined
+  const index = withUses(input)
+  const byPack = Map.groupBy(index.paths.values(), path => path.pack)
+  const packs: Entry[] = [...index.packs].map(([id, { size }]) => ({
+    ...{ id, size, paths: byPack.get(id) ?? [], candidate: false },
+  }))
+  const isUsed = ({ candidate, paths }: Entry) => candidate || paths.some(path => path.lastUse >= now)
+  const fresh: Entry[] = candidates.map(({ path, size }) => ({
+    ...{ id: hashOf(path.name), size, paths: [path], candidate: true },
+  }))
+  const chosen = new Set<Entry>()
+  const refused = new Set<string>()
+  let room = limit
+  const choose = (entries: readonly Entry[]) => {
+    const ranked = entries.map(entry => ({ entry, rank: rank(entry, now) }))
+    // The sort is stable: of equal worth, packs come before candidates, and those in their order.
+    for (const { entry } of ranked.toSorted((a, b) => b.rank - a.rank)) {
+      const lacking =
+        entry.candidate && entry.paths.some(path => path.references.some(name => refused.has(hashOf(name))))
+      if (lacking || entry.size > room) {
+        for (const { name } of entry.paths) refused.add(hashOf(name))
+        continue
+      }
+      chosen.add(entry)
+      room -= entry.size
+    }
+    return entries.every(entry => chosen.has(entry))
+  }
+  let complete: boolean
+  if (known) {
+    complete = choose([...packs.filter(isUsed), ...fresh])
+    if (complete) choose(packs.filter(entry => !isUsed(entry)))
+  } else {
+    for (const entry of packs) chosen.add(entry)
+    room -= sizeOf(index)
+    complete = choose(fresh)
+  }
+  const paths = settle(chosen, index.elsewhere, entry => !known || complete || isUsed(entry))
+  const kept = new Set([...chosen].filter(({ candidate }) => !candidate).map(({ id }) => id))
+  const named = new Map(index.paths.entries().filter(([hash]) => paths.has(hash)))
+  return describe(input, {
+    index: {
+      ...index,
+      packs: new Map(index.packs.entries().filter(([id]) => kept.has(id))),
+      paths: named,
+      elsewhere: neededElsewhere(index.elsewhere, paths.values()),
+    },
+    add: candidates.filter(({ path }) => paths.has(hashOf(path.name))),
+  })
+}
+
+/**
+ * Takes out of `chosen` what cannot stay: paths whose references were not chosen, then packs of which nothing is left
+ * (or, with something used left out, nothing used), until nothing changes. Gives the paths that remain named.
+ */
+function settle(
+  chosen: Set<Entry>,
+  elsewhere: ReadonlySet<string>,
+  mayStay: (entry: Entry) => boolean,
+): Map<string, CachedPath> {
+  const others = new Set([...elsewhere].map(hashOf))
+  for (;;) {
+    const paths = new Map(
+      [...chosen].flatMap(entry => entry.paths.map(path => [hashOf(path.name), path] as const)),
+    )
+    const closed = closeReferences(
+      new Map(paths.entries().map(([hash, { references }]) => [hash, references.map(hashOf)])),
+      reference => others.has(reference),
+    )
+    let changed = false
+    for (const entry of chosen) {
+      const left = entry.paths.filter(({ name }) => closed.has(hashOf(name)))
+      if (left.length === entry.paths.length && left.length > 0) continue
+      changed = true
+      chosen.delete(entry)
+      const rest = { ...entry, paths: left }
+      if (left.length > 0 && mayStay(rest)) chosen.add(rest)
+    }
+    if (!changed) return paths
+  }
+}
+
+/** The index as this run leaves it before anything is dropped. */
+function withUses({ index, candidates, used, now }: PlanInput): CacheIndex {
+  const roots = [
+    ...(used ?? []),
+    ...candidates.flatMap(({ path }) => path.references.map(hashOf)),
+  ]
+  const reached = reach(roots, hash => index.paths.get(hash)?.references.map(hashOf))
+  const paths = new Map(
+    index.paths
+      .entries()
+      // A clock that was wrong once must not keep a path for ever.
+      .map(([hash, path]) => {
+        const lastUse = reached.has(hash) ? now : Math.min(path.lastUse, now - 1)
+        return [hash, lastUse === path.lastUse ? path : { ...path, lastUse }]
+      }),
+  )
+  return { ...index, paths }
+}
+
+function neededElsewhere(elsewhere: ReadonlySet<string>, paths: Iterable<CachedPath>): Set<string> {
+  const needed = new Set<string>()
+  for (const { references } of paths) for (const name of references) if (elsewhere.has(name)) needed.add(name)
+  return needed
+}
+
+function describe({ index, candidates, used, now, limit }: PlanInput, made: Pick<Plan, 'index' | 'add'>): Plan {
+  const dropped = new Set(index.packs.keys().filter(id => !made.index.packs.has(id)))
+  const adding = new Set(made.add)
+  const leftOut = candidates.filter(candidate => !adding.has(candidate))
+  const total = sizeOf(made.index) + made.add.reduce((sum, { size }) => sum + size, 0)
+  return { ...made, dropped, leftOut, total, reasons: [...reasons()] }
+
+  function* reasons(): Generator<string> {
+    const bound = `cache-size (${formatBytes(limit)})`
+    const alive = index.paths.values().filter(path => dropped.has(path.pack)).toArray()
+    const freed = [...dropped].reduce((sum, id) => sum + (index.packs.get(id)?.size ?? 0), 0)
+    const wanted = alive.some(({ name }) => used?.has(hashOf(name))) || leftOut.length > 0
+    if (used === undefined) yield 'What this run used is not known, so nothing was dropped.'
+    if (wanted && used !== undefined) yield `What this run used is more than ${bound}.`
+    if (leftOut.length > 0) {
+      const size = leftOut.reduce((sum, candidate) => sum + candidate.size, 0)
+      yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and were not saved.`
+    }
+    if (alive.length > 0) {
+      const oldest = Math.max(...alive.map(({ lastUse }) => now - lastUse))
+      yield `${count(alive.length, 'path')} (${formatBytes(freed)}) had to go to stay within ${bound}, the longest unused for ${formatSeconds(Math.max(0, oldest))}.`
+    }
+  }
+}

@@ -1,0 +1,4 @@
+import { main } from './action.ts'
+import { githubRunner } from './runner/runner.ts'
+
+await main(githubRunner(), process.env)

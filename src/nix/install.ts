@@ -1,0 +1,146 @@
+import { randomUUID } from 'node:crypto'
+import { mkdir, realpath, stat } from 'node:fs/promises'
+import { join } from 'node:path'
+import type { Log } from '../util/log.ts'
+import { type Phase, Phases } from '../util/phases.ts'
+import { runNix } from './cli.ts'
+import { type ConfOptions, userSandbox } from './conf.ts'
+import { type Account, findCertificates, nixEnvironment } from './environment.ts'
+import { installRelease } from './fresh.ts'
+import { type Present, rootsFolder, survey } from './ground.ts'
+import type { Kept, NixEntry } from './keep.ts'
+import type { Nix } from './model.ts'
+import { rootPrefix } from './privilege.ts'
+import type { Release } from './releases.ts'
+import { openSandbox } from './sandbox.ts'
+import { isTrusted, sandboxSetting } from './store.ts'
+
+export type InstallOptions = {
+  /** From `selectRelease`. */
+  readonly release: Release
+  /** Whether the user asked for this version. */
+  readonly asked: boolean
+  /** URL of a mirror with the layout of https://releases.nixos.org/nix */
+  readonly mirror: string
+  /** The action's own folder in RUNNER_TEMP. */
+  readonly temp: string
+  /** Where `writeConf` will write. */
+  readonly confFile: string
+  /** The user's lines for nix.conf. */
+  readonly nixConf: string
+  /** Whether the runner has a tool cache (RUNNER_TOOL_CACHE). */
+  readonly toolCache: boolean
+  readonly entry: NixEntry | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly account: Account
+  readonly log: Log
+}
+
+export type Installed = {
+  readonly nix: Nix
+  readonly how: 'installed' | 'found'
+  readonly from: 'mirror' | 'tool-cache' | 'actions-cache' | 'present'
+  readonly kind: Present['kind']
+  /** Whether builds are sandboxed, found out by building something. */
+  readonly sandbox: boolean
+  /** Store paths of Nix itself and of all that it refers to; none where Nix is not in the store. */
+  readonly closure: readonly string[]
+  readonly phases: readonly Phase[]
+  /** What post should pass to `keepRelease`. */
+  readonly keep: Kept | undefined
+  /** What `writeConf` must know of this Nix. */
+  readonly conf: Pick<ConfOptions, 'version' | 'withoutBuildUsers' | 'sandbox' | 'trusted'>
+}
+
+/**
+ * Gives a Nix that works: the one that is on the machine, or the wanted release, installed for a single user.
+ * Nothing enters /nix before the release's digest is verified, nothing enters /nix/store before it is whole, and an
+ * install that was killed is finished by the next one.
+ * @throws UserError when there is no way to a working Nix; what to do about it is in its words.
+ */
+export async function installNix(options: InstallOptions): Promise<Installed> {
+  const { release, account, log } = options
+  const phases = new Phases()
+  // Before anything is touched: it also finds a line that Nix could not read.
+  const wantedSandbox = userSandbox(options.nixConf)
+  await mkdir(options.temp, { recursive: true, mode: 0o700 })
+  const env = nixEnvironment({ ...options, bin: undefined, certificates: undefined, ours: true })
+  const asRoot = () => rootPrefix(account.uid, env)
+  const ground = await phases.time('look for Nix', () => survey(release.version, env))
+  const source =
+    ground.state === 'present'
+      ? undefined
+      : await installRelease({ ...options, ground, asRoot, programEnv: env, phases })
+  const present = ground.state === 'present' ? ground.nix : await presentOf(release.version)
+  if (options.asked && present.version !== release.version) {
+    log.warning(
+      `nix-version asks for ${release.version}. This machine has Nix ${present.version} in ${present.bin}, which is used instead.`,
+    )
+  }
+  const nix = await describe(present, options)
+  const trusted = present.kind !== 'daemon' || (await isTrusted(nix))
+  if (!trusted) {
+    log.warning(
+      `The Nix daemon of this machine does not trust the user '${account.name}', so nothing can be taken from the cache. Add the user to trusted-users in /etc/nix/nix.conf.`,
+    )
+  }
+  const withoutBuildUsers = present.kind === 'ours' && account.uid === 0
+  const sandbox = await phases.time('try the sandbox', async () => {
+    const wanted = wantedSandbox ?? (present.kind === 'ours' ? 'true' : await sandboxSetting(nix))
+    if (wanted === 'false') return false
+    const { on, warning } = await openSandbox(nix, {
+      ...{ asRoot, withoutBuildUsers, temp: options.temp, salt: randomUUID() },
+      program: await realpath(join(nix.bin, 'nix')),
+    })
+    if (warning !== undefined) log.warning(warning)
+    return on
+  })
+  return {
+    nix,
+    how: source === undefined ? 'found' : 'installed',
+    from: source?.from ?? 'present',
+    kind: present.kind,
+    sandbox,
+    closure: await closureOfNix(nix, present),
+    phases: phases.list(),
+    keep: source?.from === 'mirror' ? { ...release, tarball: source.archive } : undefined,
+    conf: {
+      version: nix.version,
+      withoutBuildUsers,
+      // The configuration of a machine that is somebody else's stays as it is.
+      sandbox: present.kind === 'ours' ? sandbox : undefined,
+      trusted,
+    },
+  }
+}
+
+/** The store path itself, not the link to it, which a later install may replace. */
+async function presentOf(version: string): Promise<Present> {
+  return { kind: 'ours', bin: join(await realpath(join(rootsFolder, version, 'nix')), 'bin'), version }
+}
+
+async function describe(present: Present, options: InstallOptions): Promise<Nix> {
+  const ours = present.kind === 'ours'
+  const shipped = join(rootsFolder, present.version, 'cacert/etc/ssl/certs/ca-bundle.crt')
+  const certificates = await findCertificates(options.env, ours ? shipped : undefined)
+  const workspace = options.env.GITHUB_WORKSPACE
+  const workspaceOwner = workspace ? (await stat(workspace).catch(() => undefined))?.uid : undefined
+  return Object.freeze({
+    version: present.version,
+    bin: present.bin,
+    system: options.release.system,
+    env: nixEnvironment({ ...options, bin: present.bin, certificates, ours, workspaceOwner }),
+  })
+}
+
+async function closureOfNix(nix: Nix, present: Present): Promise<readonly string[]> {
+  const links =
+    present.kind === 'ours'
+      ? ['nix', 'cacert'].map(name => join(rootsFolder, present.version, name))
+      : [join(nix.bin, 'nix')]
+  const paths = await Promise.all(links.map(link => realpath(link)))
+  const roots = paths.flatMap(path => /^\/nix\/store\/[^/]+/.exec(path)?.[0] ?? [])
+  if (roots.length === 0) return []
+  const { code, stdout } = await runNix(nix, 'nix-store', ['--query', '--requisites', ...roots])
+  return code === 0 ? stdout.split('\n').filter(line => line !== '') : []
+}

@@ -1,0 +1,236 @@
+import type { Readable } from 'node:stream'
+import { type Digest, isDigest, sha256 } from '../util/digest.ts'
+import { UserError } from '../util/errors.ts'
+import type { Log } from '../util/log.ts'
+import { type Credentials, withAuth } from './auth.ts'
+import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './failure.ts'
+import type { Descriptor } from './model.ts'
+import type { Repository } from './reference.ts'
+import { realSleep, retrier, type Sleep } from './retry.ts'
+import {
+  bodyOf,
+  httpSender,
+  type Request,
+  type Response,
+  resolveLocation,
+  type Timeouts,
+  withRedirects,
+} from './transport.ts'
+
+/**
+ * One repository of a registry (OCI distribution-spec 1.1). Every method throws a UserError when the registry
+ * refuses, cannot be reached, or answers with something else than it should.
+ */
+export type RegistryClient = {
+  readonly repository: Repository
+  /** What a tag or digest resolves to; undefined when there is nothing. */
+  headManifest(reference: string, signal?: AbortSignal): Promise<Descriptor | undefined>
+  getManifest(
+    reference: string,
+    signal?: AbortSignal,
+  ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer } | undefined>
+  /** @throws BlobUnknown when the registry lacks a blob that the manifest names */
+  putManifest(reference: string, bytes: Buffer, mediaType: string, signal?: AbortSignal): Promise<void>
+  /** Whether the registry has these bytes: the digest, and the size where it tells one. */
+  hasBlob(blob: { readonly digest: Digest; readonly size: number }, signal?: AbortSignal): Promise<boolean>
+  /** Sends a blob in one PUT. `open` gives exactly the blob's bytes, and is called again for each repetition. */
+  uploadBlob(
+    blob: { readonly digest: Digest; readonly size: number; open(): Readable },
+    signal?: AbortSignal,
+  ): Promise<void>
+}
+
+const manifestTypes = [
+  'application/vnd.oci.image.manifest.v1+json',
+  'application/vnd.oci.image.index.v1+json',
+  'application/vnd.docker.distribution.manifest.v2+json',
+  'application/vnd.docker.distribution.manifest.list.v2+json',
+].join(', ')
+
+/**
+ * @param options.credentials undefined for none
+ * @param options.env for HTTPS_PROXY and NO_PROXY
+ * @param options.now milliseconds since the epoch
+ * @param options.sleep waits between repetitions
+ */
+export function registryClient(options: {
+  readonly repository: Repository
+  readonly credentials: Credentials | undefined
+  readonly env: NodeJS.ProcessEnv
+  readonly log: Log
+  readonly now?: () => number
+  readonly sleep?: Sleep
+  readonly timeouts?: Timeouts
+}): RegistryClient {
+  const { repository, credentials, log, now = Date.now, sleep = realSleep } = options
+  const subject = { repository, credentials }
+  const base = new URL(`/v2/${repository.path}/`, repository.origin)
+  const retry = retrier({ sleep, now, log })
+  const once = withRedirects(
+    withAuth(httpSender(options.env, options.timeouts), {
+      origin: repository.origin,
+      credentials,
+      scopes: [`repository:${repository.path}:pull,push`],
+      now,
+      refused: response => loginFailure(response, subject),
+    }),
+  )
+
+  /** Makes attempts until one succeeds or the failure is final; what cannot be answered is said as `what`. */
+  const attempt = async (
+    what: string,
+    work: () => Promise<Response>,
+    retryOptions: Parameters<typeof retry>[1],
+  ): Promise<Response> => {
+    try {
+      return await retry(work, retryOptions)
+    } catch (error) {
+      throw connectionFailure(error, what, subject)
+    }
+  }
+  const send = async (what: string, request: Request): Promise<Response> => {
+    const response = await attempt(what, () => once(request), { signal: request.signal })
+    // Without a query: in a Location it may be what gives access.
+    log.debug(`${request.method} ${response.url.origin}${response.url.pathname}: ${response.status}`)
+    return response
+  }
+  const manifestUrl = (reference: string) => new URL(`manifests/${reference}`, base)
+
+  const client: RegistryClient = {
+    repository,
+
+    async headManifest(reference, signal) {
+      const what = `the look-up of ${reference}`
+      const response = await send(what, {
+        method: 'HEAD',
+        url: manifestUrl(reference),
+        headers: { accept: manifestTypes },
+        signal,
+      })
+      if (response.status === 404) return undefined
+      const digest = header(response, 'docker-content-digest')
+      const size = header(response, 'content-length')
+      const mediaType = header(response, 'content-type')
+      // A refusal of HEAD does not say why, and some registries leave out what makes a descriptor: GET has it. An
+      // answer with a body is the token server's.
+      if (![200, 401, 403, 405].includes(response.status) || response.body.length > 0)
+        throw answerFailure(response, what, subject)
+      if (response.status !== 200 || !isDigest(digest) || !/^\d+$/.test(size) || mediaType === '') {
+        return (await client.getManifest(reference, signal))?.descriptor
+      }
+      return checked(reference, { mediaType, digest, size: Number(size) })
+    },
+
+    async getManifest(reference, signal) {
+      const what = `the manifest ${reference}`
+      const response = await send(what, {
+        method: 'GET',
+        url: manifestUrl(reference),
+        headers: { accept: manifestTypes },
+        signal,
+      })
+      if (response.status === 404) return undefined
+      if (response.status !== 200) throw answerFailure(response, what, subject)
+      const { body } = response
+      const digest = sha256(body)
+      expectDigest(response, digest, what)
+      return {
+        descriptor: checked(reference, {
+          mediaType: header(response, 'content-type'),
+          digest,
+          size: body.length,
+        }),
+        bytes: body,
+      }
+    },
+
+    async putManifest(reference, bytes, mediaType, signal) {
+      const what = `the manifest as ${reference}`
+      const response = await send(what, {
+        method: 'PUT',
+        url: manifestUrl(reference),
+        headers: { 'content-type': mediaType },
+        body: bodyOf(bytes),
+        signal,
+      })
+      if (response.status !== 201) {
+        const failure = answerFailure(response, what, subject)
+        if (!/blob[ _]unknown|unknown blob/i.test(response.body.toString())) throw failure
+        throw new BlobUnknown(failure.message, { advice: 'Run the job again.' })
+      }
+      expectDigest(response, sha256(bytes), what)
+    },
+
+    async hasBlob({ digest, size }, signal) {
+      const what = `the look-up of ${digest}`
+      const response = await send(what, { method: 'HEAD', url: new URL(`blobs/${digest}`, base), signal })
+      if (response.status === 404) return false
+      if (response.status !== 200) throw answerFailure(response, what, subject)
+      expectDigest(response, digest, what)
+      const length = header(response, 'content-length')
+      return length === '' || Number(length) === size
+    },
+
+    async uploadBlob({ digest, size, open }, signal) {
+      const what = `the upload of ${digest}`
+      let sending = false
+      // A session may be spent by a PUT that failed, so each repetition begins with a new one.
+      const response = await attempt(
+        what,
+        async () => {
+          sending = false
+          const begun = await once({ method: 'POST', url: new URL('blobs/uploads/', base), signal })
+          if (begun.status !== 202) return begun
+          sending = true
+          return once({
+            method: 'PUT',
+            url: sessionUrl(begun, digest),
+            headers: { 'content-type': 'application/octet-stream' },
+            body: { size, open },
+            signal,
+          })
+        },
+        // GHCR loses sessions under load: the PUT is then answered as if there had been none.
+        { signal, also: ({ status }) => sending && status === 404 },
+      )
+      log.debug(`${sending ? 'PUT' : 'POST'} blob ${digest}, ${size} bytes: ${response.status}`)
+      if (!sending || response.status !== 201) throw answerFailure(response, what, subject)
+      expectDigest(response, digest, what)
+    },
+  }
+  return client
+
+  /** A digest resolves to itself or to nothing. */
+  function checked(reference: string, descriptor: Descriptor): Descriptor {
+    if (isDigest(reference) && descriptor.digest !== reference)
+      throw wrongDigest(reference, descriptor.digest)
+    return descriptor
+  }
+
+  function expectDigest(response: Response, digest: Digest, what: string): void {
+    const said = header(response, 'docker-content-digest')
+    if (said !== '' && said !== digest) throw wrongDigest(what, said, digest)
+  }
+
+  function wrongDigest(what: string, said: string, digest?: Digest): UserError {
+    return new UserError(
+      `${repository.name}: ${repository.host} gives ${what} the digest ${said}${digest ? `, not ${digest}` : ''}.`,
+      { advice: 'Something between this runner and the registry changes or mixes up what is sent.' },
+    )
+  }
+
+  function sessionUrl(begun: Response, digest: Digest): URL {
+    const url = resolveLocation(begun.headers.location ?? '', begun.url)
+    if (url === undefined || begun.headers.location === undefined) {
+      throw new UserError(`${repository.name}: ${repository.host} does not say where a blob is to be sent.`)
+    }
+    // By hand: URLSearchParams would write the session's own query anew, and it may be signed.
+    url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`
+    return url
+  }
+}
+
+function header(response: Response, name: string): string {
+  const value = response.headers[name]
+  return typeof value === 'string' ? value : ''
+}
