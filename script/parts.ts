@@ -89,7 +89,7 @@ async function bring(spec: string): Promise<Stamp> {
       version: version('nix-bin'),
       glibcVersion: version('libc6'),
       cacertVersion: upstreamVersion(fromNewest.entryOf('ca-certificates').version),
-      seed: spec + from.entries.map(entry => `${entry.name}=${entry.version}\n`).join(''),
+      seed: from.entries.map(entry => `${entry.name}=${entry.version}\n`).join(''),
       tree,
       libraries: libraries(tree),
       certificates: join(trees.newest, 'usr/share/ca-certificates/mozilla'),
@@ -100,6 +100,10 @@ async function bring(spec: string): Promise<Stamp> {
     nix.push(release)
     console.log(`${seconds()}  release tarball of Nix ${release.version}, made from ${from.suite} packages`)
   }
+
+  // What apt keeps to be quick; it is large and made anew when it is wanted.
+  for (const suite of [newest, second, own])
+    await rm(join(partsRoot, 'apt', suite.name, 'cache'), { recursive: true })
 
   const packages = [fromNewest, fromSecond, fromOwn].flatMap(from => from.packages)
   const stamp = { spec, packages, missing: fromNewest.missing, nix, debs }
@@ -158,11 +162,10 @@ function report(stamp: Stamp, how: string): void {
   for (const release of stamp.nix) console.log(`${release.file}\t${release.sha256}`)
 }
 
-const spec = await specification()
-const before = readStamp()
-if (before?.spec === spec) {
-  report(before, 'complete')
-} else {
+async function main(): Promise<void> {
+  const spec = await specification()
+  const before = readStamp()
+  if (before?.spec === spec) return report(before, 'complete')
   // Test runs start at the same time; one brings the parts, the others find them.
   using _ = await lock(`parts of ${partsRoot}`, () =>
     console.log('Waiting for another process that does the same'),
@@ -171,3 +174,9 @@ if (before?.spec === spec) {
   if (now?.spec === spec) report(now, 'complete')
   else report(await bring(spec), 'made')
 }
+
+await main().catch((error: Error) => {
+  console.error(`script/parts.ts: ${error.message}`)
+  if (error.cause instanceof Error) console.error(error.cause.message)
+  process.exitCode = 1
+})

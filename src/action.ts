@@ -20,6 +20,7 @@ import { keepRelease, parseKept } from './nix/keep.ts'
 import { selectRelease, systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
 import { type RegistryClient, registryClient } from './registry/client.ts'
+import { memoKey } from './registry/layers.ts'
 import type { LayerMemo } from './registry/model.ts'
 import { pushImage } from './registry/push.ts'
 import { parseName } from './registry/reference.ts'
@@ -149,8 +150,8 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
       },
     }).finally(() => save({})),
   )
-  save({ outPaths: [...realised.outPaths] })
   const outPath = image === undefined ? undefined : realised.outPaths[0]
+  save({ outPaths: [...realised.outPaths] })
   report.build = buildReport(realised, outPath, cache)
   report.cache.status = cacheStatus(cache, report.build)
   if (outPath === undefined) return
@@ -177,7 +178,14 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
       await opened.close()
     }
   })
-  save({ layers: Object.fromEntries(pushed.memo) })
+  save({
+    layers: Object.fromEntries(
+      pushed.layers.map(({ diffId, digest, size }) => [
+        memoKey(diffId, inputs.compression, inputs.compressionLevel),
+        { digest, size },
+      ]),
+    ),
+  })
   const { name } = client.repository
   const { memo: _, layers, ...facts } = pushed
   report.push = { ...facts, name, tags: tags.map(tag => `${name}:${tag}`), layers }
@@ -236,6 +244,7 @@ async function finish(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
         served,
         limit: inputs.cacheSize,
         upstream: inputs.cacheUpstream,
+        publicKeys: inputs.trustedPublicKeys,
         env,
         log: runner,
       }),

@@ -34,7 +34,7 @@ const schema = z.object({
   exclude: z.array(z.string()).default([]),
   /** Seconds that each derivation took to build. */
   costs: z.record(z.string(), z.number()).default({}),
-  /** What was learned of layers: entries of a LayerMemo. */
+  /** What the image's layers are: entries of a LayerMemo. */
   layers: z
     .record(z.string(), z.object({ digest: z.templateLiteral(['sha256:', z.string()]), size: z.number() }))
     .default({}),

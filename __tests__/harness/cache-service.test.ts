@@ -53,6 +53,7 @@ test('a key that was reserved and never finalised is not found and stays blocked
     service.reservations().map(({ key }) => key),
     ['key'],
   )
+  assert.deepEqual([service.entries(), service.counts().DownloadBlob.calls], [[], 0])
   assert.equal(service.delete('key'), 1)
   const [id] = await outcomes(token, save('key'))
   assert.ok(Number(id) > 0)

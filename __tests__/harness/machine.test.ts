@@ -70,7 +70,7 @@ suite('machine', { skip: unavailable ?? false }, () => {
     await expect(machine.run(['setsid', '--fork', 'sleep', '1']))
     const list = () => expect(machine.run(['ps', '-A', '-o', 'args']))
     assert.match(await list(), /sleep 1/)
-    await sleep(1300)
+    for (let tries = 0; tries < 50 && /sleep|defunct/.test(await list()); tries++) await sleep(200)
     assert.doesNotMatch(await list(), /sleep|defunct/)
   })
 

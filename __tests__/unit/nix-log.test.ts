@@ -244,6 +244,114 @@ test('runs of Nix that are mixed line by line give what they give apart', () => 
   )
 })
 
+/** What a worker of Nix does with one derivation or path: steps, of which each is a list of events in a row. */
+type Goal = { name: string; kind: 'build' | 'fetch'; attempts: readonly boolean[]; bytes: number }
+
+/** Writes the events of a run in which goals run at once; `pick` says which one makes the next step. */
+function simulate(goals: readonly Goal[], pick: () => number): string[] {
+  const lines: string[] = []
+  const say = (event: object) => lines.push(`@nix ${JSON.stringify(event)}`)
+  const counts = { built: 0, failed: 0, fetched: 0 }
+  const count = () => {
+    say({ action: 'result', id: 1, type: 105, fields: [counts.built, 9, 0, counts.failed] })
+    say({ action: 'result', id: 2, type: 105, fields: [counts.fetched, 9, 0, 0] })
+  }
+  say({ action: 'start', id: 1, parent: 0, type: 104 })
+  say({ action: 'start', id: 2, parent: 0, type: 103 })
+  let id = 10
+  function* build({ name }: Goal, ok: boolean) {
+    const own = id++
+    say({ action: 'start', id: own, parent: 0, type: 105, fields: [`/nix/store/${name}.drv`, '', 1, 1] })
+    yield
+    say({ action: 'result', id: own, type: 101, fields: [`log of ${name}`] })
+    yield
+    counts[ok ? 'built' : 'failed']++
+    count()
+    say({ action: 'stop', id: own })
+    if (!ok) say({ action: 'msg', level: 0, msg: `error: builder for '/nix/store/${name}.drv' failed` })
+  }
+  function* fetch({ name, bytes }: Goal, ok: boolean, store: string) {
+    const [own, copy, file] = [id++, id++, id++]
+    say({ action: 'start', id: own, parent: 0, type: 108, fields: [`/nix/store/${name}`, store] })
+    say({ action: 'start', id: copy, parent: own, type: 100, fields: [`/nix/store/${name}`, store, 'local'] })
+    say({ action: 'start', id: file, parent: copy, type: 101, fields: [`${store}/nar/${name}.nar.xz`] })
+    yield
+    say({ action: 'result', id: file, type: 105, fields: [bytes, bytes, 0, 0] })
+    say({ action: 'result', id: file, type: 105, fields: [0, 0, 0, 0] })
+    yield
+    // The file's activity may end after the others.
+    say({ action: 'stop', id: copy })
+    say({ action: 'stop', id: own })
+    yield
+    say({ action: 'stop', id: file })
+    yield
+    if (ok) counts.fetched++
+    else say({ action: 'msg', level: 1, msg: `warning: file 'nar/${name}.nar.xz' does not exist` })
+    count()
+  }
+  const running = goals.map(goal =>
+    (function* () {
+      for (const [index, ok] of goal.attempts.entries()) {
+        yield* goal.kind === 'build' ? build(goal, ok) : fetch(goal, ok, `https://store${index}`)
+        yield
+      }
+    })(),
+  )
+  while (running.length > 0) {
+    const at = pick() % running.length
+    if (running[at]?.next().done) running.splice(at, 1)
+  }
+  return lines
+}
+
+test('of many builds and paths at once those are counted that came about', () => {
+  const attempts = fc.constantFrom([true], [true], [false], [false, true], [false, false])
+  const kind = fc.constantFrom<Goal['kind']>('build', 'fetch')
+  const goals = fc
+    .array(fc.record({ kind, attempts, bytes: fc.nat(9999) }), { maxLength: 12 })
+    .map(all =>
+      all.map((goal, index) => ({
+        ...goal,
+        name: `${'a'.repeat(32)}-${index}x`,
+        // A derivation is built once.
+        attempts: goal.kind === 'build' ? goal.attempts.slice(0, 1) : goal.attempts,
+      })),
+    )
+  const namesOf = (all: readonly Goal[]) => all.map(({ name }) => name).toSorted()
+  fc.assert(
+    fc.property(goals, fc.infiniteStream(fc.nat(999)), (all, picks) => {
+      const progress = follow(simulate(all, () => [...picks.take(1)][0] ?? 0))
+      const good = all.filter(({ attempts }) => attempts.at(-1))
+      const inStore = (paths: Iterable<string>) => [...paths].map(path => path.slice(11).replace('.drv', '')).toSorted()
+      const [builds, fetches] = [good.filter(({ kind }) => kind === 'build'), good.filter(({ kind }) => kind === 'fetch')]
+      assert.deepEqual(inStore(progress.builds.map(({ drvPath }) => drvPath)), namesOf(builds))
+      assert.deepEqual(
+        inStore(progress.failed),
+        namesOf(all.filter(goal => goal.kind === 'build' && !goal.attempts.at(-1))),
+      )
+      assert.deepEqual(inStore(progress.substitutions.keys()), namesOf(fetches))
+      for (const { path, store, bytes } of progress.substitutions.values()) {
+        const goal = fetches.find(({ name }) => path.endsWith(name))
+        assert.deepEqual([store, bytes], [`https://store${(goal?.attempts.length ?? 0) - 1}`, goal?.bytes])
+      }
+    }),
+    { numRuns: 500 },
+  )
+})
+
+test('a failure that has no build of its own is not taken for that of the next build', () => {
+  const drv = (name: string) => `/nix/store/${'0'.repeat(32)}-${name}.drv`
+  const events = [
+    { action: 'start', id: 1, parent: 0, type: 104 },
+    { action: 'result', id: 1, type: 105, fields: [0, 1, 0, 1] },
+    { action: 'msg', level: 0, msg: `error: Cannot build '${drv('other')}'.` },
+    { action: 'start', id: 2, parent: 0, type: 105, fields: [drv('good'), '', 1, 1] },
+    { action: 'stop', id: 2 },
+  ]
+  const { builds, failed } = follow(events.map(event => `@nix ${JSON.stringify(event)}`))
+  assert.deepEqual([builds.map(({ name }) => name), [...failed]], [['good'], []])
+})
+
 test('a progress line at most every 15 seconds of the events’ time', () => {
   const { log, lines } = collect()
   let second = 0

@@ -40,7 +40,9 @@ export async function openSuite(name: string, folder: string, source: string): P
   const sources = join(folder, `${name}.sources`)
   const config = join(folder, 'apt.conf')
   await writeFile(sources, source)
-  await writeFile(config, configuration(folder, sources, await run('apt-config', ['dump'])))
+  const text = configuration(folder, sources, await run('apt-config', ['dump']))
+  // It may name a proxy with its password.
+  await writeFile(config, text, { mode: 0o600 })
   const env = { APT_CONFIG: config }
   try {
     // Without --error-on=any apt calls an index that it could not bring a mere warning.

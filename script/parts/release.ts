@@ -12,7 +12,7 @@ export type ReleaseInput = {
   readonly version: string
   readonly glibcVersion: string
   readonly cacertVersion: string
-  /** Whatever decides the contents: the store paths' hashes are made from it. */
+  /** What it is made from, in words: the hashes of the store paths come from it and from this file. */
   readonly seed: string
   /** An unpacked tree with Nix and all libraries that it needs. */
   readonly tree: string
@@ -38,8 +38,10 @@ export async function makeRelease(input: ReleaseInput, mirror: string, work: str
   await rm(root, { recursive: true, force: true })
   await mkdir(folder, { recursive: true })
 
+  const recipe = await readFile(import.meta.filename)
   const storeName = (label: string) => {
-    const digest = createHash('sha256').update(`${label} ${platform.system} ${input.seed}`).digest()
+    const seed = `${label} ${platform.system} ${input.cacertVersion} ${input.seed}`
+    const digest = createHash('sha256').update(recipe).update(seed).digest()
     return `${nixBase32(digest.subarray(0, 20))}-${label}`
   }
   const glibc = storeName(`glibc-${input.glibcVersion}`)

@@ -12,7 +12,7 @@ export async function missingAttribute(error: NixMessage, failure: Failure): Pro
   const { text, flake, attributes } = installable
   const { system } = failure.nix
   const path = attributes.length > 0 ? attributes : ['default']
-  const there = await neighbours(path, failure)
+  const there = await neighbours(path, failure).catch(() => undefined)
   const missing = `${text}: the flake has no output '${path.join('.')}'`
   if (there === undefined) {
     return new UserError(`${missing}.`, { advice: '`nix flake show` lists the outputs that there are.' })
@@ -100,19 +100,18 @@ function list(names: readonly string[]): string {
 
 /** The name that differs least, if few letters differ or one contains the other. Pure. */
 export function closest(name: string, names: readonly string[]): string | undefined {
+  const contains = (long: string, short: string) => short.length >= 3 && long.includes(short)
   const ranked = names
-    .map(other => ({
-      other,
-      distance:
-        other.includes(name) || name.includes(other)
-          ? 1
-          : editDistance(name.toLowerCase(), other.toLowerCase()),
-    }))
+    .map(other => {
+      const distance = editDistance(name.toLowerCase(), other.toLowerCase())
+      return {
+        other,
+        distance: contains(name, other) || contains(other, name) ? Math.min(2, distance) : distance,
+      }
+    })
     .toSorted((a, b) => a.distance - b.distance)
   const [best] = ranked
-  return best !== undefined && best.distance <= Math.max(2, Math.floor(name.length / 3))
-    ? best.other
-    : undefined
+  return best !== undefined && best.distance <= Math.max(2, name.length / 3) ? best.other : undefined
 }
 
 /** Levenshtein's distance. */

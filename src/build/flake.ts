@@ -77,7 +77,7 @@ export async function evaluate(options: Common & { readonly installable: Install
     const { line, progress } = createReporter(log, options.now ?? processClock)
     let source: FlakeSource | undefined
     const run = async (...command: readonly string[]): Promise<string> => {
-      const result = await runNix(nix, 'nix', [...command, ...always, ...args], {
+      const result = await runNix(nix, 'nix', [...command, ...args, ...always], {
         cwd: workspace,
         onStderrLine: line,
       })
@@ -159,7 +159,7 @@ export async function realise(
     runNix(
       nix,
       'nix',
-      ['build', '--json', '--out-link', join(links, 'result'), ...wanted, ...always, ...args],
+      ['build', '--json', '--out-link', join(links, 'result'), ...wanted, ...args, ...always],
       {
         cwd: workspace,
         onStderrLine: text => {

@@ -43,8 +43,9 @@ type Internal = {
   readonly fetches: Map<string, { readonly type: number; readonly fetch: Fetch }>
   fetching: number
   fetchingSince: number
-  /** Substitutions that ended, the oldest first, until Nix counts one more as done. */
+  /** Substitutions that ended, the oldest first, until Nix counts one more as done; then they are in the other. */
   readonly ended: Fetch[]
+  readonly confirmed: Map<string, Fetch>
   /** The activities that count builds and substitutions: their type, and how much of their count was seen. */
   readonly counters: Map<string, { readonly type: number; counted: number }>
   /** How many builds Nix counted as failed just now. */
@@ -85,6 +86,7 @@ export function startProgress(): Progress {
       fetching: 0,
       fetchingSince: 0,
       ended: [],
+      confirmed: new Map(),
       counters: new Map(),
       failing: 0,
     },
@@ -188,15 +190,31 @@ function reported(progress: Progress, event: NixEvent & { kind: 'result' }): voi
   }
 }
 
-/** Nix counted one more path as substituted. It does not say which: one of those that ended, and of which it said no ill. */
+/**
+ * Nix counted one more path as substituted. It does not say which: one of those that ended, and of which it said no
+ * ill. Should it do so later, `doubt` takes this back.
+ */
 function confirm(progress: Progress): void {
-  const { ended } = progress.internal
-  const at = Math.max(
-    0,
-    ended.findIndex(fetch => !fetch.doubtful),
-  )
-  for (const { path, store, bytes, seconds } of ended.splice(at, 1)) {
-    progress.substitutions.set(path, { path, store, bytes, seconds })
+  const { ended, confirmed } = progress.internal
+  const innocent = ended.findIndex(fetch => !fetch.doubtful)
+  const [fetch] = ended.splice(Math.max(0, innocent), 1)
+  if (fetch === undefined) return
+  const { path, store, bytes, seconds } = fetch
+  confirmed.set(path, fetch)
+  progress.substitutions.set(path, { path, store, bytes, seconds })
+}
+
+/** A warning or an error may speak of a path or of the file that holds it in a binary cache. */
+function doubt(progress: Progress, text: string): void {
+  const { fetches, ended, confirmed } = progress.internal
+  const all = [...ended, ...confirmed.values(), ...fetches.values().map(({ fetch }) => fetch)]
+  for (const fetch of all) {
+    if (!text.includes(fetch.path) && (fetch.file === '' || !text.includes(fetch.file))) continue
+    fetch.doubtful = true
+    if (!confirmed.delete(fetch.path)) continue
+    progress.substitutions.delete(fetch.path)
+    ended.push(fetch)
+    confirm(progress)
   }
 }
 
@@ -208,12 +226,7 @@ function said(progress: Progress, event: NixMessage): void {
     for (const [, drvPath = ''] of event.what.matchAll(/'(\/nix\/store\/[^']+\.drv)'/g))
       failed(progress, drvPath)
   }
-  if (event.level <= 1) {
-    for (const fetch of [...internal.ended, ...internal.fetches.values().map(of => of.fetch)]) {
-      if (event.text.includes(fetch.path) || (fetch.file !== '' && event.text.includes(fetch.file)))
-        fetch.doubtful = true
-    }
-  }
+  if (event.level <= 1) doubt(progress, event.text)
   const builds = /^(?:this|these (\d+)) derivations? will be built:/.exec(event.text)
   const fetches = /^(?:this|these (\d+)) paths? will be fetched \((.*)\):/.exec(event.text)
   if (builds) planned.builds += Number(builds[1] ?? 1)

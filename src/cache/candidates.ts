@@ -85,7 +85,8 @@ function referencesFirst(infos: ReadonlyMap<string, PathInfo>, kept: ReadonlySet
       else if (!seen.has(at.path)) {
         seen.add(at.path)
         stack.push({ path: at.path, done: true })
-        for (const reference of info.references.toSorted().reverse()) stack.push({ path: reference, done: false })
+        for (const reference of info.references.toSorted().reverse())
+          stack.push({ path: reference, done: false })
       }
     }
   }

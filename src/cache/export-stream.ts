@@ -2,7 +2,12 @@
 export type ExportPiece = { readonly nar: Uint8Array } | { readonly path: string }
 
 /** What the grammar wants to happen next: bytes to look at, bytes to pass over, or the edges of a NAR. */
-type Want = { readonly read: number } | { readonly pass: number } | 'narBegins' | 'narEnds' | { readonly path: string }
+type Want =
+  | { readonly read: number }
+  | { readonly pass: number }
+  | 'narBegins'
+  | 'narEnds'
+  | { readonly path: string }
 
 /** Stands after each NAR: `NIXE`. */
 const mark = 0x4558494e

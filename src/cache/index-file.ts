@@ -103,7 +103,9 @@ export function parseIndex(text: string): ReadIndex {
   const parsed = documentSchema.safeParse(json)
   if (!parsed.success) {
     const [issue] = parsed.error.issues
-    return unusable(`the index is not one that this version reads (at ${issue?.path.join('.') || 'its root'})`)
+    return unusable(
+      `the index is not one that this version reads (at ${issue?.path.join('.') || 'its root'})`,
+    )
   }
   const packs = new Map<string, Pack>()
   const documents = new Map<string, PathDocument>()
@@ -182,7 +184,12 @@ export function renderIndex(index: CacheIndex): string {
     created,
     paths: (byPack.get(hash) ?? []).toSorted((a, b) => compare(a.name, b.name)).map(pathDocument),
   }))
-  const layers = sorted(index.layers).map(([key, { digest, size, lastUse }]) => ({ key, digest, size, lastUse }))
+  const layers = sorted(index.layers).map(([key, { digest, size, lastUse }]) => ({
+    key,
+    digest,
+    size,
+    lastUse,
+  }))
   const elsewhere = [...index.elsewhere].sort(compare)
   return JSON.stringify({ version, storeDir, elsewhere, packs, layers })
 }

@@ -25,7 +25,12 @@ export function indexPrefix({ system, scope }: CacheName): string {
  */
 export function indexKey(
   name: CacheName,
-  options: { readonly now: number; readonly runId: string; readonly attempt: string; readonly random: string },
+  options: {
+    readonly now: number
+    readonly runId: string
+    readonly attempt: string
+    readonly random: string
+  },
 ): string {
   const { now, runId, attempt, random } = options
   return `${indexPrefix(name)}${[String(now).padStart(15, '0'), runId, attempt, random].map(plain).join('-')}`

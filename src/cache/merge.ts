@@ -19,7 +19,7 @@ export function merge(a: CacheIndex, b: CacheIndex): CacheIndex {
   const layers = new Map<string, LayerUse>(a.layers)
   for (const [key, layer] of b.layers) {
     const other = layers.get(key)
-    layers.set(key, other === undefined ? layer : [other, layer].sort(newestFirst)[0] ?? layer)
+    layers.set(key, other === undefined ? layer : ([other, layer].sort(newestFirst)[0] ?? layer))
   }
   return tidy({ packs, paths, layers, elsewhere: a.elsewhere.union(b.elsewhere) })
 }
@@ -57,7 +57,10 @@ function samePack(a: Pack, b: Pack): Pack {
 function samePath(a: CachedPath, b: CachedPath, packs: ReadonlyMap<string, Pack>): CachedPath {
   const age = ({ pack }: CachedPath) => packs.get(pack)?.created ?? 0
   const lastUse = Math.max(a.lastUse, b.lastUse)
-  const [one, other] = [{ ...a, lastUse }, { ...b, lastUse }]
+  const [one, other] = [
+    { ...a, lastUse },
+    { ...b, lastUse },
+  ]
   const order = age(a) - age(b) || byText(one, other)
   return order <= 0 ? one : other
 }

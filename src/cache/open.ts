@@ -3,7 +3,6 @@ import { randomBytes } from 'node:crypto'
 import { open, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../util/errors.ts'
-import type { Log } from '../util/log.ts'
 import { count, formatBytes } from '../util/text.ts'
 import { type Entries, type EntriesOptions, entries, hasCacheService, withoutInputs } from './entries.ts'
 import { readIndex } from './index-file.ts'
@@ -43,7 +42,8 @@ export async function openCache(options: OpenOptions): Promise<OpenedCache> {
     return { status: 'off', index: emptyIndex }
   }
   const { key, index, problem } = await newestIndex(options, entries({ ...options, timeout: indexTimeout }))
-  if (problem !== undefined) log.warning(`The store cache is not used in full: ${problem}. The build goes on.`)
+  if (problem !== undefined)
+    log.warning(`The store cache is not used in full: ${problem}. The build goes on.`)
   if (key === undefined || index.paths.size === 0) {
     if (problem === undefined) log.info('The store cache is empty.')
     return { status: 'empty', index, ...(key === undefined ? {} : { key }) }
@@ -53,7 +53,9 @@ export async function openCache(options: OpenOptions): Promise<OpenedCache> {
     // Post fetches the then newest index, and compares.
     await rename(from, openedIndexFile(folder))
     const server = await startSubstituter(options)
-    log.info(`The store cache holds ${count(index.paths.size, 'path')} in ${count(index.packs.size, 'pack')}, ${formatBytes(sizeOf(index))}.`)
+    log.info(
+      `The store cache holds ${count(index.paths.size, 'path')} in ${count(index.packs.size, 'pack')}, ${formatBytes(sizeOf(index))}.`,
+    )
     return { status: 'opened', index, key, server }
   } catch (error) {
     log.warning(`The store cache is not used in this run: ${messageOf(error)}`)

@@ -2,8 +2,8 @@ import { createHash } from 'node:crypto'
 import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type CachedPath, hashOf } from './model.ts'
-import type { NarFile } from './nars.ts'
 import { cacheInfo, narFile, renderNarInfo } from './narinfo.ts'
+import type { NarFile } from './nars.ts'
 import { packFolder } from './packs.ts'
 import type { Candidate } from './policy.ts'
 
@@ -28,9 +28,9 @@ const full = 64 * 1024 * 1024
  */
 const perFile = 256
 
-/** Bytes that a path takes up in the cache: its compressed NAR and its narinfo. */
+/** Bytes that a path takes up in the cache: its compressed NAR, its narinfo, and its share of `nix-cache-info`. */
 export function sizeInCache(path: CachedPath): number {
-  return path.fileSize + renderNarInfo(path, narFile(path.fileHash)).length + 2 * perFile
+  return path.fileSize + renderNarInfo(path, narFile(path.fileHash)).length + 3 * perFile
 }
 
 /**
@@ -77,7 +77,7 @@ export async function makePack(members: readonly Member[], folder: string): Prom
   const pack = packFolder(folder, hash)
   await rm(pack, { recursive: true, force: true })
   await rename(making, pack)
-  const size = members.reduce((sum, member) => sum + member.size, cacheInfo.length + perFile)
+  const size = members.reduce((sum, member) => sum + member.size, 0)
   return { hash, folder: pack, size, members }
 }
 

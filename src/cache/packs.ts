@@ -90,7 +90,11 @@ export function lazyPacks({ index, entries, folder, log, concurrency = 4 }: Pack
     },
     get stats() {
       const those = (state: 'gone' | 'unreachable') =>
-        lost.entries().filter(([, why]) => why === state).map(([hash]) => hash).toArray()
+        lost
+          .entries()
+          .filter(([, why]) => why === state)
+          .map(([hash]) => hash)
+          .toArray()
       return { fetched: [...fetched], gone: those('gone'), unreachable: those('unreachable'), bytes, seconds }
     },
   }

@@ -23,11 +23,13 @@ export type PlanInput = {
   readonly index: CacheIndex
   /** Whatever a candidate refers to is in the index, another candidate, or in `index.elsewhere`. */
   readonly candidates: readonly Candidate[]
+  /** The hashes of what this run used of the index; what they refer to counts as used too. */
+  readonly used: ReadonlySet<string>
   /**
-   * The hashes of what this run used of the index; what they refer to counts as used too. Undefined when that is not
-   * known: nothing is dropped then.
+   * The hashes of what this run may have used, as far as anybody can tell: kept like what was used, but without
+   * becoming any younger. In a store that outlives the job a path shows no trace of its use. @default none
    */
-  readonly used: ReadonlySet<string> | undefined
+  readonly unknown?: ReadonlySet<string>
   /** Seconds since the epoch. */
   readonly now: number
   /** Bytes that all packs together may take up. */
@@ -58,14 +60,14 @@ type Entry = Unit & { readonly id: string; readonly candidate: boolean }
  * refers to something that is gone. Pure.
  */
 export function plan(input: PlanInput): Plan {
-  const { candidates, now, limit, rank = leastRecentlyUsed } = input
-  const known = input.used !== undefined
+  const { candidates, now, limit, unknown = new Set(), rank = leastRecentlyUsed } = input
   const index = withUses(input)
   const byPack = Map.groupBy(index.paths.values(), path => path.pack)
   const packs: Entry[] = [...index.packs].map(([id, { size }]) => ({
     ...{ id, size, paths: byPack.get(id) ?? [], candidate: false },
   }))
-  const isUsed = ({ candidate, paths }: Entry) => candidate || paths.some(path => path.lastUse >= now)
+  const isUsed = ({ candidate, paths }: Entry) =>
+    candidate || paths.some(({ name, lastUse }) => lastUse >= now || unknown.has(hashOf(name)))
   const fresh: Entry[] = candidates.map(({ path, size }) => ({
     ...{ id: hashOf(path.name), size, paths: [path], candidate: true },
   }))
@@ -87,16 +89,9 @@ export function plan(input: PlanInput): Plan {
     }
     return entries.every(entry => chosen.has(entry))
   }
-  let complete: boolean
-  if (known) {
-    complete = choose([...packs.filter(isUsed), ...fresh])
-    if (complete) choose(packs.filter(entry => !isUsed(entry)))
-  } else {
-    for (const entry of packs) chosen.add(entry)
-    room -= sizeOf(index)
-    complete = choose(fresh)
-  }
-  const paths = settle(chosen, index.elsewhere, entry => !known || complete || isUsed(entry))
+  const complete = choose([...packs.filter(isUsed), ...fresh])
+  if (complete) choose(packs.filter(entry => !isUsed(entry)))
+  const paths = settle(chosen, index.elsewhere, entry => complete || isUsed(entry))
   const kept = new Set([...chosen].filter(({ candidate }) => !candidate).map(({ id }) => id))
   const named = new Map(index.paths.entries().filter(([hash]) => paths.has(hash)))
   return describe(input, {
@@ -143,10 +138,7 @@ function settle(
 
 /** The index as this run leaves it before anything is dropped. */
 function withUses({ index, candidates, used, now }: PlanInput): CacheIndex {
-  const roots = [
-    ...(used ?? []),
-    ...candidates.flatMap(({ path }) => path.references.map(hashOf)),
-  ]
+  const roots = [...used, ...candidates.flatMap(({ path }) => path.references.map(hashOf))]
   const reached = reach(roots, hash => index.paths.get(hash)?.references.map(hashOf))
   const paths = new Map(
     index.paths
@@ -166,7 +158,10 @@ function neededElsewhere(elsewhere: ReadonlySet<string>, paths: Iterable<CachedP
   return needed
 }
 
-function describe({ index, candidates, used, now, limit }: PlanInput, made: Pick<Plan, 'index' | 'add'>): Plan {
+function describe(
+  { index, candidates, used, now, limit }: PlanInput,
+  made: Pick<Plan, 'index' | 'add'>,
+): Plan {
   const dropped = new Set(index.packs.keys().filter(id => !made.index.packs.has(id)))
   const adding = new Set(made.add)
   const leftOut = candidates.filter(candidate => !adding.has(candidate))
@@ -175,11 +170,13 @@ function describe({ index, candidates, used, now, limit }: PlanInput, made: Pick
 
   function* reasons(): Generator<string> {
     const bound = `cache-size (${formatBytes(limit)})`
-    const alive = index.paths.values().filter(path => dropped.has(path.pack)).toArray()
+    const alive = index.paths
+      .values()
+      .filter(path => dropped.has(path.pack))
+      .toArray()
     const freed = [...dropped].reduce((sum, id) => sum + (index.packs.get(id)?.size ?? 0), 0)
-    const wanted = alive.some(({ name }) => used?.has(hashOf(name))) || leftOut.length > 0
-    if (used === undefined) yield 'What this run used is not known, so nothing was dropped.'
-    if (wanted && used !== undefined) yield `What this run used is more than ${bound}.`
+    const wanted = alive.some(({ name }) => used.has(hashOf(name))) || leftOut.length > 0
+    if (wanted) yield `What this run used is more than ${bound}.`
     if (leftOut.length > 0) {
       const size = leftOut.reduce((sum, candidate) => sum + candidate.size, 0)
       yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and were not saved.`

@@ -6,7 +6,7 @@ import { messageOf } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import type { CacheIndex } from './model.ts'
 import { cacheInfo, renderNarInfo } from './narinfo.ts'
-import type { Packs, PackStats } from './packs.ts'
+import type { PackStats, Packs } from './packs.ts'
 
 /** What the substituter did in a job. */
 export type Stats = {
@@ -40,7 +40,8 @@ export function binaryCache({ index, packs, token, log }: ServerOptions): Server
 
   async function answer(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const url = request.url ?? ''
-    if (request.method !== 'GET' && request.method !== 'HEAD') return text(response, 405, 'this cache is read-only\n')
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return text(response, 405, 'this cache is read-only\n')
     const asked = url.startsWith(`/${token}/`) ? url.slice(token.length + 2) : ''
     if (asked === 'nix-cache-info') return text(response, 200, cacheInfo, 'text/x-nix-cache-info')
     if (asked === 'stats') return text(response, 200, JSON.stringify(stats()), 'application/json')

@@ -76,7 +76,7 @@ export async function cutUpload(request: IncomingMessage, call: Call): Promise<v
   const { socket } = request
   const half = Number(request.headers['content-length'] ?? 0) / 2
   for await (const _ of counted(request, call)) if (call.bytesIn >= half) break
-  socket.resetAndDestroy()
+  socket.destroy()
 }
 
 /** Writes the reply, spoilt if so told. Throws when the client goes away. */
@@ -99,7 +99,7 @@ export async function send(
   await pipeline(bytesOf(reply.body, end, damage === 'corrupt' ? half : undefined, call), response, {
     end: damage !== 'cut',
   })
-  // Not a reset: that could overtake the bytes that were written, and the cut would not be in the middle.
+  // Not at once: bytes that wait to be sent would be dropped, and the cut would not be in the middle.
   if (damage === 'cut') response.socket?.destroySoon()
 }
 

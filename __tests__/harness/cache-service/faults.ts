@@ -9,9 +9,9 @@ export type Target = {
 
 /**
  * What goes wrong: an answer with this status in place of the work, or
- * - `reset`: the connection is reset, nothing is done
+ * - `reset`: the connection is closed, nothing is done (the client says ECONNRESET)
  * - `hang`: never answered, until the service closes
- * - `lost`: the work is done and its answer lost by a reset
+ * - `lost`: the work is done and the connection closed before its answer
  * - `cut`: the connection ends in the middle of the body (of the request, where that has one to upload)
  * - `truncate`: only the first half is answered, as if that were all
  * - `corrupt`: one byte of the answer is another

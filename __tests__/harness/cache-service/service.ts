@@ -215,10 +215,10 @@ async function answer(
     case 'hang':
       return
     case 'reset':
-      return void request.socket.resetAndDestroy()
+      return void request.socket.destroy()
     case 'lost':
       await exchange.work(call)
-      return void request.socket.resetAndDestroy()
+      return void request.socket.destroy()
     case 'cut':
       if (request.method === 'PUT') return cutUpload(request, call)
       return send(response, await exchange.work(call), call, 'cut')

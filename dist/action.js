@@ -1,0 +1,364 @@
+import { chmod, mkdir, rm } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { extname, join } from 'node:path'
+import { evaluate, realise } from './build/flake.js'
+import { parseInstallable } from './build/installable.js'
+import { entries, hasCacheService } from './cache/entries.js'
+import { emptyIndex, sizeOf } from './cache/model.js'
+import { nixEntry } from './cache/nix-entry.js'
+import { openCache } from './cache/open.js'
+import { saveCache } from './cache/save.js'
+import { stopSubstituter } from './cache/stop.js'
+import { openImage } from './image/open.js'
+import { isStreamScript } from './image/stream-script.js'
+import { parseInputs } from './inputs.js'
+import { tagsFor } from './metadata/tags.js'
+import { removeToken, writeConf } from './nix/conf.js'
+import { nixEnvironment } from './nix/environment.js'
+import { installNix } from './nix/install.js'
+import { keepRelease, parseKept } from './nix/keep.js'
+import { selectRelease, systemOf } from './nix/releases.js'
+import { outputsOf } from './outputs.js'
+import { registryClient } from './registry/client.js'
+import { memoKey } from './registry/layers.js'
+
+import { pushImage } from './registry/push.js'
+import { parseName } from './registry/reference.js'
+
+import { readContext } from './runner/context.js'
+
+import { readState, writeState } from './state.js'
+import { mainSummary, postSummary } from './summary.js'
+import { messageOf } from './util/errors.js'
+import { Phases } from './util/phases.js'
+
+/** The step itself. A failure is said in words; what is known by then is said all the same. */
+export async function main(runner, env) {
+  const report = { phases: [] }
+  const phases = new Phases()
+  try {
+    await run(runner, env, phases, report)
+  } catch (error) {
+    report.failure = messageOf(error)
+    runner.fail(error)
+  }
+  report.phases = phases.list()
+  for (const [name, value] of outputsOf(report)) runner.output(name, value)
+  await runner.summary(mainSummary(report))
+}
+
+async function run(runner, env, phases, report) {
+  // What is asked for: all of it is checked before anything is touched.
+  const context = await readContext(env)
+  const system = systemOf(process.arch)
+  const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
+  hideSecrets(runner, inputs)
+  const tags = tagsFor(inputs.tags, context)
+  const image = inputs.image === undefined ? undefined : parseInstallable(inputs.image)
+  const warm = inputs.warm.map(parseInstallable)
+  const release = selectRelease(inputs.nixVersion, inputs.nixSha256, system)
+  const client = clientFor(inputs, context, env, runner)
+
+  const places = await makePlaces(context)
+  const state = { ...newState, started: Math.floor(Date.now() / 1000) }
+  const save = more => writeState(runner.saveState, Object.assign(state, more))
+  save({})
+
+  const store = entriesFor(inputs, env, runner)
+  // Nix, the cache, and whether the registry takes the credentials: none waits for the others.
+  const opening = phases.time('open the cache', async () => {
+    const opened = await openTheCache(inputs, context, places, env, runner)
+    save({ cache: { key: opened.key, server: opened.server } })
+    return opened
+  })
+  const installing = phases.time('install Nix', () =>
+    installNix({
+      release,
+      asked: inputs.nixVersion !== undefined,
+      mirror: inputs.nixMirror,
+      temp: places.folder,
+      confFile: places.confFile,
+      nixConf: inputs.nixConf,
+      toolCache: context.toolCache !== undefined,
+      entry: store && nixEntry(store, release, places.folder),
+      env,
+      account: accountOf(),
+      log: runner,
+    }),
+  )
+  const loggingIn = client && phases.time('log in', () => client.headManifest(tags[0] ?? 'latest'))
+  // When one fails the others end before the step does.
+  await Promise.allSettled([opening, installing, loggingIn])
+  await loggingIn
+  const [cache, installed] = [await opening, await installing]
+  const { nix, sandbox, closure, keep } = installed
+  report.nix = { version: nix.version, how: installed.how, from: installed.from, sandbox }
+  report.cache = {
+    status: cache.status === 'off' ? 'off' : 'miss',
+    paths: cache.index.paths.size,
+    bytes: sizeOf(cache.index),
+  }
+  save({
+    nix: {
+      version: nix.version,
+      bin: nix.bin,
+      system,
+      ours: installed.kind === 'ours',
+      closure: [...closure],
+    },
+    ...(keep === undefined ? {} : { keep: JSON.stringify(keep) }),
+  })
+
+  // From here on Nix works: for this step, and for those that follow.
+  await writeConf(
+    places.confFile,
+    {
+      ...installed.conf,
+      substituter: cache.server?.url,
+      substituters: inputs.substituters,
+      trustedPublicKeys: inputs.trustedPublicKeys,
+      extra: inputs.nixConf,
+    },
+    inputs.githubToken === ''
+      ? undefined
+      : { host: new URL(context.serverUrl).host, token: inputs.githubToken },
+  )
+  runner.addPath(nix.bin)
+  for (const name of ['NIX_USER_CONF_FILES', 'NIX_SSL_CERT_FILE']) {
+    const value = nix.env[name]
+    if (value !== undefined) runner.exportVariable(name, value)
+  }
+
+  // The build.
+  const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
+  const evaluated = await phases.time('evaluate', async () => {
+    const results = []
+    for (const installable of [...(image === undefined ? [] : [image]), ...warm])
+      results.push(await evaluate({ ...common, installable }))
+    return results
+  })
+  const sources = evaluated.map(({ source }) => source.path)
+  save({ exclude: [...sources, ...(image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {}))] })
+  const realised = await phases.time('build', () =>
+    realise({
+      ...common,
+      evaluated,
+      scratch: places.scratch,
+      ...(cache.server === undefined ? {} : { cacheUrl: cache.server.url }),
+      onProgress: progress => {
+        for (const { drvPath, seconds } of progress.builds) state.costs[drvPath] = seconds
+      },
+    }).finally(() => save({})),
+  )
+  const outPath = image === undefined ? undefined : realised.outPaths[0]
+  save({ outPaths: [...realised.outPaths] })
+  report.build = buildReport(realised, outPath, cache)
+  report.cache.status = cacheStatus(cache, report.build)
+  if (outPath === undefined) return
+  // A script is small and saves its own build; an archive is large, and in the registry.
+  if (await isStreamScript(outPath)) save({ exclude: sources })
+
+  // The push.
+  if (client === undefined) {
+    report.unpushed = inputs.push === 'false' ? 'push is false' : `a ${context.eventName} does not push`
+    return
+  }
+  const pushed = await phases.time('push', async () => {
+    const opened = await openImage({ path: outPath, scratch: places.scratch, env: nix.env, log: runner })
+    try {
+      const { os, architecture, variant } = opened.platform
+      const platform = [os, architecture, variant].filter(Boolean).join('/')
+      const { compression, compressionLevel: level } = inputs
+      const options = { client, image: opened, compression, level, tags, memo: cache.index.layers }
+      const result = await untilInterrupted(signal =>
+        pushImage({ ...options, scratch: places.scratch, log: runner, signal }),
+      )
+      return { ...result, platform }
+    } finally {
+      await opened.close()
+    }
+  })
+  save({
+    layers: Object.fromEntries(
+      pushed.layers.map(({ diffId, digest, size }) => [
+        memoKey(diffId, inputs.compression, inputs.compressionLevel),
+        { digest, size },
+      ]),
+    ),
+  })
+  const { name } = client.repository
+  const { memo: _, layers, ...facts } = pushed
+  report.push = { ...facts, name, tags: tags.map(tag => `${name}:${tag}`), layers }
+}
+
+/** The end of the job. Warns at most: what was built and pushed stays so whatever happens to the cache. */
+export async function post(runner, env) {
+  try {
+    await finish(runner, env)
+  } catch (error) {
+    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
+    runner.warning(`The store cache was not saved: ${messageOf(error)}`)
+  }
+}
+
+async function finish(runner, env) {
+  const state = readState(runner.state)
+  if (state === undefined) return
+  const context = await readContext(env)
+  const places = placesIn(context)
+  // First, so that nothing below can leave it behind.
+  await removeToken(places.confFile)
+  const system = systemOf(process.arch)
+  const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
+  hideSecrets(runner, inputs)
+  const { cache = {}, keep } = state
+  const served = cache.server === undefined ? undefined : await stopSubstituter(cache.server)
+  if (inputs.cache === 'true' && state.nix !== undefined) {
+    const { ours, closure, ...nix } = state.nix
+    const phases = new Phases()
+    const saved = await phases.time('save the cache', () =>
+      saveCache({
+        nix: {
+          ...nix,
+          env: nixEnvironment({
+            env,
+            account: accountOf(),
+            bin: nix.bin,
+            confFile: places.confFile,
+            certificates: undefined,
+            ours,
+          }),
+        },
+        system,
+        scope: inputs.cacheScope,
+        ...context,
+        ...places,
+        ...programs,
+        key: cache.key,
+        started: state.started,
+        closure,
+        exclude: state.exclude,
+        outPaths: state.outPaths,
+        costs: state.costs,
+        layers: new Map(Object.entries(state.layers)),
+        served,
+        limit: inputs.cacheSize,
+        upstream: inputs.cacheUpstream,
+        publicKeys: inputs.trustedPublicKeys,
+        env,
+        log: runner,
+      }),
+    )
+    await runner.summary(postSummary(saved, phases.list()))
+    if (keep !== undefined) {
+      const release = parseKept(keep)
+      const store = entriesFor(inputs, env, runner)
+      const entry = store && nixEntry(store, release, places.folder)
+      await keepRelease(release, { toolCache: context.toolCache !== undefined, entry })
+    }
+  }
+  await rm(places.folder, { recursive: true, force: true })
+}
+
+/** The processes of ours that main and post start, beside this file in src/ and in dist/ alike. */
+const programs = {
+  client: join(import.meta.dirname, `cache-client${extname(import.meta.filename)}`),
+  substituter: join(import.meta.dirname, `substituter${extname(import.meta.filename)}`),
+}
+
+function placesIn(context) {
+  const folder = join(context.temp, 'nix-image-action')
+  return { folder, scratch: join(folder, 'scratch'), confFile: join(folder, 'nix.conf') }
+}
+
+async function makePlaces(context) {
+  const places = placesIn(context)
+  await mkdir(places.scratch, { recursive: true })
+  await chmod(places.folder, 0o700)
+  return places
+}
+
+const newState = { started: 0, outPaths: [], exclude: [], costs: {}, layers: {} }
+
+function platformOf(system) {
+  return system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'
+}
+
+function accountOf() {
+  const { username, homedir, uid, gid } = userInfo()
+  return { name: username, home: homedir, uid, gid }
+}
+
+/** Undefined when this run does not push. */
+function clientFor(inputs, context, env, log) {
+  if (inputs.image === undefined || inputs.push === 'false') return undefined
+  if (inputs.push === 'auto' && /^pull_request/.test(context.eventName)) return undefined
+  const { username, password } = inputs
+  return registryClient({
+    repository: parseName(inputs.name),
+    credentials: password === '' ? undefined : { username, password },
+    env,
+    log,
+  })
+}
+
+/** Besides the secrets themselves the forms in which requests carry them. */
+function hideSecrets(runner, { username, password, githubToken }) {
+  for (const secret of [password, githubToken].filter(Boolean)) {
+    runner.secret(secret)
+    runner.secret(Buffer.from(`${username}:${secret}`).toString('base64'))
+  }
+}
+
+/** Undefined when this run uses no cache, or has none to use. */
+function entriesFor(inputs, env, log) {
+  if (inputs.cache === 'false' || !hasCacheService(env)) return undefined
+  return entries({ client: programs.client, env, log })
+}
+
+async function openTheCache(inputs, context, places, env, log) {
+  if (inputs.cache === 'false') return { status: 'off', index: emptyIndex }
+  return openCache({
+    system: systemOf(process.arch),
+    scope: inputs.cacheScope,
+    ...context,
+    ...places,
+    ...programs,
+    env,
+    log,
+  })
+}
+
+function buildReport(realised, outPath, cache) {
+  const ours = realised.substitutions.filter(({ store }) => cache.server?.url.startsWith(store))
+  return {
+    outPath,
+    builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
+    substituted: {
+      cache: ours.length,
+      upstream: realised.substitutions.length - ours.length,
+      bytes: realised.substitutions.reduce((total, { bytes }) => total + bytes, 0),
+    },
+    seconds: realised.seconds,
+  }
+}
+
+/** How much of what the build needed the cache had. */
+function cacheStatus(cache, build) {
+  if (cache.status === 'off') return 'off'
+  if (build.substituted.cache === 0) return 'miss'
+  return build.builds.length === 0 ? 'hit' : 'partial'
+}
+
+/** A cancelled job is sent SIGINT and then SIGTERM. The push then ends between two requests, not within its tags. */
+async function untilInterrupted(work) {
+  const controller = new AbortController()
+  const stop = () => controller.abort(new Error('The job was cancelled.'))
+  const signals = ['SIGINT', 'SIGTERM']
+  for (const signal of signals) process.once(signal, stop)
+  try {
+    return await work(controller.signal)
+  } finally {
+    for (const signal of signals) process.off(signal, stop)
+  }
+}

@@ -1,0 +1,132 @@
+import { UserError } from '../util/errors.js'
+import { harmless } from '../util/harmless.js'
+
+import { unableToDownload } from './failed-machine.js'
+
+import { isPlaceholder, spellings } from './hash.js'
+import { shortName } from './progress.js'
+import { findLines } from './source.js'
+
+/**
+ * The derivations that Nix says it could not build, each once, without those that failed only because of another.
+ * Nix words this in two ways: `builder for '…' failed …` up to 2.30 or so, `Cannot build '…'.` after.
+ */
+export function causesOf(errors) {
+  const causes = new Map()
+  for (const { what } of errors) {
+    const cause = causeOf(what)
+    if (cause !== undefined && !causes.has(cause.drvPath)) causes.set(cause.drvPath, cause)
+  }
+  return [...causes.values()]
+}
+
+function causeOf(what) {
+  const hash =
+    /hash mismatch in fixed-output derivation '([^']+\.drv)':\s*(?:likely URL: .*\s*)?specified:\s*(\S+)\s*got:\s*(\S+)/.exec(
+      what,
+    )
+  if (hash) {
+    const [, drvPath = '', specified = '', got = ''] = hash
+    return { kind: 'hash', drvPath, specified, got }
+  }
+  const required = /^a '([^']+)' with features \{([^}]*)\} is required to build '([^']+\.drv)'/.exec(what)
+  if (required) {
+    const [, system = '', features = '', drvPath = ''] = required
+    return { kind: 'system', drvPath, system, features }
+  }
+  const failed = /^(?:Cannot build '([^']+\.drv)'\.\s*Reason: |builder for '([^']+\.drv)' )(.*)/s.exec(what)
+  if (failed) {
+    const drvPath = failed[1] ?? failed[2] ?? ''
+    const rest = failed[3] ?? ''
+    const system = /^Required system: '([^']+)'(?: with features \{([^}]*)\})?/m.exec(rest)
+    if (system) return { kind: 'system', drvPath, system: system[1] ?? '', features: system[2] ?? '' }
+    const features = /^Required features: \{([^}]*)\}/m.exec(rest)?.[1]
+    if (features !== undefined) return { kind: 'system', drvPath, system: '', features }
+    const reason = (rest.split('\n')[0] ?? '').replace(/[.;]$/, '').replace(/^failed/, 'builder failed')
+    return /\bdependenc(?:y|ies)\b.* failed/.test(reason) ? undefined : { kind: 'builder', drvPath, reason }
+  }
+  return undefined
+}
+
+/** The failure for the first of the causes; the others are named in its detail. */
+export async function failedBuilds(causes, failure) {
+  // The user can do most about a wrong hash, and nothing about a builder before that is right.
+  const [first] = causes.toSorted((a, b) => order.indexOf(a.kind) - order.indexOf(b.kind))
+  if (first === undefined) return undefined
+  const others = causes.filter(cause => cause !== first).map(({ drvPath }) => shortName(drvPath))
+  const error = await failureFor(first, failure)
+  if (others.length === 0) return error
+  const detail = [error.detail, `Also failed: ${others.slice(0, 20).join(', ')}`].filter(Boolean).join('\n')
+  const { advice, place } = error
+  return new UserError(error.message, { detail, ...(advice ? { advice } : {}), ...(place ? { place } : {}) })
+}
+
+const order = ['hash', 'system', 'builder']
+
+async function failureFor(cause, failure) {
+  if (cause.kind === 'hash') return wrongHash({ ...cause, of: shortName(cause.drvPath) }, failure)
+  if (cause.kind === 'system') return otherSystem(cause, failure)
+  return failedBuilder(cause, failure)
+}
+
+/** A hash in the flake's files that is not that of what was fetched. */
+export async function wrongHash({ of, specified, got }, { source, workspace }) {
+  const written = spellings(specified)
+  const placeholder = /fake(?:Hash|Sha256|Sha512)\b|\b(?:\w*[hH]ash|sha256|sha512)\s*=\s*""/
+  const find = matches => (source === undefined ? [] : findLines(source, workspace, matches).catch(() => []))
+  let places = await find(line => written.some(text => line.includes(text)))
+  if (places.length === 0 && isPlaceholder(specified)) places = await find(line => placeholder.test(line))
+  const [place, ...others] = places.map(({ file, line }) => ({
+    file,
+    ...(line ? { line } : {}),
+    text: `${file}:${line}`,
+  }))
+  const message = `The hash of ${of} is wrong:\n  specified: ${specified}\n  got:       ${got}`
+  if (place === undefined) {
+    return new UserError(message, {
+      advice:
+        'The specified hash is in none of the files of this flake, so it comes from one of its inputs: update that input.',
+    })
+  }
+  const also =
+    others.length === 0 ? '' : ` (it may also be the one in ${others.map(({ text }) => text).join(', ')})`
+  const remedy = place.file.endsWith('flake.lock')
+    ? 'run `nix flake update`'
+    : `write ${got} in ${place.text}${also}`
+  return new UserError(message, {
+    advice: `If the new content is what you expect, ${remedy}.`,
+    place: { file: place.file, ...(place.line ? { line: place.line } : {}) },
+  })
+}
+
+function otherSystem(cause, { nix }) {
+  const { system, features, drvPath } = cause
+  const name = shortName(drvPath)
+  if (system !== '' && system !== nix.system) {
+    return new UserError(`${name} can only be built on ${system}, and this runner is ${nix.system}.`, {
+      advice: `Build it in a job whose \`runs-on\` is a runner for ${system}${system === 'aarch64-linux' ? ', such as ubuntu-24.04-arm' : ''}.`,
+    })
+  }
+  return new UserError(`${name} needs a builder with the features ${features || 'that this runner lacks'}.`, {
+    advice: features.includes('kvm')
+      ? 'Nix offers kvm where it can open /dev/kvm: take a runner that has it.'
+      : 'Set `system-features` in `nix-conf` if this runner does have them.',
+  })
+}
+
+function failedBuilder({ drvPath, reason }, failure) {
+  const name = shortName(drvPath)
+  const tail = failure.progress.tails.get(drvPath) ?? []
+  const log = tail.map(line => `> ${harmless(line)}`).join('\n')
+  const fetch = unableToDownload(tail.join('\n'))
+  const [installable] = failure.installables
+  const message = `${name} failed to build: ${harmless(reason)}`
+  return new UserError(fetch === undefined ? message : `${message}. ${fetch.message}`, {
+    detail: tail.length > 0 ? `The end of its log:\n${log}` : 'Its log is empty.',
+    advice:
+      fetch?.advice ??
+      (/signal 9|exit code 137/.test(reason)
+        ? 'Something killed it, most often for want of memory: take a larger runner, or set `max-jobs = 1` in `nix-conf`.'
+        : `The whole log is above; \`nix build -L ${installable?.text}\` or \`nix log ${drvPath}\` shows it on your machine.`),
+  })
+}

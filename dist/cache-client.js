@@ -1,0 +1,3 @@
+import { answerOnce } from './cache/client.js'
+
+answerOnce()

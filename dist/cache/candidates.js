@@ -1,0 +1,70 @@
+import { closeReferences } from './closure.js'
+import { hashOf } from './model.js'
+
+/** What the cache could gain from this job. Closed: see `Candidates`. Pure. */
+export function findCandidates(input) {
+  const { valid, index, started, upstreamKeys, upstream } = input
+  const excluded = new Set(input.exclude)
+  const ofNix = new Set(input.closure)
+  const known = path => index.paths.has(hashOf(path))
+  const fromUpstream = path => isSignedBy(valid.get(path), upstreamKeys)
+  const unwanted = ({ path, ca }) =>
+    // Derivations and the texts that they name come out of evaluation, which is quicker than any cache.
+    ofNix.has(path) || excluded.has(path) || path.endsWith('.drv') || ca?.startsWith('text:') === true
+  const never = info => info.path.endsWith('.drv') || (excluded.has(info.path) && info.ca === undefined)
+
+  const wanted = valid
+    .values()
+    .filter(info => info.registrationTime >= started && !unwanted(info) && !known(info.path))
+    .filter(info => upstream || !fromUpstream(info.path))
+  const taken = new Map()
+  const elsewhere = new Set()
+  const queue = [...wanted]
+  for (let info = queue.pop(); info !== undefined; info = queue.pop()) {
+    if (taken.has(info.path) || never(info)) continue
+    taken.set(info.path, info)
+    for (const reference of info.references) {
+      if (known(reference)) continue
+      if (!upstream && fromUpstream(reference)) elsewhere.add(nameOf(reference))
+      else {
+        const needed = valid.get(reference)
+        if (needed !== undefined) queue.push(needed)
+      }
+    }
+  }
+  const kept = closeReferences(
+    new Map(taken.entries().map(([path, { references }]) => [path, references])),
+    path => known(path) || elsewhere.has(nameOf(path)),
+  )
+  return { paths: referencesFirst(taken, kept), elsewhere }
+}
+
+/** Whether one of the keys signed it: that cache has it then, and all that it refers to. */
+export function isSignedBy(info, keys) {
+  return info?.signatures.some(signature => keys.has(signature.slice(0, signature.indexOf(':')))) === true
+}
+
+/** Sorted by path as far as the references leave a choice, so that the same paths give the same packs. */
+function referencesFirst(infos, kept) {
+  const sorted = []
+  const seen = new Set()
+  for (const root of [...kept].sort()) {
+    const stack = [{ path: root, done: false }]
+    for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
+      const info = infos.get(at.path)
+      if (info === undefined || !kept.has(at.path)) continue
+      if (at.done) sorted.push(info)
+      else if (!seen.has(at.path)) {
+        seen.add(at.path)
+        stack.push({ path: at.path, done: true })
+        for (const reference of info.references.toSorted().reverse())
+          stack.push({ path: reference, done: false })
+      }
+    }
+  }
+  return sorted
+}
+
+function nameOf(path) {
+  return path.slice(path.lastIndexOf('/') + 1)
+}

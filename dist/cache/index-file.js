@@ -1,0 +1,220 @@
+import { open, writeFile } from 'node:fs/promises'
+import * as z from '../vendor/zod.js'
+import { isDigest } from '../util/digest.js'
+import { messageOf } from '../util/errors.js'
+import { closeReferences } from './closure.js'
+import { isPackKey } from './keys.js'
+import { hashOf } from './model.js'
+import { storeDir } from './narinfo.js'
+
+/** Raised when a document of this version cannot be read as the one before. */
+const version = 1
+
+/** Larger documents are not read: 20,000 paths take up 10 MB. */
+const maxBytes = 128 * 1024 * 1024
+
+const base32 = '[0-9a-df-np-sv-z]'
+const name = z.string().regex(new RegExp(`^${base32}{32}-[0-9A-Za-z+._?=-]{1,211}$`))
+const pathHash = z.string().regex(new RegExp(`^${base32}{32}$`))
+const sha256 = z.string().regex(new RegExp(`^${base32}{52}$`))
+const packHash = z.string().regex(/^[0-9a-f]{64}$/)
+const whole = z.number().int().min(0)
+
+const pathSchema = z.object({
+  name,
+  narHash: sha256,
+  narSize: whole,
+  /** The 32 characters each: the rest of the name is at the path itself or in `elsewhere`. */
+  references: z.array(pathHash).max(10_000),
+  deriver: name.optional(),
+  signatures: z
+    .array(
+      z
+        .string()
+        .regex(/^[^\s:]+:[A-Za-z0-9+/=]+$/)
+        .max(500),
+    )
+    .max(50)
+    .optional(),
+  ca: z
+    .string()
+    .regex(/^[a-z0-9:]{1,200}$/)
+    .optional(),
+  fileHash: sha256,
+  fileSize: whole,
+  lastUse: whole,
+  origin: z.enum(['built', 'source', 'upstream']),
+  cost: z.number().min(0).optional(),
+})
+
+const documentSchema = z.object({
+  version: z.literal(version),
+  storeDir: z.literal(storeDir),
+  elsewhere: z.array(name).max(500_000),
+  packs: z
+    .array(
+      z.object({
+        hash: packHash,
+        key: z.string().max(512),
+        size: whole,
+        created: whole,
+        paths: z.array(z.unknown()).max(500_000),
+      }),
+    )
+    .max(20_000),
+  layers: z
+    .array(
+      z.object({
+        key: z.string().min(1).max(512),
+        digest: z.custom(value => typeof value === 'string' && isDigest(value)),
+        size: whole,
+        lastUse: whole,
+      }),
+    )
+    .max(20_000),
+})
+
+/** Reads what `writeIndex` wrote. A file that is missing, too large or not an index is a problem, not an exception. */
+export async function readIndex(file) {
+  try {
+    await using handle = await open(file)
+    const { size } = await handle.stat()
+    if (size > maxBytes) return unusable(`the index is too large (${size} bytes)`)
+    return parseIndex(await handle.readFile('utf8'))
+  } catch (error) {
+    return unusable(`the index cannot be read: ${messageOf(error)}`)
+  }
+}
+
+/**
+ * Reads an index that anybody may have written. A document of another form or version is not used; a path that is
+ * not one, or that refers to something that is nowhere, is left out together with what refers to it.
+ */
+export function parseIndex(text) {
+  let json
+  try {
+    json = JSON.parse(text)
+  } catch {
+    return unusable('the index is not JSON')
+  }
+  const parsed = documentSchema.safeParse(json)
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues
+    return unusable(
+      `the index is not one that this version reads (at ${issue?.path.join('.') || 'its root'})`,
+    )
+  }
+  const packs = new Map()
+  const documents = new Map()
+  const packOf = new Map()
+  let invalid = 0
+  for (const { hash, key, size, created, paths } of parsed.data.packs) {
+    if (packs.has(hash) || !isPackKey(key, hash)) {
+      invalid += paths.length
+      continue
+    }
+    packs.set(hash, { key, size, created })
+    for (const candidate of paths) {
+      const path = pathSchema.safeParse(candidate)
+      const known = path.success ? hashOf(path.data.name) : ''
+      if (!path.success || documents.has(known)) invalid++
+      else {
+        documents.set(known, path.data)
+        packOf.set(known, hash)
+      }
+    }
+  }
+  const elsewhere = new Map(parsed.data.elsewhere.map(other => [hashOf(other), other]))
+  const closed = closeReferences(
+    new Map(documents.entries().map(([hash, document]) => [hash, document.references])),
+    reference => elsewhere.has(reference),
+  )
+  const nameOf = hash => documents.get(hash)?.name ?? elsewhere.get(hash) ?? ''
+  const paths = new Map()
+  for (const [hash, document] of documents) {
+    if (closed.has(hash)) paths.set(hash, pathOf(document, packOf.get(hash) ?? '', nameOf))
+  }
+  const left = invalid + documents.size - paths.size
+  return {
+    index: {
+      packs,
+      paths,
+      elsewhere: new Set(elsewhere.values()),
+      layers: new Map(parsed.data.layers.map(({ key, ...layer }) => [key, layer])),
+    },
+    problem: left === 0 ? undefined : `${left} paths of the index are not usable`,
+  }
+}
+
+function pathOf(document, pack, nameOf) {
+  const { deriver, signatures, ca, cost } = document
+  return {
+    name: document.name,
+    narHash: document.narHash,
+    narSize: document.narSize,
+    references: document.references.map(nameOf),
+    ...(deriver === undefined ? {} : { deriver }),
+    ...(signatures === undefined ? {} : { signatures }),
+    ...(ca === undefined ? {} : { ca }),
+    fileHash: document.fileHash,
+    fileSize: document.fileSize,
+    pack,
+    lastUse: document.lastUse,
+    origin: document.origin,
+    ...(cost === undefined ? {} : { cost }),
+  }
+}
+
+function unusable(problem) {
+  return { index: undefined, problem }
+}
+
+/** The same text for the same index, in whatever order it was put together. */
+export function renderIndex(index) {
+  const byPack = Map.groupBy(index.paths.values(), path => path.pack)
+  const packs = sorted(index.packs).map(([hash, { key, size, created }]) => ({
+    hash,
+    key,
+    size,
+    created,
+    paths: (byPack.get(hash) ?? []).toSorted((a, b) => compare(a.name, b.name)).map(pathDocument),
+  }))
+  const layers = sorted(index.layers).map(([key, { digest, size, lastUse }]) => ({
+    key,
+    digest,
+    size,
+    lastUse,
+  }))
+  const elsewhere = [...index.elsewhere].sort(compare)
+  return JSON.stringify({ version, storeDir, elsewhere, packs, layers })
+}
+
+/** Writes the index for this user's eyes only. */
+export async function writeIndex(file, index) {
+  await writeFile(file, renderIndex(index), { mode: 0o600 })
+}
+
+function pathDocument(path) {
+  return {
+    name: path.name,
+    narHash: path.narHash,
+    narSize: path.narSize,
+    references: path.references.map(hashOf),
+    deriver: path.deriver,
+    signatures: path.signatures === undefined ? undefined : [...path.signatures],
+    ca: path.ca,
+    fileHash: path.fileHash,
+    fileSize: path.fileSize,
+    lastUse: path.lastUse,
+    origin: path.origin,
+    cost: path.cost,
+  }
+}
+
+function sorted(map) {
+  return [...map].sort(([a], [b]) => compare(a, b))
+}
+
+function compare(a, b) {
+  return a < b ? -1 : a > b ? 1 : 0
+}

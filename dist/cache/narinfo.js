@@ -1,0 +1,52 @@
+/** Where the store is; part of every path's hash, so that packs of another place are of no use. */
+export const storeDir = '/nix/store'
+
+/** What a binary cache says of itself in `nix-cache-info`. */
+export const cacheInfo = `StoreDir: ${storeDir}\nWantMassQuery: 1\nPriority: 1\n`
+
+/** Where an ordinary binary cache has the archive of a path, relative to its root. */
+export function narFile(fileHash) {
+  return `nar/${fileHash}.nar.zst`
+}
+
+/**
+ * The description of a path in a binary cache, in the fields and order in which Nix writes them.
+ * @param url where the compressed archive is, relative to the cache's root
+ */
+export function renderNarInfo(path, url) {
+  const lines = [
+    `StorePath: ${storeDir}/${path.name}`,
+    `URL: ${url}`,
+    'Compression: zstd',
+    `FileHash: sha256:${path.fileHash}`,
+    `FileSize: ${path.fileSize}`,
+    `NarHash: sha256:${path.narHash}`,
+    `NarSize: ${path.narSize}`,
+    `References: ${path.references.join(' ')}`,
+    ...(path.deriver === undefined ? [] : [`Deriver: ${path.deriver}`]),
+    ...(path.signatures ?? []).map(signature => `Sig: ${signature}`),
+    ...(path.ca === undefined ? [] : [`CA: ${path.ca}`]),
+  ]
+  return `${lines.join('\n')}\n`
+}
+
+const alphabet = '0123456789abcdfghijklmnpqrsvwxyz'
+
+/** Bytes in Nix's base 32, which writes the last five bits first. */
+export function nixBase32(bytes) {
+  const digits = Array.from({ length: Math.ceil((bytes.length * 8) / 5) }, (_, index) => {
+    const bit = index * 5
+    const word = (bytes[bit >> 3] ?? 0) | ((bytes[(bit >> 3) + 1] ?? 0) << 8)
+    return alphabet[(word >> (bit & 7)) & 31]
+  })
+  return digits.reverse().join('')
+}
+
+/**
+ * @param hash `sha256-<base64>`, as `nix path-info --json` writes it
+ * @returns 52 characters of Nix's base 32; undefined for a hash of another kind
+ */
+export function base32OfSri(hash) {
+  const digest = /^sha256-([A-Za-z0-9+/]{43}=)$/.exec(hash)?.[1]
+  return digest === undefined ? undefined : nixBase32(Buffer.from(digest, 'base64'))
+}

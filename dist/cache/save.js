@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto'
+import { mkdir, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { pathInfo } from '../nix/cli.js'
+
+import { messageOf } from '../util/errors.js'
+import { count, formatBytes } from '../util/text.js'
+import { findCandidates } from './candidates.js'
+import { reach } from './closure.js'
+import { entries, hasCacheService } from './entries.js'
+import { readIndex, writeIndex } from './index-file.js'
+import { indexKey } from './keys.js'
+import { refreshLayers } from './layers.js'
+import { forget, merge, tidy } from './merge.js'
+import { emptyIndex, hashOf, sizeOf } from './model.js'
+import { base32OfSri } from './narinfo.js'
+import { writeNars } from './nars.js'
+import { indexFile, indexFolder, newestIndex, openedIndexFile } from './open.js'
+import { fillPacks, sizeInCache } from './pack.js'
+import { plan } from './policy.js'
+
+import { uploadPacks } from './upload.js'
+
+/** Seconds. A use that the index knows to be younger is not worth a new index: nothing is decided by it. */
+const staleUse = 24 * 60 * 60
+
+/**
+ * Adds what this job made to the cache and brings it within its limit. Packs go up before the index that names them,
+ * so that a save that is interrupted leaves the old index as it was. A job that has learned nothing new sends nothing.
+ * Never throws: what goes wrong is the outcome.
+ */
+export async function saveCache(options) {
+  const { env, log, limit } = options
+  const store = entries(options)
+  const report = (outcome, more = {}) => {
+    const none = { paths: 0, bytes: 0 }
+    const nothing = { before: none, after: none, added: none, dropped: none, uploaded: 0, reasons: [] }
+    return { ...nothing, ...more, outcome, limit, calls: store.calls }
+  }
+  if (!hasCacheService(env)) return report('failed', { why: 'this runner has no cache service' })
+  try {
+    const { outcome, ...rest } = await save(options, store)
+    return report(outcome, rest)
+  } catch (error) {
+    log.debug(String(error instanceof Error ? error.stack : error))
+    return report('failed', { why: messageOf(error) })
+  } finally {
+    for (const name of ['nars', 'packs'])
+      await rm(join(options.folder, name), { recursive: true, force: true })
+  }
+}
+
+async function save(options, store) {
+  const { nix, folder, limit, served, log } = options
+  const now = options.now ?? Date.now
+  const seconds = Math.floor(now() / 1000)
+  const { index: current, trouble } = await currentIndex(options, store)
+  const valid = await pathInfo(nix, 'all')
+  const gone = new Set(served?.packs.gone ?? [])
+  const before = forget(current, gone)
+
+  const upstreamKeys = new Set(['cache.nixos.org-1', ...(options.publicKeys ?? []).map(keyName)])
+  const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
+  const index = { ...before, elsewhere: before.elsewhere.union(candidates.elsewhere) }
+  const { used, unknown } = usesOf(index, valid, options)
+  const { nars, problems } = await writeNars({
+    ...{ nix, paths: candidates.paths },
+    folder: join(folder, 'nars'),
+    budget: limit,
+  })
+  const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, seconds })
+  const planned = plan({ index, candidates: members, used, unknown, now: seconds, limit })
+  const reasons = [...(trouble === undefined ? [] : [trouble]), ...problems, ...planned.reasons]
+  const layers = refreshLayers(planned.index.layers, options.layers, seconds)
+
+  const amounts = {
+    before: amountOf(current),
+    after: amountOf(current),
+    added: none,
+    dropped: none,
+    uploaded: 0,
+  }
+  if (!isWorthSaving({ current, planned, layers: layers.learned, seconds })) {
+    return { ...amounts, outcome: 'unchanged', reasons }
+  }
+  const adding = new Set(planned.add)
+  const packs = await uploadPacks(fillPacks(members.filter(member => adding.has(member))), {
+    ...{ folder, store, log, random: options.random ?? randomName, created: seconds },
+  })
+  if (packs.denied !== undefined) return { ...amounts, outcome: 'denied', why: packs.denied, reasons }
+  reasons.push(...packs.problems)
+
+  const next = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
+  await rm(indexFolder(folder), { recursive: true, force: true })
+  await mkdir(indexFolder(folder), { recursive: true, mode: 0o700 })
+  await writeIndex(indexFile(folder), next)
+  const { runId, runAttempt: attempt } = options
+  const key = indexKey(options, { now: now(), runId, attempt, random: (options.random ?? randomName)() })
+  const saved = await store.save(indexFolder(folder), key)
+  const uploaded = packs.uploaded.reduce((sum, pack) => sum + pack.bytesSent, 0)
+  if (saved.outcome !== 'saved') {
+    const why = 'why' in saved ? saved.why : `the key ${key} is taken`
+    return { ...amounts, outcome: saved.outcome === 'denied' ? 'denied' : 'failed', why, uploaded, reasons }
+  }
+  const result = { ...amounts, ...difference(current, next), after: amountOf(next), uploaded, reasons }
+  log.info(
+    `The store cache holds ${count(next.paths.size, 'path')}, ${formatBytes(result.after.bytes)} of ${formatBytes(limit)}: ` +
+      `${count(result.added.paths, 'path')} added, ${count(result.dropped.paths, 'path')} dropped, ${formatBytes(uploaded)} sent.`,
+  )
+  return { ...result, outcome: 'saved' }
+}
+
+const none = { paths: 0, bytes: 0 }
+
+/**
+ * What the cache holds now. Another job may have saved since this one opened it: then both are put together, so that
+ * what either has learned lives on.
+ */
+async function currentIndex(options, store) {
+  const newest = await newestIndex(options, store)
+  if (newest.key === undefined && newest.problem !== undefined) {
+    // Saving an index that was put together without the old one would take that one out of sight.
+    throw new Error(newest.problem)
+  }
+  const trouble = newest.problem === undefined ? {} : { trouble: `The index was damaged: ${newest.problem}.` }
+  if (options.key === undefined || options.key === newest.key) return { index: newest.index, ...trouble }
+  const { index: opened = emptyIndex } = await readIndex(openedIndexFile(options.folder))
+  return { index: merge(newest.index, opened), ...trouble }
+}
+
+/**
+ * What is in the store since the job began was used by it, whether in a build or by what was built. What was there
+ * before may have been: a store that outlives the job does not tell.
+ */
+function usesOf(index, valid, { started, outPaths }) {
+  const inUse = reach(outPaths, path => valid.get(path)?.references)
+  const cached = [...valid.values()].filter(({ path }) => index.paths.has(hashOf(path)))
+  const isUsed = ({ path, registrationTime }) => registrationTime >= started || inUse.has(path)
+  const hashes = infos => new Set(infos.map(({ path }) => hashOf(path)))
+  return { used: hashes(cached.filter(isUsed)), unknown: hashes(cached.filter(info => !isUsed(info))) }
+}
+
+function membersOf(paths, nars, options) {
+  const { costs, upstreamKeys, seconds } = options
+  return paths.flatMap(info => {
+    const nar = nars.get(info.path)
+    const narHash = base32OfSri(info.narHash)
+    if (nar === undefined || narHash === undefined) return []
+    const cost = info.deriver === undefined ? undefined : costs[info.deriver]
+    const signed = info.signatures.some(signature => upstreamKeys.has(keyName(signature)))
+    const path = {
+      name: nameOf(info.path),
+      narHash,
+      narSize: info.narSize,
+      references: info.references.map(nameOf),
+      ...(info.deriver === undefined ? {} : { deriver: nameOf(info.deriver) }),
+      ...(info.signatures.length === 0 ? {} : { signatures: info.signatures }),
+      ...(info.ca === undefined ? {} : { ca: info.ca }),
+      fileHash: nar.fileHash,
+      fileSize: nar.fileSize,
+      pack: '',
+      lastUse: seconds,
+      origin: signed ? 'upstream' : info.ca?.startsWith('fixed:') ? 'source' : 'built',
+      ...(cost === undefined ? {} : { cost: Math.round(cost * 10) / 10 }),
+    }
+    return [{ path, nar, size: sizeInCache(path) }]
+  })
+}
+
+/** Whether the cache would know something by the new index that matters. */
+function isWorthSaving(now) {
+  const { current, planned, layers, seconds } = now
+  const { index, add } = planned
+  if (layers || add.length > 0 || index.paths.size !== current.paths.size) return true
+  if (index.packs.size !== current.packs.size) return true
+  return index.paths.values().some(({ name, lastUse }) => {
+    return lastUse === seconds && (current.paths.get(hashOf(name))?.lastUse ?? 0) <= seconds - staleUse
+  })
+}
+
+/** The index with what was uploaded. */
+function withPacks(index, uploaded) {
+  const packs = new Map(index.packs)
+  const paths = new Map(index.paths)
+  for (const { hash, key, size, created, members } of uploaded) {
+    packs.set(hash, { key, size, created })
+    for (const { path } of members) paths.set(hashOf(path.name), { ...path, pack: hash })
+  }
+  return { ...index, packs, paths }
+}
+
+function difference(before, after) {
+  const only = (one, other) => {
+    const paths = one.paths
+      .entries()
+      .filter(([hash]) => !other.paths.has(hash))
+      .toArray()
+    const packs = one.packs
+      .entries()
+      .filter(([hash]) => !other.packs.has(hash))
+      .toArray()
+    return { paths: paths.length, bytes: packs.reduce((sum, [, { size }]) => sum + size, 0) }
+  }
+  return { added: only(after, before), dropped: only(before, after) }
+}
+
+function amountOf(index) {
+  return { paths: index.paths.size, bytes: sizeOf(index) }
+}
+
+function keyName(signature) {
+  return signature.slice(0, signature.indexOf(':'))
+}
+
+function nameOf(path) {
+  return path.slice(path.lastIndexOf('/') + 1)
+}
+
+function randomName() {
+  return randomBytes(6).toString('hex')
+}

@@ -1,0 +1,65 @@
+import { createReadStream } from 'node:fs'
+import { stat } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import { pipeline } from 'node:stream/promises'
+import { messageOf } from '../util/errors.js'
+
+import { cacheInfo, renderNarInfo } from './narinfo.js'
+
+/**
+ * A Nix binary cache over HTTP that answers from the index in memory and has a pack fetched when something in it is
+ * asked for. What cannot be had is 404: Nix then asks elsewhere or builds. All names come from the index, none from a
+ * request: what is asked for is only ever looked up.
+ * https://nix.dev/manual/nix/latest/protocols/
+ */
+export function binaryCache({ index, packs, token, log }) {
+  const served = new Set()
+  let [hits, misses, bytes] = [0, 0, 0]
+
+  async function answer(request, response) {
+    const url = request.url ?? ''
+    if (request.method !== 'GET' && request.method !== 'HEAD')
+      return text(response, 405, 'this cache is read-only\n')
+    const asked = url.startsWith(`/${token}/`) ? url.slice(token.length + 2) : ''
+    if (asked === 'nix-cache-info') return text(response, 200, cacheInfo, 'text/x-nix-cache-info')
+    if (asked === 'stats') return text(response, 200, JSON.stringify(stats()), 'application/json')
+    const [, hash, kind] = /^(?:nar\/)?([0-9a-z]{32})\.(narinfo|nar\.zst)$/.exec(asked) ?? []
+    const path = hash === undefined ? undefined : index.paths.get(hash)
+    if (kind === 'narinfo') {
+      if (path === undefined || !packs.has(path.pack)) {
+        misses++
+        return missing(response)
+      }
+      hits++
+      return text(response, 200, renderNarInfo(path, `nar/${hash}.nar.zst`), 'text/x-nix-narinfo')
+    }
+    const file = path && (await packs.file(path))
+    if (hash === undefined || file === undefined) return missing(response)
+    const { size } = await stat(file)
+    response.writeHead(200, { 'content-type': 'application/x-nix-nar', 'content-length': size })
+    if (request.method === 'HEAD') return void response.end()
+    await pipeline(createReadStream(file), response)
+    served.add(hash)
+    bytes += size
+  }
+
+  function stats() {
+    return { pid: process.pid, hits, misses, served: [...served], bytes, packs: packs.stats }
+  }
+
+  return createServer((request, response) => {
+    answer(request, response).catch(error => {
+      log.info(`${request.url}: ${messageOf(error)}`)
+      response.destroy()
+    })
+  })
+}
+
+function missing(response) {
+  text(response, 404, 'not in this cache\n')
+}
+
+function text(response, status, body, type = 'text/plain') {
+  response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
+  response.end(response.req.method === 'HEAD' ? undefined : body)
+}

@@ -1,0 +1,68 @@
+import { createReadStream } from 'node:fs'
+import { mkdtemp, open, rm } from 'node:fs/promises'
+import { join } from 'node:path'
+import { Readable } from 'node:stream'
+import { codeOf, UserError } from '../util/errors.js'
+
+/** @param path a readable file */
+export async function openArchiveFile(path) {
+  return archiveFile(path, await open(path))
+}
+
+/**
+ * Writes what `produce` gives to one temporary file that loses its name at once: it takes up space until it
+ * is closed, or until this process ends in whatever way, and nobody else can open it.
+ * @param produce called once with where the bytes go; it consumes its argument's promise before it ends
+ * @param options.name what errors call the archive
+ * @param options.scratch an existing directory for the file
+ * @throws UserError when the disk is full; else what `produce` throws. Nothing is left behind then.
+ */
+export async function spoolArchive(produce, { name, scratch }) {
+  const directory = await mkdtemp(join(scratch, 'image-'))
+  let handle
+  try {
+    handle = await open(join(directory, 'archive.tar'), 'wx+', 0o600)
+  } finally {
+    await rm(directory, { recursive: true })
+  }
+  try {
+    await produce(chunks => handle.writeFile(chunks))
+    return await archiveFile(name, handle)
+  } catch (error) {
+    await handle.close()
+    const code = codeOf(error)
+    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+    throw new UserError(`The disk is full: ${scratch} has no room for the unpacked image ${name}.`, {
+      advice: 'Free space there before this step, or build an uncompressed archive, which is read in place.',
+      cause: error,
+    })
+  }
+}
+
+async function archiveFile(name, handle) {
+  const { size } = await handle.stat()
+  return {
+    name,
+    size,
+    async read(position, length) {
+      const buffer = Buffer.alloc(length)
+      for (let done = 0; done < length; ) {
+        const { bytesRead } = await handle.read(buffer, done, length - done, position + done)
+        if (bytesRead === 0) throw new Error(`${name} became shorter while it was read`)
+        done += bytesRead
+      }
+      return buffer
+    },
+    stream(position, length) {
+      if (length === 0) return Readable.from([])
+      return createReadStream('', {
+        fd: handle.fd,
+        autoClose: false,
+        start: position,
+        end: position + length - 1,
+        highWaterMark: 256 * 1024,
+      })
+    },
+    close: () => handle.close(),
+  }
+}

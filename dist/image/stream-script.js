@@ -1,0 +1,69 @@
+import { spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { open, stat } from 'node:fs/promises'
+import { messageOf, UserError } from '../util/errors.js'
+import { harmless } from '../util/harmless.js'
+
+const tailLines = 20
+const longestLine = 4096
+
+/**
+ * Runs the script that streamLayeredImage makes; what it writes on stdout is a docker archive.
+ * @param sink reads stdout to its end; when it fails, the script is killed
+ * @throws UserError when the script cannot be started or fails, with the end of its stderr as `detail`
+ */
+export async function runStreamScript(path, sink, { env, log }) {
+  const child = spawn(path, [], { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const tail = []
+  const stderr = eachLine(child.stderr, line => {
+    log.debug(`${path}: ${line}`)
+    tail.push(line)
+    if (tail.length > tailLines) tail.shift()
+  })
+  const ended = once(child, 'close')
+  const parts = [sink(child.stdout), stderr, ended]
+  try {
+    await Promise.all(parts)
+  } catch (error) {
+    child.kill('SIGKILL')
+    child.stdout.destroy()
+    child.stderr.destroy()
+    await Promise.allSettled(parts)
+    if (child.pid !== undefined) throw error
+    throw new UserError(`The image's script ${path} could not be started: ${messageOf(error)}.`, {
+      advice: 'The interpreter in its first line must exist and fit this machine: build the image for it.',
+      cause: error,
+    })
+  }
+  const [code, signal] = await ended
+  if (code === 0) return
+  const how = code === null ? `was ended by ${signal}` : `ended with code ${code}`
+  throw new UserError(`The image's script ${path} ${how}${tail.length === 0 ? ' and said nothing' : ''}.`, {
+    detail: harmless(tail.join('\n')),
+    advice: 'Build it by hand to see more: nix build, then ./result > image.tar.',
+  })
+}
+
+/** Splits into lines without keeping more than `longestLine` characters of one. */
+async function eachLine(chunks, use) {
+  const decoder = new TextDecoder()
+  let rest = ''
+  for await (const chunk of chunks) {
+    const lines = (rest + decoder.decode(chunk, { stream: true })).split(/\r?\n/)
+    rest = (lines.pop() ?? '').slice(0, longestLine)
+    for (const line of lines) use(line.slice(0, longestLine))
+  }
+  if (rest !== '') use(rest)
+}
+
+/** Whether `path` is such a script, told by its first two bytes, and not an archive. */
+export async function isStreamScript(path) {
+  if (!(await stat(path)).isFile()) return false
+  const file = await open(path)
+  try {
+    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
+    return bytesRead === 2 && buffer.toString('latin1') === '#!'
+  } finally {
+    await file.close()
+  }
+}

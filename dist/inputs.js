@@ -1,0 +1,205 @@
+import { UserError } from './util/errors.js'
+import { splitShellWords } from './util/shell-words.js'
+
+/** Every input of the contract, in the order of action.yml. A test holds the two together. */
+export const inputNames = [
+  'image',
+  'warm',
+  'systems',
+  'platforms',
+  'name',
+  'tags',
+  'flavor',
+  'labels',
+  'annotations',
+  'push',
+  'username',
+  'password',
+  'compression',
+  'compression-level',
+  'load',
+  'check',
+  'test',
+  'reproducible',
+  'provenance',
+  'sbom',
+  'sign',
+  'nix-version',
+  'nix-sha256',
+  'nix-mirror',
+  'nix-conf',
+  'install-nix',
+  'substituters',
+  'trusted-public-keys',
+  'copy-to',
+  'nix-args',
+  'builders',
+  'ssh-key',
+  'github-token',
+  'cache',
+  'cache-size',
+  'gc-max-store-size',
+  'cache-scope',
+  'cache-upstream',
+]
+
+const defaultCacheSize = 4 * 1024 ** 3
+
+/**
+ * Reads and checks all inputs.
+ * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions, and
+ *   capabilities of the contract that this version does not have yet.
+ */
+export function parseInputs(read, machine) {
+  const problems = []
+  const problem = (name, what) => problems.push(`${name}: ${what}`)
+
+  const oneOf = (name, allowed, otherwise) => {
+    const text = read(name)
+    if (text === '') return otherwise
+    const found = allowed.find(value => value === text)
+    if (found === undefined) problem(name, `'${text}' is not one of ${allowed.join(', ')}`)
+    return found ?? otherwise
+  }
+  const words = name => read(name).split(/\s+/).filter(Boolean)
+  const lines = name =>
+    read(name)
+      .split(/\r?\n/)
+      .map(line => line.trim())
+      .filter(line => line !== '' && !line.startsWith('#'))
+  const matching = (name, pattern, form) => {
+    const text = read(name)
+    if (text === '') return undefined
+    if (pattern.test(text)) return text
+    problem(name, `'${text}' is not ${form}`)
+    return undefined
+  }
+
+  for (const [name, without, what] of comingLater) {
+    if (![...without, ''].includes(read(name))) problem(name, `${what} is not in this version yet`)
+  }
+  for (const [name, own] of [
+    ['systems', machine.system],
+    ['platforms', machine.platform],
+  ]) {
+    const others = read(name)
+      .split(/[\s,]+/)
+      .filter(word => word !== '' && word !== own)
+    if (others.length > 0)
+      problem(name, `this job runs on ${own}; building for ${others.join(', ')} is not in this version yet`)
+  }
+
+  const compression = oneOf('compression', ['gzip', 'zstd'], 'gzip')
+  const inputs = {
+    image: read('image') || undefined,
+    warm: lines('warm'),
+    name: read('name'),
+    tags: lines('tags'),
+    push: oneOf('push', ['auto', 'true', 'false'], 'auto'),
+    username: read('username'),
+    password: read('password'),
+    compression,
+    compressionLevel: compressionLevel(),
+    nixVersion: matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4'),
+    nixSha256: matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase(),
+    nixMirror: mirror(),
+    nixConf: read('nix-conf'),
+    substituters: words('substituters'),
+    trustedPublicKeys: words('trusted-public-keys'),
+    nixArgs: nixArgs(),
+    githubToken: read('github-token'),
+    cache: oneOf('cache', ['true', 'read', 'false'], 'true'),
+    cacheSize: cacheSize(),
+    cacheScope: matching('cache-scope', /^[\w.-]{1,64}$/, 'up to 64 letters, digits, `.`, `-` or `_`') ?? '',
+    cacheUpstream: oneOf('cache-upstream', ['true', 'false'], 'false') === 'true',
+  }
+
+  if (inputs.image === undefined && inputs.warm.length === 0)
+    problem('image', 'nothing to do: both image and warm are empty')
+  if (inputs.nixSha256 !== undefined && inputs.nixVersion === undefined)
+    problem('nix-sha256', 'is the digest of a version: set nix-version too')
+  if (inputs.image !== undefined && inputs.push !== 'false' && inputs.name === '')
+    problem('name', 'is empty: an image to push needs a name such as ghcr.io/owner/app')
+  if (inputs.substituters.length > 0 && inputs.trustedPublicKeys.length === 0)
+    problem(
+      'substituters',
+      'need trusted-public-keys: Nix takes nothing from a cache whose key it does not trust',
+    )
+
+  if (problems.length > 0) {
+    throw new UserError(
+      `${problems.length === 1 ? 'An input is' : `${problems.length} inputs are`} not usable:\n${problems.map(text => `  - ${text}`).join('\n')}`,
+      { advice: 'Correct the `with:` block of this step. Nothing was changed on this machine.' },
+    )
+  }
+  return Object.freeze(inputs)
+
+  function compressionLevel() {
+    const text = read('compression-level')
+    if (text === '') return undefined
+    const most = compression === 'gzip' ? 9 : 19
+    const level = Number(text)
+    if (/^\d+$/.test(text) && level >= 1 && level <= most) return level
+    problem(
+      'compression-level',
+      `'${text}' is not a whole number from 1 to ${most}, as ${compression} takes it`,
+    )
+    return undefined
+  }
+
+  function mirror() {
+    const text = read('nix-mirror').replace(/\/+$/, '')
+    if (!/^https?:\/\//.test(text) || !URL.canParse(text))
+      problem('nix-mirror', `'${text}' is not an http(s) URL`)
+    return text
+  }
+
+  function nixArgs() {
+    try {
+      return splitShellWords(read('nix-args'))
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      problem('nix-args', error.message)
+      return []
+    }
+  }
+
+  function cacheSize() {
+    const alias = read('gc-max-store-size')
+    const size = parseSize(read('cache-size') || '4G')
+    if (size === undefined)
+      problem('cache-size', `'${read('cache-size')}' is not a size such as 4G, 500M or 4294967296`)
+    if (alias === '') return size ?? 0
+    const aliasSize = parseSize(alias)
+    if (aliasSize === undefined) problem('gc-max-store-size', `'${alias}' is not a size in bytes`)
+    else if (size !== undefined && size !== defaultCacheSize && size !== aliasSize)
+      problem('gc-max-store-size', 'says something else than cache-size: set only one of them')
+    return aliasSize ?? 0
+  }
+}
+
+/** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
+const comingLater = [
+  ['flavor', [], 'a flavor'],
+  ['labels', [], 'setting labels'],
+  ['annotations', [], 'setting annotations'],
+  ['load', ['false'], 'loading into Docker or Podman'],
+  ['check', ['off'], 'inspecting the image'],
+  ['test', [], 'running a test in the image'],
+  ['reproducible', ['false'], 'the reproducibility check'],
+  ['provenance', ['false'], 'provenance'],
+  ['sbom', ['false'], 'an SBOM'],
+  ['sign', ['false'], 'signing'],
+  ['install-nix', ['always'], 'skipping the installation'],
+  ['copy-to', [], 'copying to another store'],
+  ['builders', [], 'building on other machines'],
+  ['ssh-key', [], 'building on other machines'],
+]
+
+/** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */
+export function parseSize(text) {
+  const found = /^(\d+(?:\.\d+)?)([KMGT]?)(?:i?B)?$/i.exec(text)
+  if (found === null) return undefined
+  const bytes = Math.floor(Number(found[1]) * 1024 ** ' KMGT'.indexOf((found[2] || ' ').toUpperCase()))
+  return Number.isSafeInteger(bytes) && bytes > 0 ? bytes : undefined
+}

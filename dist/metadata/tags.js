@@ -1,0 +1,118 @@
+import { UserError } from '../util/errors.js'
+
+const defaultList = ['type=schedule', 'type=ref,event=branch', 'type=ref,event=tag', 'type=ref,event=pr']
+
+const refs = { branch: /^refs\/heads\/(.+)$/, tag: /^refs\/tags\/(.+)$/, pr: /^refs\/pull\/(\d+)\// }
+
+const rules = {
+  schedule: {
+    priority: 1000,
+    tag: (attributes, event) =>
+      event.eventName === 'schedule' ? (attributes.get('pattern') ?? 'nightly') : undefined,
+  },
+  ref: {
+    priority: 600,
+    tag(attributes, event) {
+      const kind = attributes.get('event')
+      if (kind !== 'branch' && kind !== 'tag' && kind !== 'pr')
+        throw new Error('needs event=branch, tag or pr')
+      return refs[kind].exec(event.ref)?.[1]
+    },
+  },
+  raw: {
+    priority: 200,
+    tag(attributes) {
+      const value = attributes.get('value')
+      if (!value) throw new Error('needs a value')
+      return value
+    },
+  },
+  sha: {
+    priority: 100,
+    tag: (attributes, event) => (attributes.get('format') === 'long' ? event.sha : event.sha.slice(0, 7)),
+  },
+}
+
+const commonAttributes = ['enable', 'priority', 'prefix', 'suffix']
+const ownAttributes = {
+  schedule: ['pattern'],
+  ref: ['event'],
+  raw: ['value'],
+  sha: ['format'],
+}
+
+/**
+ * The image's tags for an event, the most important first, without repeats. Follows docker/metadata-action
+ * for the types `schedule`, `ref`, `raw` and `sha` without handlebars expressions; an empty list is its default.
+ * @throws UserError that names every line that is not understood.
+ */
+export function tagsFor(lines, event) {
+  const problems = []
+  const found = []
+  let latest = false
+  for (const line of lines.length === 0 ? defaultList : lines) {
+    try {
+      const { type, attributes } = parseLine(line)
+      const rule = rules[type]
+      if (rule === undefined) throw new Error(`the type '${type}' is not in this version yet`)
+      for (const name of attributes.keys()) {
+        if (!commonAttributes.includes(name) && !ownAttributes[type]?.includes(name))
+          throw new Error(`the type '${type}' has no attribute '${name}'`)
+      }
+      const enable = attributes.get('enable') ?? 'true'
+      if (enable !== 'true' && enable !== 'false')
+        throw new Error(`enable=${enable} is neither true nor false`)
+      const priority = attributes.get('priority') ?? String(rule.priority)
+      if (!/^\d+$/.test(priority)) throw new Error(`priority=${priority} is not a number`)
+      const bare = rule.tag(attributes, event)
+      if (bare === undefined || enable === 'false') continue
+      const prefix = attributes.get('prefix') ?? defaultPrefix(type, attributes)
+      found.push({
+        tag: sanitise(`${prefix}${bare}${attributes.get('suffix') ?? ''}`),
+        priority: Number(priority),
+      })
+      if (type === 'ref' && attributes.get('event') === 'tag') latest = true
+    } catch (error) {
+      problems.push(`  - ${line}: ${error.message}`)
+    }
+  }
+  if (problems.length > 0) {
+    throw new UserError(`tags: not usable:\n${problems.join('\n')}`, {
+      advice:
+        'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=sha, type=raw,value=…, or a plain tag.',
+    })
+  }
+  const tags = found
+    .toSorted((a, b) => b.priority - a.priority)
+    .map(({ tag }) => tag)
+    .filter(tag => tag !== '')
+  return [...new Set(latest ? [...tags, 'latest'] : tags)]
+}
+
+function parseLine(line) {
+  if (line.includes('{{')) throw new Error('handlebars expressions are not in this version yet')
+  if (!line.includes('=')) return { type: 'raw', attributes: new Map([['value', line]]) }
+  const attributes = new Map()
+  for (const field of line.split(',')) {
+    const [name, ...rest] = field.split('=')
+    if (!name || rest.length === 0) throw new Error(`'${field}' is not an attribute=value`)
+    attributes.set(name.trim().toLowerCase(), rest.join('=').trim())
+  }
+  const type = attributes.get('type')
+  if (!type) throw new Error('has no type')
+  attributes.delete('type')
+  return { type, attributes }
+}
+
+function defaultPrefix(type, attributes) {
+  if (type === 'sha') return 'sha-'
+  return type === 'ref' && attributes.get('event') === 'pr' ? 'pr-' : ''
+}
+
+/** A tag is at most 128 of `[A-Za-z0-9_.-]` and begins with none of `.-` (OCI distribution-spec). */
+function sanitise(tag) {
+  return tag
+    .replace(/[^\w.-]+/g, '-')
+    .replace(/^[.-]+/, '')
+    .slice(0, 128)
+}

@@ -1,0 +1,88 @@
+import { access } from 'node:fs/promises'
+import { userInfo } from 'node:os'
+import { delimiter } from 'node:path'
+
+/** The account of this process. A container may run as a number that /etc/passwd does not know. */
+export function currentAccount() {
+  const [uid, gid] = [process.getuid?.() ?? 0, process.getgid?.() ?? 0]
+  try {
+    const { username, homedir } = userInfo()
+    return { name: username, home: homedir, uid, gid }
+  } catch {
+    return { name: `user${uid}`, home: '/', uid, gid }
+  }
+}
+
+/**
+ * What neither evaluation nor builds may see. An impure evaluation can read any variable, so the action's inputs
+ * (a registry's password) and the runner's tokens stay out. A library path that another action set for its own
+ * programs would change the libraries that Nix loads.
+ */
+const withheld = /^(INPUT_|ACTIONS_|STATE_)|^(LD_LIBRARY_PATH|LD_PRELOAD|NODE_OPTIONS)$/
+
+/** Variables that would send our own Nix to another store. */
+const diverting = /^NIX_(REMOTE|STORE|STORE_DIR|STATE_DIR|LOG_DIR|CONF_DIR|DATA_DIR)$/
+
+/** The whole environment for Nix's programs. Pure. */
+export function nixEnvironment(options) {
+  const { env, account, bin, ours } = options
+  const result = {}
+  for (const [name, value] of Object.entries(env)) {
+    if (value === undefined || withheld.test(name) || (ours && diverting.test(name))) continue
+    result[name] = value
+  }
+  const path = env.PATH || '/usr/local/bin:/usr/bin:/bin'
+  result.PATH =
+    bin === undefined ? path : [bin, ...path.split(delimiter).filter(entry => entry !== bin)].join(delimiter)
+  result.HOME = env.HOME || account.home
+  result.USER = env.USER || account.name
+  result.NIX_USER_CONF_FILES = userConfFiles(options.confFile, { ...env, HOME: result.HOME })
+  const { workspaceOwner } = options
+  if (account.uid === 0 && workspaceOwner) {
+    // In a container job the workspace belongs to the runner's user, and both git and the libgit2 in Nix refuse the
+    // repository of another user. As root they accept that of the user who became root. libgit2 knows no other
+    // way by environment (GIT_CONFIG_COUNT is git's alone).
+    result.SUDO_UID ??= String(workspaceOwner)
+  }
+  if (options.certificates !== undefined) result.NIX_SSL_CERT_FILE = options.certificates
+  return Object.freeze(result)
+}
+
+/**
+ * The value of NIX_USER_CONF_FILES: our file first, since earlier ones win, then the files that Nix reads by
+ * default, since setting the variable replaces them.
+ */
+export function userConfFiles(confFile, env) {
+  const others = env.NIX_USER_CONF_FILES
+    ? env.NIX_USER_CONF_FILES.split(':')
+    : [env.XDG_CONFIG_HOME || `${env.HOME}/.config`, ...(env.XDG_CONFIG_DIRS || '/etc/xdg').split(':')].map(
+        directory => `${directory}/nix/nix.conf`,
+      )
+  return [confFile, ...others.filter(file => file !== '' && file !== confFile)].join(':')
+}
+
+const bundles = [
+  '/etc/ssl/certs/ca-certificates.crt', // Debian, Ubuntu, Arch, NixOS
+  '/etc/pki/tls/certs/ca-bundle.crt', // Fedora, RHEL
+  '/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem', // newer RHEL
+  '/etc/ssl/ca-bundle.pem', // openSUSE
+  '/etc/ssl/cert.pem', // Alpine
+]
+
+/**
+ * Finds CA certificates: those that the environment names, else the system's, which may hold a company's own, else
+ * `shipped`, which comes with Nix.
+ */
+export async function findCertificates(env, shipped) {
+  for (const file of [env.NIX_SSL_CERT_FILE, env.SSL_CERT_FILE, ...bundles, shipped]) {
+    if (file !== undefined && file !== '' && (await isReadable(file))) return file
+  }
+  return undefined
+}
+
+async function isReadable(file) {
+  return access(file).then(
+    () => true,
+    () => false,
+  )
+}

@@ -1,0 +1,31 @@
+import * as z from '../vendor/zod.js'
+import { UserError } from '../util/errors.js'
+import { runNix } from './cli.js'
+
+import { compareVersions } from './releases.js'
+
+const newCli = ['--extra-experimental-features', 'nix-command']
+
+const infoSchema = z.object({ trusted: z.union([z.boolean(), z.literal([0, 1])]).optional() })
+
+/**
+ * Whether the store, or the daemon before it, takes settings such as binary caches from this user.
+ * @throws UserError when there is no answer.
+ */
+export async function isTrusted(nix) {
+  const command = compareVersions(nix.version, '2.19') >= 0 ? 'info' : 'ping'
+  const { code, stdout, stderr } = await runNix(nix, 'nix', [...newCli, 'store', command, '--json'])
+  if (code !== 0) {
+    throw new UserError(`The Nix daemon of this machine does not answer: ${stderr.trim()}`, {
+      advice: 'Start nix-daemon before this step.',
+    })
+  }
+  return Boolean(infoSchema.parse(JSON.parse(stdout)).trusted)
+}
+
+/** The machine's `sandbox` setting: `true`, `false` or `relaxed`. */
+export async function sandboxSetting(nix) {
+  const command = compareVersions(nix.version, '2.20') >= 0 ? ['config', 'show'] : ['show-config']
+  const { stdout } = await runNix(nix, 'nix', [...newCli, ...command])
+  return /^sandbox = (\S+)$/m.exec(stdout)?.[1] ?? 'true'
+}

@@ -1,0 +1,25 @@
+/**
+ * The step's outputs, as far as the run came. Names and forms are the contract's; `metadata` holds all of them and
+ * the details.
+ */
+export function outputsOf(report) {
+  const { push, build, cache, nix } = report
+  const outputs = new Map()
+  if (push !== undefined) {
+    outputs.set('digest', push.digest)
+    outputs.set('image', `${push.name}@${push.digest}`)
+    outputs.set('tags', push.tags.join('\n'))
+    outputs.set('changed', String(push.changed))
+    outputs.set('platforms', push.platform)
+    outputs.set('size', String(push.size))
+    outputs.set('uploaded', String(push.uploaded))
+  }
+  if (build?.outPath !== undefined) outputs.set('out-path', build.outPath)
+  if (cache !== undefined) outputs.set('cache', cache.status)
+  if (nix !== undefined) {
+    outputs.set('nix-version', nix.version)
+    outputs.set('sandbox', String(nix.sandbox))
+  }
+  outputs.set('metadata', JSON.stringify(report))
+  return outputs
+}

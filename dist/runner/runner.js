@@ -1,0 +1,51 @@
+import * as core from '../vendor/actions-core.js'
+import { messageOf, UserError } from '../util/errors.js'
+
+export function githubRunner() {
+  let grouped = false
+  return {
+    debug: core.debug,
+    info: core.info,
+    warning: (message, place) => core.warning(message, annotation(place)),
+    async group(title, work) {
+      if (grouped) {
+        core.info(title)
+        return work()
+      }
+      grouped = true
+      try {
+        return await core.group(title, work)
+      } finally {
+        grouped = false
+      }
+    },
+    input: name => core.getInput(name),
+    secret: value => {
+      // The runner masks line by line: a secret of several lines is only hidden when each line is.
+      for (const line of value.split(/\r?\n/)) if (line.trim() !== '') core.setSecret(line)
+    },
+    output: core.setOutput,
+    exportVariable: core.exportVariable,
+    addPath: core.addPath,
+    saveState: core.saveState,
+    state: core.getState,
+    async summary(markdown) {
+      await core.summary.addRaw(markdown, true).write()
+    },
+    fail(error) {
+      const known = error instanceof UserError
+      if (error instanceof Error && error.stack !== undefined) core.debug(error.stack)
+      const advice = known ? error.advice : 'This is a defect of nix-image-action: please report it.'
+      process.exitCode = core.ExitCode.Failure
+      const lines = [messageOf(error), known ? error.detail : undefined, advice]
+      core.error(lines.filter(Boolean).join('\n'), annotation(known ? error.place : undefined))
+    },
+  }
+}
+
+function annotation(place) {
+  return {
+    ...(place === undefined ? {} : { file: place.file }),
+    ...(place?.line === undefined ? {} : { startLine: place.line }),
+  }
+}

@@ -1,0 +1,3 @@
+import { serveParent } from './cache/substituter.js'
+
+serveParent()

@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process'
+import { constants } from 'node:os'
+import { StringDecoder } from 'node:string_decoder'
+
+const graceMilliseconds = 10_000
+
+/**
+ * Runs a program by argv, never through a shell, and prints nothing.
+ * A non-zero exit is a result, not an exception. Throws when the program cannot be started.
+ *
+ * Not `@actions/exec`: there a program that ends before it has read its input takes the whole action with it
+ * (EPIPE without a listener), and one that waits for input which nobody gives waits for ever.
+ *
+ * @param program a path, or a name that is looked for in the PATH of `options.env`
+ */
+export function exec(program, args, options) {
+  const { onStderrLine, input, cwd, env } = options
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, {
+      cwd,
+      env,
+      stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+    })
+    const stdout = []
+    const stderr = []
+    const decoder = new StringDecoder('utf8')
+    let rest = ''
+    let grace
+    child.stdout?.on('data', chunk => stdout.push(chunk))
+    child.stderr?.on('data', chunk => {
+      stderr.push(chunk)
+      const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
+      rest = lines.pop() ?? ''
+      for (const line of lines) onStderrLine?.(line)
+    })
+    // The exit code says more than a broken pipe.
+    child.stdin?.on('error', () => {})
+    child.stdin?.end(input)
+    child.on('error', reject)
+    const finish = (code, signal) => {
+      clearTimeout(grace)
+      rest += decoder.end()
+      if (rest !== '') onStderrLine?.(rest)
+      resolve({
+        code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
+        stdout: Buffer.concat(stdout).toString(),
+        stderr: Buffer.concat(stderr).toString(),
+      })
+    }
+    child.on('close', finish)
+    // What the program left in the background may hold its pipes for ever.
+    child.on('exit', (code, signal) => {
+      grace = setTimeout(() => {
+        child.off('close', finish)
+        child.stdout?.destroy()
+        child.stderr?.destroy()
+        finish(code, signal)
+      }, graceMilliseconds)
+    })
+  })
+}

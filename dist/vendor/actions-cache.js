@@ -1,0 +1,3 @@
+import { restoreCache, saveCache } from "./packages/actions-cache.js";
+
+export { restoreCache, saveCache };

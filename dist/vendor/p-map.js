@@ -1,0 +1,3 @@
+import { pMap } from "./packages/p-map.js";
+
+export { pMap as default };

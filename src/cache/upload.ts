@@ -1,0 +1,75 @@
+import { rm } from 'node:fs/promises'
+import type { Log } from '../util/log.ts'
+import type { Entries, Saved } from './entries.ts'
+import { nextPackKey, packKey } from './keys.ts'
+import { type MadePack, type Member, makePack } from './pack.ts'
+
+export type UploadedPack = {
+  /** 64 hex digits. */
+  readonly hash: string
+  readonly key: string
+  /** Bytes that it takes up in the cache. */
+  readonly size: number
+  /** Seconds since the epoch. */
+  readonly created: number
+  readonly members: readonly Member[]
+  /** 0 when somebody else had saved the same pack before. */
+  readonly bytesSent: number
+}
+
+export type Uploads = {
+  readonly uploaded: readonly UploadedPack[]
+  /** Sentences: which packs could not be saved, and why. Their paths are not cached. */
+  readonly problems: readonly string[]
+  /** Why this job may not save at all. Nothing was uploaded then. */
+  readonly denied?: string
+}
+
+/**
+ * Makes packs and uploads them, one after the other: each lies on the disk twice while it is archived, and one upload
+ * fills the line. The first one that is denied is the last one that is tried.
+ */
+export async function uploadPacks(
+  packs: readonly (readonly Member[])[],
+  options: {
+    readonly folder: string
+    readonly store: Entries
+    readonly log: Log
+    readonly random: () => string
+    /** Seconds since the epoch. */
+    readonly created: number
+  },
+): Promise<Uploads> {
+  const { folder, store, created } = options
+  const uploaded: UploadedPack[] = []
+  const problems: string[] = []
+  for (const members of packs) {
+    const pack = await makePack(members, folder)
+    const { hash, size } = pack
+    const { result, key } = await upload(pack, options.random, store)
+    await rm(pack.folder, { recursive: true, force: true })
+    if (result.outcome === 'denied') return { uploaded, problems, denied: result.why }
+    if (result.outcome === 'failed') problems.push(`A pack was not saved: ${result.why}.`)
+    else {
+      const bytesSent = result.outcome === 'saved' ? size : 0
+      uploaded.push({ hash, key, size, created, members, bytesSent })
+    }
+  }
+  return { uploaded, problems }
+}
+
+async function upload(
+  pack: MadePack,
+  random: () => string,
+  store: Entries,
+): Promise<{ readonly result: Saved; readonly key: string }> {
+  const key = packKey(pack.hash)
+  const result = await store.save(pack.folder, key)
+  if (result.outcome !== 'exists') return { result, key }
+  if ((await store.find(pack.folder, key)).outcome === 'restored') return { result, key }
+  // A job that was killed has left the key reserved: it finds nothing and is blocked for everybody else.
+  const other = nextPackKey(pack.hash, random())
+  const second = await store.save(pack.folder, other)
+  if (second.outcome !== 'exists') return { result: second, key: other }
+  return { result: { outcome: 'failed', why: `its keys ${key} and ${other} are taken` }, key: other }
+}
