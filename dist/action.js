@@ -250,6 +250,10 @@ async function finish(runner, env) {
       }),
     )
     await runner.summary(postSummary(saved, phases.list()))
+    if (saved.outcome === 'denied')
+      runner.info(`The store cache is only read in this job: ${saved.why ?? ''}`)
+    else if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why ?? ''}`)
+    for (const reason of saved.reasons) runner.info(reason)
     if (keep !== undefined) {
       const release = parseKept(keep)
       const store = entriesFor(inputs, env, runner)

@@ -14,7 +14,7 @@ import { isStreamScript } from './image/stream-script.ts'
 import { type Inputs, parseInputs } from './inputs.ts'
 import { tagsFor } from './metadata/tags.ts'
 import { removeToken, writeConf } from './nix/conf.ts'
-import { type Account, nixEnvironment } from './nix/environment.ts'
+import { currentAccount, nixEnvironment } from './nix/environment.ts'
 import { installNix } from './nix/install.ts'
 import { keepRelease, parseKept } from './nix/keep.ts'
 import { selectRelease, systemOf } from './nix/releases.ts'
@@ -79,10 +79,10 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
       temp: places.folder,
       confFile: places.confFile,
       nixConf: inputs.nixConf,
-      toolCache: context.toolCache !== undefined,
+      toolCache: context.toolCache,
       entry: store && nixEntry(store, release, places.folder),
       env,
-      account: accountOf(),
+      account: currentAccount(),
       log: runner,
     }),
   )
@@ -222,7 +222,7 @@ async function finish(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
           ...nix,
           env: nixEnvironment({
             env,
-            account: accountOf(),
+            account: currentAccount(),
             bin: nix.bin,
             confFile: places.confFile,
             certificates: undefined,
@@ -250,11 +250,15 @@ async function finish(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
       }),
     )
     await runner.summary(postSummary(saved, phases.list()))
+    if (saved.outcome === 'denied')
+      runner.info(`The store cache is only read in this job: ${saved.why ?? ''}`)
+    else if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why ?? ''}`)
+    for (const reason of saved.reasons) runner.info(reason)
     if (keep !== undefined) {
       const release = parseKept(keep)
       const store = entriesFor(inputs, env, runner)
       const entry = store && nixEntry(store, release, places.folder)
-      await keepRelease(release, { toolCache: context.toolCache !== undefined, entry })
+      await keepRelease(release, { toolCache: context.toolCache, entry })
     }
   }
   await rm(places.folder, { recursive: true, force: true })
@@ -292,9 +296,6 @@ function platformOf(system: string): string {
   return system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'
 }
 
-function accountOf(): Account {
-  const { username, homedir, uid, gid } = userInfo()
-  return { name: username, home: homedir, uid, gid }
 }
 
 /** Undefined when this run does not push. */

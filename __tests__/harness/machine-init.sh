@@ -38,7 +38,13 @@ if ! overlay / / index=off; then
     case $entry in
       /proc | /sys | /dev | /run | /root | /home | /tmp | /mnt | /media | /nix | /lost+found) continue ;;
       /etc) cp -a --no-preserve=ownership /etc /mnt/root/ 2>/dev/null || true ;;
-      /usr) mkdir "$place" && overlay /usr "$MACHINE_SYSTEM/usr:/usr" userxattr ;;
+      /usr)
+        mkdir "$place"
+        if ! overlay /usr "$MACHINE_SYSTEM/usr:/usr" userxattr; then
+          echo "overlayfs cannot be used here: not as root, and not in a user namespace" >&2
+          exit 1
+        fi
+        ;;
       *)
         if [ -L "$entry" ]; then
           cp -P "$entry" "$place"

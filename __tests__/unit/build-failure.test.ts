@@ -115,7 +115,7 @@ test('what Nix and builders say in other ways than the recordings', async () => 
 test('what builders write cannot be a workflow command', async () => {
   const log = ['::set-output name=digest::x', 'a\r::error::b', '##[save-state name=x]y']
   const { message, detail } = await fail({
-    messages: [`builder for '${drv('x-1')}' failed with exit code 1\n::error::c`],
+    messages: [`builder for '${drv('x-1')}' failed with ##[error]c\n::error::d`],
     log,
   })
   for (const line of `${message}\n${detail}`.split(/[\r\n]/)) {
@@ -189,6 +189,7 @@ test('positions of Nix’s are found in the workspace, and only there', () => {
     const place = placeOf({ file, line: 7 }, source, '/w')
     assert.deepEqual(place, expected === undefined ? undefined : { file: expected, line: 7 }, file)
   }
+  assert.equal(placeOf({ file: '«string»', line: 1 }, undefined, process.cwd()), undefined)
 })
 
 test('the wrong hash is looked for in text files of the flake only', async () => {

@@ -36,6 +36,7 @@ test('outputs', () => {
   assert.deepEqual(parseInstallable('.#a^out,dev').outputs, ['out', 'dev'])
   assert.deepEqual(parseInstallable('.#a^out,dev').attributes, ['a'])
   assert.deepEqual(parseInstallable('.#a^*').outputs, 'all')
+  assert.deepEqual(parseInstallable('.#a^b^out').attributes, ['a^b'])
 })
 
 test('what is not a flake output is refused by name', () => {

@@ -179,7 +179,7 @@ test('ids of 64 bits stay apart, and text that looks like one stays text', () =>
 
 test('a message that came through a daemon has its cause at the end', () => {
   const msg =
-    "\u001b[31;1merror:\u001b[0m\n       … while a\n\n       error: builder for '/nix/store/x.drv' failed"
+    "\u001b[31;1merror: \u001b[0m\n       … while a\n\n       error: builder for '/nix/store/x.drv' failed"
   const event = parseEvent(`@nix ${JSON.stringify({ action: 'msg', level: 0, msg })}`)
   assert.equal(event?.kind === 'message' && event.what, "builder for '/nix/store/x.drv' failed")
 })
@@ -245,7 +245,14 @@ test('runs of Nix that are mixed line by line give what they give apart', () => 
 })
 
 /** What a worker of Nix does with one derivation or path: steps, of which each is a list of events in a row. */
-type Goal = { name: string; kind: 'build' | 'fetch'; attempts: readonly boolean[]; bytes: number }
+type Goal = {
+  name: string
+  kind: 'build' | 'fetch'
+  attempts: readonly boolean[]
+  bytes: number
+  /** Whether the message of a failed build comes before its end, as through a daemon. */
+  early: boolean
+}
 
 /** Writes the events of a run in which goals run at once; `pick` says which one makes the next step. */
 function simulate(goals: readonly Goal[], pick: () => number): string[] {
@@ -259,16 +266,18 @@ function simulate(goals: readonly Goal[], pick: () => number): string[] {
   say({ action: 'start', id: 1, parent: 0, type: 104 })
   say({ action: 'start', id: 2, parent: 0, type: 103 })
   let id = 10
-  function* build({ name }: Goal, ok: boolean) {
+  function* build({ name, early }: Goal, ok: boolean) {
     const own = id++
     say({ action: 'start', id: own, parent: 0, type: 105, fields: [`/nix/store/${name}.drv`, '', 1, 1] })
     yield
     say({ action: 'result', id: own, type: 101, fields: [`log of ${name}`] })
     yield
+    const message = { action: 'msg', level: 0, msg: `error: builder for '/nix/store/${name}.drv' failed` }
+    if (!ok && early) say(message)
     counts[ok ? 'built' : 'failed']++
     count()
     say({ action: 'stop', id: own })
-    if (!ok) say({ action: 'msg', level: 0, msg: `error: builder for '/nix/store/${name}.drv' failed` })
+    if (!ok && !early) say(message)
   }
   function* fetch({ name, bytes }: Goal, ok: boolean, store: string) {
     const [own, copy, file] = [id++, id++, id++]
@@ -308,7 +317,7 @@ test('of many builds and paths at once those are counted that came about', () =>
   const attempts = fc.constantFrom([true], [true], [false], [false, true], [false, false])
   const kind = fc.constantFrom<Goal['kind']>('build', 'fetch')
   const goals = fc
-    .array(fc.record({ kind, attempts, bytes: fc.nat(9999) }), { maxLength: 12 })
+    .array(fc.record({ kind, attempts, bytes: fc.nat(9999), early: fc.boolean() }), { maxLength: 12 })
     .map(all =>
       all.map((goal, index) => ({
         ...goal,
@@ -322,8 +331,12 @@ test('of many builds and paths at once those are counted that came about', () =>
     fc.property(goals, fc.infiniteStream(fc.nat(999)), (all, picks) => {
       const progress = follow(simulate(all, () => [...picks.take(1)][0] ?? 0))
       const good = all.filter(({ attempts }) => attempts.at(-1))
-      const inStore = (paths: Iterable<string>) => [...paths].map(path => path.slice(11).replace('.drv', '')).toSorted()
-      const [builds, fetches] = [good.filter(({ kind }) => kind === 'build'), good.filter(({ kind }) => kind === 'fetch')]
+      const inStore = (paths: Iterable<string>) =>
+        [...paths].map(path => path.slice(11).replace('.drv', '')).toSorted()
+      const [builds, fetches] = [
+        good.filter(({ kind }) => kind === 'build'),
+        good.filter(({ kind }) => kind === 'fetch'),
+      ]
       assert.deepEqual(inStore(progress.builds.map(({ drvPath }) => drvPath)), namesOf(builds))
       assert.deepEqual(
         inStore(progress.failed),
@@ -339,29 +352,61 @@ test('of many builds and paths at once those are counted that came about', () =>
   )
 })
 
-test('a failure that has no build of its own is not taken for that of the next build', () => {
-  const drv = (name: string) => `/nix/store/${'0'.repeat(32)}-${name}.drv`
-  const events = [
-    { action: 'start', id: 1, parent: 0, type: 104 },
+const drv = (name: string) => `/nix/store/${'0'.repeat(32)}-${name}.drv`
+const say = (events: readonly object[]) => follow(events.map(event => `@nix ${JSON.stringify(event)}`))
+
+test('a failure that has no build of its own is not taken for that of another', () => {
+  const counter = { action: 'start', id: 1, parent: 0, type: 104 }
+  const failure = [
     { action: 'result', id: 1, type: 105, fields: [0, 1, 0, 1] },
     { action: 'msg', level: 0, msg: `error: Cannot build '${drv('other')}'.` },
-    { action: 'start', id: 2, parent: 0, type: 105, fields: [drv('good'), '', 1, 1] },
-    { action: 'stop', id: 2 },
   ]
-  const { builds, failed } = follow(events.map(event => `@nix ${JSON.stringify(event)}`))
-  assert.deepEqual([builds.map(({ name }) => name), [...failed]], [['good'], []])
+  const start = { action: 'start', id: 2, parent: 0, type: 105, fields: [drv('good'), '', 1, 1] }
+  const stop = { action: 'stop', id: 2 }
+  for (const events of [
+    [counter, ...failure, start, stop],
+    [counter, start, ...failure, stop],
+  ]) {
+    const { builds, failed } = say(events)
+    assert.deepEqual([builds.map(({ name }) => name), [...failed]], [['good'], []])
+  }
+})
+
+test('a build that an error names after its end has failed, counted or not', () => {
+  const { builds, failed } = say([
+    { action: 'start', id: 2, parent: 0, type: 105, fields: [drv('bad'), '', 1, 1] },
+    { action: 'stop', id: 2 },
+    { action: 'msg', level: 0, msg: `error: builder for '${drv('bad')}' failed` },
+  ])
+  assert.deepEqual([builds, [...failed]], [[], [drv('bad')]])
+})
+
+test('a path that comes from the second store counts for that one', () => {
+  const fetch = (id: number, store: string) => [
+    { action: 'start', id, parent: 0, type: 108, fields: ['/nix/store/x', store] },
+    { action: 'stop', id },
+  ]
+  const { substitutions } = say([
+    { action: 'start', id: 1, parent: 0, type: 103 },
+    ...fetch(2, 'https://a'),
+    ...fetch(3, 'https://b'),
+    { action: 'result', id: 1, type: 105, fields: [1, 1, 0, 0] },
+  ])
+  assert.deepEqual(
+    [...substitutions.values()].map(({ store }) => store),
+    ['https://b'],
+  )
 })
 
 test('a progress line at most every 15 seconds of the events’ time', () => {
   const { log, lines } = collect()
   let second = 0
   const reporter = createReporter(log, () => second)
-  const drv = `/nix/store/${'0'.repeat(32)}-slow.drv`
-  const say = (event: object) => reporter.line(`@nix ${JSON.stringify(event)}`)
-  say({ action: 'msg', level: 3, msg: 'this derivation will be built:' })
-  say({ action: 'start', id: 7, parent: 0, type: 105, fields: [drv, '', 1, 1] })
-  say({ action: 'result', id: 7, type: 104, fields: ['buildPhase'] })
-  for (second = 1; second <= 60; second++) say({ action: 'result', id: 9, type: 106, fields: [101, second] })
+  const tell = (event: object) => reporter.line(`@nix ${JSON.stringify(event)}`)
+  tell({ action: 'msg', level: 3, msg: 'this derivation will be built:' })
+  tell({ action: 'start', id: 7, parent: 0, type: 105, fields: [drv('slow'), '', 1, 1] })
+  tell({ action: 'result', id: 7, type: 104, fields: ['buildPhase'] })
+  for (second = 1; second <= 60; second++) tell({ action: 'result', id: 9, type: 106, fields: [101, second] })
   assert.deepEqual(
     lines.slice(2),
     [15, 30, 45, 60].map(
@@ -372,7 +417,7 @@ test('a progress line at most every 15 seconds of the events’ time', () => {
 })
 
 test('the sum in one line', () => {
-  const drv = (name: string, seconds: number) => ({ drvPath: `/nix/store/x-${name}.drv`, name, seconds })
+  const built = (name: string, seconds: number) => ({ drvPath: `/nix/store/x-${name}.drv`, name, seconds })
   const path = (store: string, bytes: number) => ({
     path: `/nix/store/${store}${bytes}`,
     store,
@@ -383,7 +428,7 @@ test('the sum in one line', () => {
   assert.equal(
     summarise(
       {
-        builds: [drv('a', 1), drv('b', 70), drv('c', 2), drv('d', 0)],
+        builds: [built('a', 1), built('b', 70), built('c', 2), built('d', 0)],
         substitutions: [
           path('http://127.0.0.1:5', 1024),
           path('https://u', 512),

@@ -64,6 +64,24 @@ test('bodies are sent with their length, and must have it', async () => {
   assert.equal(headers.at(-1)?.['content-length'], '0')
 })
 
+test('what a registry refuses is not sent to the end', async () => {
+  await using local = await serve(server =>
+    server.on('request', (_, answer) => answer.writeHead(413).end('too large')),
+  )
+  const size = 1024 ** 3
+  let read = 0
+  function* zeros() {
+    for (; read < size; read += 65536) yield Buffer.alloc(65536)
+  }
+  const stream = Readable.from(zeros())
+  const closed = new Promise(resolve => stream.once('close', resolve))
+  const body = { size, open: () => stream }
+  const { status, body: said } = await httpSender({})({ method: 'PUT', url: new URL(local.url), body })
+  assert.deepEqual([status, said.toString()], [413, 'too large'])
+  await closed
+  assert.ok(read < size)
+})
+
 test('an answer without an end is not read to its end', async () => {
   await using local = await serve(server =>
     server.on('request', (_, answer) => {

@@ -6,7 +6,7 @@ import { formatBytes } from '../util/text.js'
 
 import { shortName } from './progress.js'
 
-const noSpace = /No space left on device|Disk quota exceeded/
+const noSpace = /No space left on device|database or disk is full|Disk quota exceeded/
 
 /** The failure when a file system was full, whether Nix or a builder ran into it. */
 export async function diskFull({ progress, workspace }) {

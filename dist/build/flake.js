@@ -12,10 +12,9 @@ import { parseMetadata } from './source.js'
 
 const processClock = () => performance.now() / 1000
 
-const always = [
-  ...['--extra-experimental-features', 'nix-command flakes'],
-  ...['--log-format', 'internal-json'],
-]
+/** Before the command, so that Nix's words about the user's arguments are read too; and after, to have the last word. */
+const json = ['--log-format', 'internal-json']
+const first = ['--extra-experimental-features', 'nix-command flakes', ...json]
 
 // Not an attribute set that has `outPath`: Nix would write that one as a string.
 const describe = `d:
@@ -52,7 +51,7 @@ export async function evaluate(options) {
     const { line, progress } = createReporter(log, options.now ?? processClock)
     let source
     const run = async (...command) => {
-      const result = await runNix(nix, 'nix', [...command, ...args, ...always], {
+      const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
         cwd: workspace,
         onStderrLine: line,
       })
@@ -116,7 +115,7 @@ export async function realise(options) {
     runNix(
       nix,
       'nix',
-      ['build', '--json', '--out-link', join(links, 'result'), ...wanted, ...args, ...always],
+      [...first, 'build', '--json', '--out-link', join(links, 'result'), ...wanted, ...args, ...json],
       {
         cwd: workspace,
         onStderrLine: text => {

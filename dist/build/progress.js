@@ -23,6 +23,7 @@ export function startProgress() {
       fetching: 0,
       fetchingSince: 0,
       ended: [],
+      confirmed: new Map(),
       counters: new Map(),
       failing: 0,
     },
@@ -126,15 +127,31 @@ function reported(progress, event) {
   }
 }
 
-/** Nix counted one more path as substituted. It does not say which: one of those that ended, and of which it said no ill. */
+/**
+ * Nix counted one more path as substituted. It does not say which: one of those that ended, and of which it said no
+ * ill. Should it do so later, `doubt` takes this back.
+ */
 function confirm(progress) {
-  const { ended } = progress.internal
-  const at = Math.max(
-    0,
-    ended.findIndex(fetch => !fetch.doubtful),
-  )
-  for (const { path, store, bytes, seconds } of ended.splice(at, 1)) {
-    progress.substitutions.set(path, { path, store, bytes, seconds })
+  const { ended, confirmed } = progress.internal
+  const innocent = ended.findIndex(fetch => !fetch.doubtful)
+  const [fetch] = ended.splice(Math.max(0, innocent), 1)
+  if (fetch === undefined) return
+  const { path, store, bytes, seconds } = fetch
+  confirmed.set(path, fetch)
+  progress.substitutions.set(path, { path, store, bytes, seconds })
+}
+
+/** A warning or an error may speak of a path or of the file that holds it in a binary cache. */
+function doubt(progress, text) {
+  const { fetches, ended, confirmed } = progress.internal
+  const all = [...ended, ...confirmed.values(), ...fetches.values().map(({ fetch }) => fetch)]
+  for (const fetch of all) {
+    if (!text.includes(fetch.path) && (fetch.file === '' || !text.includes(fetch.file))) continue
+    fetch.doubtful = true
+    if (!confirmed.delete(fetch.path)) continue
+    progress.substitutions.delete(fetch.path)
+    ended.push(fetch)
+    confirm(progress)
   }
 }
 
@@ -146,12 +163,7 @@ function said(progress, event) {
     for (const [, drvPath = ''] of event.what.matchAll(/'(\/nix\/store\/[^']+\.drv)'/g))
       failed(progress, drvPath)
   }
-  if (event.level <= 1) {
-    for (const fetch of [...internal.ended, ...internal.fetches.values().map(of => of.fetch)]) {
-      if (event.text.includes(fetch.path) || (fetch.file !== '' && event.text.includes(fetch.file)))
-        fetch.doubtful = true
-    }
-  }
+  if (event.level <= 1) doubt(progress, event.text)
   const builds = /^(?:this|these (\d+)) derivations? will be built:/.exec(event.text)
   const fetches = /^(?:this|these (\d+)) paths? will be fetched \((.*)\):/.exec(event.text)
   if (builds) planned.builds += Number(builds[1] ?? 1)

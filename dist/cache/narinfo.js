@@ -43,10 +43,11 @@ export function nixBase32(bytes) {
 }
 
 /**
- * @param hash `sha256-<base64>`, as `nix path-info --json` writes it
+ * @param hash `sha256-<base64>`, or `sha256:<base 32>` as older versions of Nix print it
  * @returns 52 characters of Nix's base 32; undefined for a hash of another kind
  */
-export function base32OfSri(hash) {
+export function base32OfHash(hash) {
   const digest = /^sha256-([A-Za-z0-9+/]{43}=)$/.exec(hash)?.[1]
-  return digest === undefined ? undefined : nixBase32(Buffer.from(digest, 'base64'))
+  if (digest !== undefined) return nixBase32(Buffer.from(digest, 'base64'))
+  return /^sha256:([0-9a-df-np-sv-z]{52})$/.exec(hash)?.[1]
 }

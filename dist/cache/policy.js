@@ -6,6 +6,12 @@ import { hashOf, sizeOf } from './model.js'
 export const leastRecentlyUsed = ({ paths }) =>
   paths.reduce((latest, { lastUse }) => Math.max(latest, lastUse), 0)
 
+/** Bytes that candidates can get at most, whatever they are: the packs that this run used stay. */
+export function roomForNew({ index, used, limit }) {
+  const packs = new Set([...used].flatMap(hash => index.paths.get(hash)?.pack ?? []))
+  return [...packs].reduce((room, pack) => room - (index.packs.get(pack)?.size ?? 0), limit)
+}
+
 /**
  * Decides what the cache holds after this run: at most `limit` bytes, closed under references. What this run used
  * comes first, in the order of `rank`, and only when all of that has its place comes what it did not use. A pack

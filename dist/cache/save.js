@@ -3,21 +3,21 @@ import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathInfo } from '../nix/cli.js'
 
-import { messageOf } from '../util/errors.js'
+import { codeOf, messageOf } from '../util/errors.js'
 import { count, formatBytes } from '../util/text.js'
 import { findCandidates } from './candidates.js'
 import { reach } from './closure.js'
 import { entries, hasCacheService } from './entries.js'
 import { readIndex, writeIndex } from './index-file.js'
-import { indexKey } from './keys.js'
+import { indexKey, indexPrefix } from './keys.js'
 import { refreshLayers } from './layers.js'
 import { forget, merge, tidy } from './merge.js'
 import { emptyIndex, hashOf, sizeOf } from './model.js'
-import { base32OfSri } from './narinfo.js'
+import { base32OfHash } from './narinfo.js'
 import { writeNars } from './nars.js'
 import { indexFile, indexFolder, newestIndex, openedIndexFile } from './open.js'
 import { fillPacks, sizeInCache } from './pack.js'
-import { plan } from './policy.js'
+import { plan, roomForNew } from './policy.js'
 
 import { uploadPacks } from './upload.js'
 
@@ -43,7 +43,7 @@ export async function saveCache(options) {
     return report(outcome, rest)
   } catch (error) {
     log.debug(String(error instanceof Error ? error.stack : error))
-    return report('failed', { why: messageOf(error) })
+    return report('failed', { why: codeOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error) })
   } finally {
     for (const name of ['nars', 'packs'])
       await rm(join(options.folder, name), { recursive: true, force: true })
@@ -66,13 +66,14 @@ async function save(options, store) {
   const { nars, problems } = await writeNars({
     ...{ nix, paths: candidates.paths },
     folder: join(folder, 'nars'),
-    budget: limit,
+    budget: roomForNew({ index, used, limit }),
   })
   const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, seconds })
   const planned = plan({ index, candidates: members, used, unknown, now: seconds, limit })
   const reasons = [...(trouble === undefined ? [] : [trouble]), ...problems, ...planned.reasons]
   const layers = refreshLayers(planned.index.layers, options.layers, seconds)
 
+  const worth = adding => isWorthSaving({ current, planned, adding, layers: layers.learned, seconds })
   const amounts = {
     before: amountOf(current),
     after: amountOf(current),
@@ -80,15 +81,16 @@ async function save(options, store) {
     dropped: none,
     uploaded: 0,
   }
-  if (!isWorthSaving({ current, planned, layers: layers.learned, seconds })) {
-    return { ...amounts, outcome: 'unchanged', reasons }
-  }
+  if (!worth(planned.add.length > 0)) return { ...amounts, outcome: 'unchanged', reasons }
   const adding = new Set(planned.add)
   const packs = await uploadPacks(fillPacks(members.filter(member => adding.has(member))), {
     ...{ folder, store, log, random: options.random ?? randomName, created: seconds },
   })
   if (packs.denied !== undefined) return { ...amounts, outcome: 'denied', why: packs.denied, reasons }
   reasons.push(...packs.problems)
+  if (!worth(packs.uploaded.length > 0)) {
+    return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
+  }
 
   const next = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
   await rm(indexFolder(folder), { recursive: true, force: true })
@@ -117,15 +119,20 @@ const none = { paths: 0, bytes: 0 }
  * what either has learned lives on.
  */
 async function currentIndex(options, store) {
+  const { folder, key } = options
   const newest = await newestIndex(options, store)
-  if (newest.key === undefined && newest.problem !== undefined) {
-    // Saving an index that was put together without the old one would take that one out of sight.
-    throw new Error(newest.problem)
+  const { index: opened = emptyIndex } = key === undefined ? {} : await readIndex(openedIndexFile(folder))
+  if (newest.problem === undefined) {
+    return { index: key === undefined || key === newest.key ? newest.index : merge(newest.index, opened) }
   }
-  const trouble = newest.problem === undefined ? {} : { trouble: `The index was damaged: ${newest.problem}.` }
-  if (options.key === undefined || options.key === newest.key) return { index: newest.index, ...trouble }
-  const { index: opened = emptyIndex } = await readIndex(openedIndexFile(options.folder))
-  return { index: merge(newest.index, opened), ...trouble }
+  if (newest.key === undefined) {
+    // An index that is there and cannot be had is damaged. Otherwise the service is in trouble, and what would be put
+    // together without the newest index would take that one out of sight.
+    const prefix = indexPrefix(options)
+    const found = await store.find(indexFolder(folder), prefix, [prefix])
+    if (found.outcome !== 'restored') throw new Error(newest.problem)
+  }
+  return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
 }
 
 /**
@@ -144,7 +151,7 @@ function membersOf(paths, nars, options) {
   const { costs, upstreamKeys, seconds } = options
   return paths.flatMap(info => {
     const nar = nars.get(info.path)
-    const narHash = base32OfSri(info.narHash)
+    const narHash = base32OfHash(info.narHash)
     if (nar === undefined || narHash === undefined) return []
     const cost = info.deriver === undefined ? undefined : costs[info.deriver]
     const signed = info.signatures.some(signature => upstreamKeys.has(keyName(signature)))
@@ -169,9 +176,9 @@ function membersOf(paths, nars, options) {
 
 /** Whether the cache would know something by the new index that matters. */
 function isWorthSaving(now) {
-  const { current, planned, layers, seconds } = now
-  const { index, add } = planned
-  if (layers || add.length > 0 || index.paths.size !== current.paths.size) return true
+  const { current, adding, layers, seconds } = now
+  const { index } = now.planned
+  if (layers || adding || index.paths.size !== current.paths.size) return true
   if (index.packs.size !== current.packs.size) return true
   return index.paths.values().some(({ name, lastUse }) => {
     return lastUse === seconds && (current.paths.get(hashOf(name))?.lastUse ?? 0) <= seconds - staleUse

@@ -23,18 +23,20 @@ export function binaryCache({ index, packs, token, log }) {
     const asked = url.startsWith(`/${token}/`) ? url.slice(token.length + 2) : ''
     if (asked === 'nix-cache-info') return text(response, 200, cacheInfo, 'text/x-nix-cache-info')
     if (asked === 'stats') return text(response, 200, JSON.stringify(stats()), 'application/json')
-    const [, hash, kind] = /^(?:nar\/)?([0-9a-z]{32})\.(narinfo|nar\.zst)$/.exec(asked) ?? []
-    const path = hash === undefined ? undefined : index.paths.get(hash)
-    if (kind === 'narinfo') {
+    const described = /^([0-9a-z]{32})\.narinfo$/.exec(asked)?.[1]
+    if (described !== undefined) {
+      const path = index.paths.get(described)
       if (path === undefined || !packs.has(path.pack)) {
         misses++
         return missing(response)
       }
       hits++
-      return text(response, 200, renderNarInfo(path, `nar/${hash}.nar.zst`), 'text/x-nix-narinfo')
+      return text(response, 200, renderNarInfo(path, `nar/${described}.nar.zst`), 'text/x-nix-narinfo')
     }
+    const hash = /^nar\/([0-9a-z]{32})\.nar\.zst$/.exec(asked)?.[1] ?? ''
+    const path = index.paths.get(hash)
     const file = path && (await packs.file(path))
-    if (hash === undefined || file === undefined) return missing(response)
+    if (file === undefined) return missing(response)
     const { size } = await stat(file)
     response.writeHead(200, { 'content-type': 'application/x-nix-nar', 'content-length': size })
     if (request.method === 'HEAD') return void response.end()
@@ -47,12 +49,15 @@ export function binaryCache({ index, packs, token, log }) {
     return { pid: process.pid, hits, misses, served: [...served], bytes, packs: packs.stats }
   }
 
-  return createServer((request, response) => {
+  const server = createServer((request, response) => {
     answer(request, response).catch(error => {
       log.info(`${request.url}: ${messageOf(error)}`)
       response.destroy()
     })
   })
+  // Nix keeps its connections: one that is closed while it begins to use it costs a retry.
+  server.keepAliveTimeout = 10 * 60 * 1000
+  return server
 }
 
 function missing(response) {

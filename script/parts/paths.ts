@@ -13,7 +13,7 @@ export const partsBin = join(partsRoot, 'bin')
 /** Debian packages as files, for flakes that unpack them inside Nix builds. */
 export const partsDebs = join(partsRoot, 'debs')
 
-/** Folder in the layout of `https://releases.nixos.org/nix`. */
+/** Folder in the layout that Nix's releases are published in: what the input `nix-mirror` expects. */
 export const partsMirror = join(partsRoot, 'nix-mirror')
 
 /** Files that a test machine needs at system paths (`usr/bin/bash-static`, `usr/bin/sudo` …). */

@@ -16,15 +16,8 @@ export async function failedEvaluation(failure: Failure): Promise<UserError | un
   if (error === undefined) return undefined
   const { what } = error
 
-  // Not the last one: that tells how to get help.
-  const [flag] = failure.progress.errors.flatMap(
-    ({ what }) => /^unrecognised flag '([^']+)'/.exec(what)?.[1] ?? [],
-  )
-  if (flag !== undefined) {
-    return new UserError(`nix-args: Nix has no option ${flag} here.`, {
-      advice: 'It must be one that `nix eval`, `nix flake metadata` and `nix build` all take.',
-    })
-  }
+  const usage = wrongArguments(failure)
+  if (usage !== undefined) return usage
   const mismatch = hashMismatch(what)
   if (mismatch !== undefined) return wrongHash(mismatch, failure)
   return (
@@ -34,6 +27,16 @@ export async function failedEvaluation(failure: Failure): Promise<UserError | un
     (await missingAttribute(error, failure)) ??
     (await inNixCode(error, failure))
   )
+}
+
+/** Arguments that Nix does not take; after such an error it says how to get help. */
+function wrongArguments({ progress, args }: Failure): UserError | undefined {
+  const help = progress.errors.findIndex(({ what }) => /^Try '.* --help' for more information/.test(what))
+  const error = progress.errors[help - 1]
+  if (error === undefined || args.length === 0) return undefined
+  return new UserError(harmless(`nix-args: ${error.what}`), {
+    advice: 'Every argument must be one that `nix flake metadata`, `nix eval` and `nix build` all take.',
+  })
 }
 
 /** What evaluation fetched, or a locked input, with another hash than it must have. */

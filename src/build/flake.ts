@@ -37,10 +37,9 @@ type Common = {
 
 const processClock = () => performance.now() / 1000
 
-const always = [
-  ...['--extra-experimental-features', 'nix-command flakes'],
-  ...['--log-format', 'internal-json'],
-]
+/** Before the command, so that Nix's words about the user's arguments are read too; and after, to have the last word. */
+const json = ['--log-format', 'internal-json']
+const first = ['--extra-experimental-features', 'nix-command flakes', ...json]
 
 // Not an attribute set that has `outPath`: Nix would write that one as a string.
 const describe = `d:
@@ -77,7 +76,7 @@ export async function evaluate(options: Common & { readonly installable: Install
     const { line, progress } = createReporter(log, options.now ?? processClock)
     let source: FlakeSource | undefined
     const run = async (...command: readonly string[]): Promise<string> => {
-      const result = await runNix(nix, 'nix', [...command, ...args, ...always], {
+      const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
         cwd: workspace,
         onStderrLine: line,
       })
@@ -159,7 +158,7 @@ export async function realise(
     runNix(
       nix,
       'nix',
-      ['build', '--json', '--out-link', join(links, 'result'), ...wanted, ...args, ...always],
+      [...first, 'build', '--json', '--out-link', join(links, 'result'), ...wanted, ...args, ...json],
       {
         cwd: workspace,
         onStderrLine: text => {

@@ -35,7 +35,7 @@ export type WrittenNars = {
 const batchBytes = 128 * 1024 * 1024
 const batchPaths = 1000
 
-/** From this many bytes on a NAR is compressed by several threads; below they cost more than they bring. */
+/** From this many bytes on a path is exported alone, so that others are compressed beside it. */
 const large = 16 * 1024 * 1024
 
 /**
@@ -77,7 +77,7 @@ export async function writeNars(options: {
   return { nars, problems }
 }
 
-/** In order; a large path is alone, since only then it is known beforehand how its NAR is best compressed. */
+/** In order; a large path is alone. */
 export function batches(paths: readonly PathInfo[]): PathInfo[][] {
   const result: PathInfo[][] = []
   let open: PathInfo[] = []
@@ -104,7 +104,6 @@ async function exportBatch(
   folder: string,
   take: (path: string, nar: NarFile) => void,
 ): Promise<void> {
-  const threads = batch.length === 1 && (batch[0]?.narSize ?? 0) >= large ? availableParallelism() : 0
   const child = spawn(join(nix.bin, 'nix-store'), ['--export', '--stdin'], { env: nix.env })
   const exit = once(child, 'close')
   const stderr = text(child.stderr)
@@ -115,7 +114,7 @@ async function exportBatch(
   try {
     for await (const piece of readExport(child.stdout)) {
       if ('nar' in piece) {
-        nar ??= narWriter(folder, threads)
+        nar ??= narWriter(folder)
         await nar.write(piece.nar)
       } else if (nar !== undefined) {
         take(piece.path, await nar.finish())
@@ -139,16 +138,15 @@ type NarWriter = {
   discard(): Promise<void>
 }
 
-function narWriter(folder: string, threads: number): NarWriter {
+function narWriter(folder: string): NarWriter {
   const partial = join(folder, `${randomUUID()}.partial`)
   const hash = createHash('sha256')
   let fileSize = 0
-  const compress = createZstdCompress({
-    params: {
-      [constants.ZSTD_c_compressionLevel]: 3,
-      ...(threads > 0 ? { [constants.ZSTD_c_nbWorkers]: threads } : {}),
-    },
-  })
+  // One thread each: given several (ZSTD_c_nbWorkers) the library may leave input for later, which Node.js takes for the
+  // end of the stream.
+  // One thread each: given several (ZSTD_c_nbWorkers) the library may leave input for later, which Node.js takes for the
+  // end of the stream.
+  const compress = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } })
   const written = pipeline(
     compress,
     async function* (chunks: AsyncIterable<Buffer>) {

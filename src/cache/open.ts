@@ -42,24 +42,25 @@ export async function openCache(options: OpenOptions): Promise<OpenedCache> {
     return { status: 'off', index: emptyIndex }
   }
   const { key, index, problem } = await newestIndex(options, entries({ ...options, timeout: indexTimeout }))
-  if (problem !== undefined)
-    log.warning(`The store cache is not used in full: ${problem}. The build goes on.`)
-  if (key === undefined || index.paths.size === 0) {
+  if (problem !== undefined) {
+    const what = key === undefined ? 'cannot be read' : 'is damaged'
+    log.warning(`The store cache ${what}: ${problem}. The build goes on without what is missing.`)
+  }
+  // Post fetches the index that is newest then, and compares. An entry of somebody else's need not have the file.
+  if (key !== undefined) await rename(indexFile(folder), openedIndexFile(folder)).catch(() => {})
+  const found = { index, ...(key === undefined ? {} : { key }) }
+  if (index.paths.size === 0) {
     if (problem === undefined) log.info('The store cache is empty.')
-    return { status: 'empty', index, ...(key === undefined ? {} : { key }) }
+    return { status: 'empty', ...found }
   }
   try {
-    const from = indexFile(folder)
-    // Post fetches the then newest index, and compares.
-    await rename(from, openedIndexFile(folder))
     const server = await startSubstituter(options)
-    log.info(
-      `The store cache holds ${count(index.paths.size, 'path')} in ${count(index.packs.size, 'pack')}, ${formatBytes(sizeOf(index))}.`,
-    )
-    return { status: 'opened', index, key, server }
+    const amount = `${count(index.paths.size, 'path')} in ${count(index.packs.size, 'pack')}`
+    log.info(`The store cache holds ${amount}, ${formatBytes(sizeOf(index))}.`)
+    return { status: 'opened', ...found, server }
   } catch (error) {
     log.warning(`The store cache is not used in this run: ${messageOf(error)}`)
-    return { status: 'empty', index, key }
+    return { status: 'empty', ...found }
   }
 }
 

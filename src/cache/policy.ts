@@ -51,6 +51,12 @@ export type Plan = {
   readonly reasons: readonly string[]
 }
 
+/** Bytes that candidates can get at most, whatever they are: the packs that this run used stay. */
+export function roomForNew({ index, used, limit }: Pick<PlanInput, 'index' | 'used' | 'limit'>): number {
+  const packs = new Set([...used].flatMap(hash => index.paths.get(hash)?.pack ?? []))
+  return [...packs].reduce((room, pack) => room - (index.packs.get(pack)?.size ?? 0), limit)
+}
+
 type Entry = Unit & { readonly id: string; readonly candidate: boolean }
 
 /**
@@ -179,7 +185,8 @@ function describe(
     if (wanted) yield `What this run used is more than ${bound}.`
     if (leftOut.length > 0) {
       const size = leftOut.reduce((sum, candidate) => sum + candidate.size, 0)
-      yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and were not saved.`
+      const were = leftOut.length === 1 ? 'was' : 'were'
+      yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and ${were} not saved.`
     }
     if (alive.length > 0) {
       const oldest = Math.max(...alive.map(({ lastUse }) => now - lastUse))

@@ -4,21 +4,21 @@ import { join } from 'node:path'
 import { pathInfo } from '../nix/cli.ts'
 import type { Nix, PathInfo } from '../nix/model.ts'
 import type { LayerMemo } from '../registry/model.ts'
-import { messageOf } from '../util/errors.ts'
+import { codeOf, messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
 import { findCandidates } from './candidates.ts'
 import { reach } from './closure.ts'
 import { type Entries, type EntriesOptions, entries, hasCacheService } from './entries.ts'
 import { readIndex, writeIndex } from './index-file.ts'
-import { type CacheName, indexKey } from './keys.ts'
+import { type CacheName, indexKey, indexPrefix } from './keys.ts'
 import { refreshLayers } from './layers.ts'
 import { forget, merge, tidy } from './merge.ts'
 import { type CachedPath, type CacheIndex, emptyIndex, hashOf, sizeOf } from './model.ts'
-import { base32OfSri } from './narinfo.ts'
+import { base32OfHash } from './narinfo.ts'
 import { type NarFile, writeNars } from './nars.ts'
 import { indexFile, indexFolder, newestIndex, openedIndexFile } from './open.ts'
 import { fillPacks, type Member, sizeInCache } from './pack.ts'
-import { type Plan, plan } from './policy.ts'
+import { type Plan, plan, roomForNew } from './policy.ts'
 import type { Stats } from './server.ts'
 import { type UploadedPack, uploadPacks } from './upload.ts'
 
@@ -99,7 +99,7 @@ export async function saveCache(options: SaveOptions): Promise<SaveReport> {
     return report(outcome, rest)
   } catch (error) {
     log.debug(String(error instanceof Error ? error.stack : error))
-    return report('failed', { why: messageOf(error) })
+    return report('failed', { why: codeOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error) })
   } finally {
     for (const name of ['nars', 'packs'])
       await rm(join(options.folder, name), { recursive: true, force: true })
@@ -124,13 +124,15 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const { nars, problems } = await writeNars({
     ...{ nix, paths: candidates.paths },
     folder: join(folder, 'nars'),
-    budget: limit,
+    budget: roomForNew({ index, used, limit }),
   })
   const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, seconds })
   const planned = plan({ index, candidates: members, used, unknown, now: seconds, limit })
   const reasons = [...(trouble === undefined ? [] : [trouble]), ...problems, ...planned.reasons]
   const layers = refreshLayers(planned.index.layers, options.layers, seconds)
 
+  const worth = (adding: boolean) =>
+    isWorthSaving({ current, planned, adding, layers: layers.learned, seconds })
   const amounts = {
     before: amountOf(current),
     after: amountOf(current),
@@ -138,15 +140,16 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
     dropped: none,
     uploaded: 0,
   }
-  if (!isWorthSaving({ current, planned, layers: layers.learned, seconds })) {
-    return { ...amounts, outcome: 'unchanged', reasons }
-  }
+  if (!worth(planned.add.length > 0)) return { ...amounts, outcome: 'unchanged', reasons }
   const adding = new Set(planned.add)
   const packs = await uploadPacks(fillPacks(members.filter(member => adding.has(member))), {
     ...{ folder, store, log, random: options.random ?? randomName, created: seconds },
   })
   if (packs.denied !== undefined) return { ...amounts, outcome: 'denied', why: packs.denied, reasons }
   reasons.push(...packs.problems)
+  if (!worth(packs.uploaded.length > 0)) {
+    return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
+  }
 
   const next = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
   await rm(indexFolder(folder), { recursive: true, force: true })
@@ -178,15 +181,20 @@ async function currentIndex(
   options: SaveOptions,
   store: Entries,
 ): Promise<{ readonly index: CacheIndex; readonly trouble?: string }> {
+  const { folder, key } = options
   const newest = await newestIndex(options, store)
-  if (newest.key === undefined && newest.problem !== undefined) {
-    // Saving an index that was put together without the old one would take that one out of sight.
-    throw new Error(newest.problem)
+  const { index: opened = emptyIndex } = key === undefined ? {} : await readIndex(openedIndexFile(folder))
+  if (newest.problem === undefined) {
+    return { index: key === undefined || key === newest.key ? newest.index : merge(newest.index, opened) }
   }
-  const trouble = newest.problem === undefined ? {} : { trouble: `The index was damaged: ${newest.problem}.` }
-  if (options.key === undefined || options.key === newest.key) return { index: newest.index, ...trouble }
-  const { index: opened = emptyIndex } = await readIndex(openedIndexFile(options.folder))
-  return { index: merge(newest.index, opened), ...trouble }
+  if (newest.key === undefined) {
+    // An index that is there and cannot be had is damaged. Otherwise the service is in trouble, and what would be put
+    // together without the newest index would take that one out of sight.
+    const prefix = indexPrefix(options)
+    const found = await store.find(indexFolder(folder), prefix, [prefix])
+    if (found.outcome !== 'restored') throw new Error(newest.problem)
+  }
+  return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
 }
 
 /**
@@ -216,7 +224,7 @@ function membersOf(
   const { costs, upstreamKeys, seconds } = options
   return paths.flatMap(info => {
     const nar = nars.get(info.path)
-    const narHash = base32OfSri(info.narHash)
+    const narHash = base32OfHash(info.narHash)
     if (nar === undefined || narHash === undefined) return []
     const cost = info.deriver === undefined ? undefined : costs[info.deriver]
     const signed = info.signatures.some(signature => upstreamKeys.has(keyName(signature)))
@@ -243,12 +251,13 @@ function membersOf(
 function isWorthSaving(now: {
   readonly current: CacheIndex
   readonly planned: Plan
+  readonly adding: boolean
   readonly layers: boolean
   readonly seconds: number
 }): boolean {
-  const { current, planned, layers, seconds } = now
-  const { index, add } = planned
-  if (layers || add.length > 0 || index.paths.size !== current.paths.size) return true
+  const { current, adding, layers, seconds } = now
+  const { index } = now.planned
+  if (layers || adding || index.paths.size !== current.paths.size) return true
   if (index.packs.size !== current.packs.size) return true
   return index.paths.values().some(({ name, lastUse }) => {
     return lastUse === seconds && (current.paths.get(hashOf(name))?.lastUse ?? 0) <= seconds - staleUse

@@ -56,8 +56,7 @@ export async function pushLayers(
     const file = join(directory, layer.diffId.replace(':', '-'))
     const made = await compressLayer(layer, compression, level, file, signal)
     try {
-      const asked = made.digest === known?.digest && made.size === known.size
-      if (!asked && (await client.hasBlob(made, signal))) return { ...made, how: 'present' }
+      if (await client.hasBlob(made, signal)) return { ...made, how: 'present' }
       await client.uploadBlob({ ...made, open: () => createReadStream(file) }, signal)
       log.info(`Sent ${made.digest}: ${formatBytes(layer.size)} in ${formatBytes(made.size)}`)
       return { ...made, how: 'uploaded' }

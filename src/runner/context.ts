@@ -21,7 +21,8 @@ export type Context = {
   readonly serverUrl: string
   readonly workspace: string
   readonly temp: string
-  readonly toolCache: string | undefined
+  /** Whether the runner has a tool cache that the next job finds again: GitHub's own runners are thrown away. */
+  readonly toolCache: boolean
 }
 
 const payloadSchema = z.object({
@@ -64,6 +65,6 @@ export async function readContext(env: NodeJS.ProcessEnv): Promise<Context> {
     serverUrl: (env.GITHUB_SERVER_URL ?? 'https://github.com').replace(/\/+$/, ''),
     workspace: need('GITHUB_WORKSPACE'),
     temp: need('RUNNER_TEMP'),
-    toolCache: env.RUNNER_TOOL_CACHE,
+    toolCache: Boolean(env.RUNNER_TOOL_CACHE) && env.RUNNER_ENVIRONMENT !== 'github-hosted',
   })
 }

@@ -65,7 +65,10 @@ export class CacheJob implements AsyncDisposable {
   }
 
   /** Builds an expression with what was opened as a substituter. */
-  async build(expression: string, args: readonly string[] = []): Promise<RunResult & { readonly out: string }> {
+  async build(
+    expression: string,
+    args: readonly string[] = [],
+  ): Promise<RunResult & { readonly out: string }> {
     const { server } = this.#opened ?? {}
     const settings = [
       'fallback = true',

@@ -14,8 +14,12 @@ import type { Log } from '../../../src/util/log.ts'
 export type Job = { readonly scope?: string; readonly runId?: string }
 
 export type OpenStep = Job & { readonly do: 'open' }
-export type SaveStep = Job & { readonly do: 'save' } & Partial<SaveOptions> & Pick<SaveOptions, 'nix' | 'started'>
-export type StopStep = { readonly do: 'stop'; readonly server: { readonly url: string; readonly pid: number } }
+export type SaveStep = Job & { readonly do: 'save' } & Partial<SaveOptions> &
+  Pick<SaveOptions, 'nix' | 'started'>
+export type StopStep = {
+  readonly do: 'stop'
+  readonly server: { readonly url: string; readonly pid: number }
+}
 export type Step = OpenStep | SaveStep | StopStep
 
 export type Said = { readonly log: readonly string[]; readonly warnings: readonly string[] }
