@@ -1,6 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
-import { userInfo } from 'node:os'
-import { extname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { evaluate, realise } from './build/flake.ts'
 import { parseInstallable } from './build/installable.ts'
 import { type Entries, entries, hasCacheService } from './cache/entries.ts'
@@ -8,6 +6,7 @@ import { emptyIndex, sizeOf } from './cache/model.ts'
 import { nixEntry } from './cache/nix-entry.ts'
 import { type OpenedCache, openCache } from './cache/open.ts'
 import { saveCache } from './cache/save.ts'
+import type { Stats } from './cache/server.ts'
 import { stopSubstituter } from './cache/stop.ts'
 import { openImage } from './image/open.ts'
 import { isStreamScript } from './image/stream-script.ts'
@@ -19,17 +18,19 @@ import { installNix } from './nix/install.ts'
 import { keepRelease, parseKept } from './nix/keep.ts'
 import { selectRelease, systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
+import { exclude, excludedInJob, makePlaces, type Places, placesIn, programs } from './places.ts'
 import { type RegistryClient, registryClient } from './registry/client.ts'
 import { memoKey } from './registry/layers.ts'
 import type { LayerMemo } from './registry/model.ts'
 import { pushImage } from './registry/push.ts'
 import { parseName } from './registry/reference.ts'
-import type { Report } from './report.ts'
+import { buildReport, cacheStatus, type Report } from './report.ts'
 import { type Context, readContext } from './runner/context.ts'
 import type { Runner } from './runner/runner.ts'
 import { readState, type State, writeState } from './state.ts'
 import { mainSummary, postSummary } from './summary.ts'
 import { messageOf } from './util/errors.ts'
+import { untilInterrupted } from './util/interrupt.ts'
 import { Phases } from './util/phases.ts'
 
 /** The step itself. A failure is said in words; what is known by then is said all the same. */
@@ -60,7 +61,7 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
   const client = clientFor(inputs, context, env, runner)
 
   const places = await makePlaces(context)
-  const state: State = { ...newState, started: Math.floor(Date.now() / 1000) }
+  const state: State = { ...newState, folder: places.folder, started: Math.floor(Date.now() / 1000) }
   const save = (more: Partial<State>) => writeState(runner.saveState, Object.assign(state, more))
   save({})
 
@@ -138,7 +139,8 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
     return results
   })
   const sources = evaluated.map(({ source }) => source.path)
-  save({ exclude: [...sources, ...(image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {}))] })
+  const outputs = image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {})
+  await exclude(places, [...sources, ...outputs])
   const realised = await phases.time('build', () =>
     realise({
       ...common,
@@ -156,7 +158,7 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
   report.cache.status = cacheStatus(cache, report.build)
   if (outPath === undefined) return
   // A script is small and saves its own build; an archive is large, and in the registry.
-  if (await isStreamScript(outPath)) save({ exclude: sources })
+  if (await isStreamScript(outPath)) await exclude(places, sources)
 
   // The push.
   if (client === undefined) {
@@ -191,111 +193,92 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
   report.push = { ...facts, name, tags: tags.map(tag => `${name}:${tag}`), layers }
 }
 
-/** The end of the job. Warns at most: what was built and pushed stays so whatever happens to the cache. */
+/** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */
 export async function post(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
-  try {
-    await finish(runner, env)
-  } catch (error) {
-    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
-    runner.warning(`The store cache was not saved: ${messageOf(error)}`)
+  const attempt = async (what: string, work: () => Promise<void>) => {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
+      runner.warning(`${what}: ${messageOf(error)}`)
+    }
   }
-}
-
-async function finish(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
   const state = readState(runner.state)
   if (state === undefined) return
   const context = await readContext(env)
-  const places = placesIn(context)
+  const places = placesIn(state.folder)
   // First, so that nothing below can leave it behind.
-  await removeToken(places.confFile)
+  await attempt('The access token was not removed', () => removeToken(places.confFile))
   const system = systemOf(process.arch)
   const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
   hideSecrets(runner, inputs)
   const { cache = {}, keep } = state
   const served = cache.server === undefined ? undefined : await stopSubstituter(cache.server)
-  if (inputs.cache === 'true' && state.nix !== undefined) {
-    const { ours, closure, ...nix } = state.nix
-    const phases = new Phases()
-    const saved = await phases.time('save the cache', () =>
-      saveCache({
-        nix: {
-          ...nix,
-          env: nixEnvironment({
-            env,
-            account: currentAccount(),
-            bin: nix.bin,
-            confFile: places.confFile,
-            certificates: undefined,
-            ours,
-          }),
-        },
-        system,
-        scope: inputs.cacheScope,
-        ...context,
-        ...places,
-        ...programs,
-        key: cache.key,
-        started: state.started,
-        closure,
-        exclude: state.exclude,
-        outPaths: state.outPaths,
-        costs: state.costs,
-        layers: new Map(Object.entries(state.layers)) as LayerMemo,
-        served,
-        limit: inputs.cacheSize,
-        upstream: inputs.cacheUpstream,
-        publicKeys: inputs.trustedPublicKeys,
-        env,
-        log: runner,
-      }),
+  const store = inputs.cache === 'true' ? entriesFor(inputs, env, runner) : undefined
+  if (store !== undefined) {
+    await attempt('The store cache was not saved', () =>
+      saveStore(state, { inputs, context, places, served, env, runner }),
     )
-    await runner.summary(postSummary(saved, phases.list()))
-    if (saved.outcome === 'denied')
-      runner.info(`The store cache is only read in this job: ${saved.why ?? ''}`)
-    else if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why ?? ''}`)
-    for (const reason of saved.reasons) runner.info(reason)
-    if (keep !== undefined) {
+  }
+  if (keep !== undefined) {
+    await attempt('Nix was not kept for the next job', async () => {
       const release = parseKept(keep)
-      const store = entriesFor(inputs, env, runner)
       const entry = store && nixEntry(store, release, places.folder)
       await keepRelease(release, { toolCache: context.toolCache, entry })
-    }
+    })
   }
-  await rm(places.folder, { recursive: true, force: true })
+  await attempt(`${places.folder} was not removed`, () => rm(places.folder, { recursive: true, force: true }))
 }
 
-/** The processes of ours that main and post start, beside this file in src/ and in dist/ alike. */
-const programs = {
-  client: join(import.meta.dirname, `cache-client${extname(import.meta.filename)}`),
-  substituter: join(import.meta.dirname, `substituter${extname(import.meta.filename)}`),
+async function saveStore(
+  state: State,
+  job: {
+    readonly inputs: Inputs
+    readonly context: Context
+    readonly places: Places
+    readonly served: Stats | undefined
+    readonly env: NodeJS.ProcessEnv
+    readonly runner: Runner
+  },
+): Promise<void> {
+  if (state.nix === undefined) return
+  const { inputs, context, places, served, env, runner } = job
+  const { ours, closure, ...nix } = state.nix
+  const environment = { env, account: currentAccount(), bin: nix.bin, certificates: undefined, ours }
+  const phases = new Phases()
+  const saved = await phases.time('save the cache', async () =>
+    saveCache({
+      nix: { ...nix, env: nixEnvironment({ ...environment, confFile: places.confFile }) },
+      system: nix.system,
+      scope: inputs.cacheScope,
+      ...context,
+      ...places,
+      ...programs,
+      key: state.cache?.key,
+      started: state.started,
+      closure,
+      exclude: await excludedInJob(places),
+      outPaths: state.outPaths,
+      costs: state.costs,
+      layers: new Map(Object.entries(state.layers)) as LayerMemo,
+      served,
+      limit: inputs.cacheSize,
+      upstream: inputs.cacheUpstream,
+      publicKeys: inputs.trustedPublicKeys,
+      env,
+      log: runner,
+    }),
+  )
+  await runner.summary(postSummary(saved, phases.list()))
+  for (const reason of saved.reasons) runner.info(reason)
+  if (saved.outcome === 'denied') runner.info(`This job may only read the store cache: ${saved.why}`)
+  if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why}`)
 }
 
-type Places = {
-  /** The action's own folder in RUNNER_TEMP. */
-  readonly folder: string
-  /** For what one run writes and nobody needs after it. */
-  readonly scratch: string
-  readonly confFile: string
-}
-
-function placesIn(context: Context): Places {
-  const folder = join(context.temp, 'nix-image-action')
-  return { folder, scratch: join(folder, 'scratch'), confFile: join(folder, 'nix.conf') }
-}
-
-async function makePlaces(context: Context): Promise<Places> {
-  const places = placesIn(context)
-  await mkdir(places.scratch, { recursive: true })
-  await chmod(places.folder, 0o700)
-  return places
-}
-
-const newState: State = { started: 0, outPaths: [], exclude: [], costs: {}, layers: {} }
+const newState: State = { started: 0, folder: '', outPaths: [], costs: {}, layers: {} }
 
 function platformOf(system: string): string {
   return system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'
-}
-
 }
 
 /** Undefined when this run does not push. */
@@ -347,45 +330,4 @@ async function openTheCache(
     env,
     log,
   })
-}
-
-function buildReport(
-  realised: Awaited<ReturnType<typeof realise>>,
-  outPath: string | undefined,
-  cache: OpenedCache,
-): NonNullable<Report['build']> {
-  const ours = realised.substitutions.filter(({ store }) => cache.server?.url.startsWith(store))
-  return {
-    outPath,
-    builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
-    substituted: {
-      cache: ours.length,
-      upstream: realised.substitutions.length - ours.length,
-      bytes: realised.substitutions.reduce((total, { bytes }) => total + bytes, 0),
-    },
-    seconds: realised.seconds,
-  }
-}
-
-/** How much of what the build needed the cache had. */
-function cacheStatus(
-  cache: OpenedCache,
-  build: NonNullable<Report['build']>,
-): NonNullable<Report['cache']>['status'] {
-  if (cache.status === 'off') return 'off'
-  if (build.substituted.cache === 0) return 'miss'
-  return build.builds.length === 0 ? 'hit' : 'partial'
-}
-
-/** A cancelled job is sent SIGINT and then SIGTERM. The push then ends between two requests, not within its tags. */
-async function untilInterrupted<T>(work: (signal: AbortSignal) => Promise<T>): Promise<T> {
-  const controller = new AbortController()
-  const stop = () => controller.abort(new Error('The job was cancelled.'))
-  const signals = ['SIGINT', 'SIGTERM'] as const
-  for (const signal of signals) process.once(signal, stop)
-  try {
-    return await work(controller.signal)
-  } finally {
-    for (const signal of signals) process.off(signal, stop)
-  }
 }

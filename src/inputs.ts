@@ -192,7 +192,7 @@ export function parseInputs(read: ReadInput, machine: Machine): Inputs {
   }
 
   function mirror(): string {
-    const text = read('nix-mirror').replace(/\/+$/, '')
+    const text = (read('nix-mirror') || 'https://releases.nixos.org/nix').replace(/\/+$/, '')
     if (!/^https?:\/\//.test(text) || !URL.canParse(text))
       problem('nix-mirror', `'${text}' is not an http(s) URL`)
     return text

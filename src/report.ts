@@ -1,3 +1,5 @@
+import type { Realised } from './build/flake.ts'
+import type { OpenedCache } from './cache/open.ts'
 import type { Phase } from './util/phases.ts'
 
 /** What one run of main did: the source of the outputs, of `metadata` and of the summary. Filled as it becomes known. */
@@ -31,4 +33,33 @@ export type Report = {
   unpushed?: string
   failure?: string
   phases: readonly Phase[]
+}
+
+/** What `realise` did, with what came from the cache told from what came from elsewhere. */
+export function buildReport(
+  realised: Realised,
+  outPath: string | undefined,
+  cache: OpenedCache,
+): NonNullable<Report['build']> {
+  const ours = realised.substitutions.filter(({ store }) => cache.server?.url.startsWith(store))
+  return {
+    outPath,
+    builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
+    substituted: {
+      cache: ours.length,
+      upstream: realised.substitutions.length - ours.length,
+      bytes: realised.substitutions.reduce((total, { bytes }) => total + bytes, 0),
+    },
+    seconds: realised.seconds,
+  }
+}
+
+/** How much of what the build needed the cache had. */
+export function cacheStatus(
+  cache: OpenedCache,
+  build: NonNullable<Report['build']>,
+): NonNullable<Report['cache']>['status'] {
+  if (cache.status === 'off') return 'off'
+  if (build.substituted.cache === 0) return 'miss'
+  return build.builds.length === 0 ? 'hit' : 'partial'
 }

@@ -68,6 +68,16 @@ for (const [index, release] of releases.entries()) {
 
       const second = await at.job(own('app'))
       assert.deepEqual([second.realised?.builds, second.realised?.substitutions], [[], []])
+      assert.deepEqual(
+        [first.progress, second.progress],
+        [
+          [
+            [1, 0],
+            [2, 0],
+          ],
+          [],
+        ],
+      )
       assert.match(second.log.at(-1) ?? '', /Nothing to build or to fetch/)
     })
 
@@ -133,7 +143,8 @@ for (const [index, release] of releases.entries()) {
     })
 
     test('a failing build ends with its name and the end of its log', async () => {
-      const { error, log } = await at.job(own('fails-below'))
+      const { error, log, progress } = await at.job(own('fails-below'))
+      assert.deepEqual(progress, [[0, 1]])
       assert.equal(error?.message, 'fails-3.1 failed to build: builder failed with exit code 3')
       const tail = Array.from({ length: 30 }, (_, line) => `> line ${line + 11}`).join('\n')
       assert.equal(error.detail, `The end of its log:\n${tail}`)

@@ -60,9 +60,18 @@ test('a hash mismatch: the right hash, at the file and line of the wrong one', a
   assert.ok(Number(error?.line) > 0)
 })
 
-test('a full disk: said as such, with where', async () => {
+test('a full disk while Nix is installed: said as such, with where', async () => {
   const { main, post } = await world.run({ machine: { nixSize: '40m' } })
-  assert.match(errorOf(main), /full|space/i)
+  assert.match(errorOf(main), /full/)
+  assert.match(errorOf(main), /\/nix/)
+  assert.equal(post.code, 0, post.log)
+})
+
+test('a full disk while the image is built: said as such, with where', async () => {
+  await using redis = await World.create({ template: 'redis' })
+  const { main, post } = await redis.run({ machine: { nixSize: '90m' } })
+  assert.match(errorOf(main), /full/)
+  assert.match(errorOf(main), /\/nix/)
   assert.equal(post.code, 0, post.log)
 })
 

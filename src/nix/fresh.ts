@@ -103,7 +103,10 @@ async function prepare({ ground, account, asRoot, programEnv }: FreshOptions): P
 }
 
 function isDiskFull(error: unknown): boolean {
-  return codeOf(error) === 'ENOSPC' || /No space left on device|disk is full/i.test(messageOf(error))
+  return (
+    codeOf(error) === 'ENOSPC' ||
+    /No space left on device|disk is full|Wrote only \d+ of/i.test(messageOf(error))
+  )
 }
 
 async function explain(error: unknown, release: Release, temp: string): Promise<unknown> {

@@ -28,14 +28,20 @@ const common = {
   args: input.args ?? [],
   log: collecting,
 }
-const output: JobOutput = { log, evaluated: [] }
+const output: JobOutput = { log, evaluated: [], progress: [] }
 try {
   for (const text of input.installables) {
     output.evaluated.push(await evaluate({ ...common, installable: parseInstallable(text) }))
   }
   const scratch = `${process.env.HOME}/scratch`
   const cache = input.cacheUrl === undefined ? {} : { cacheUrl: input.cacheUrl }
-  output.realised = await realise({ ...common, ...cache, evaluated: output.evaluated, scratch })
+  output.realised = await realise({
+    ...common,
+    ...cache,
+    evaluated: output.evaluated,
+    scratch,
+    onProgress: ({ builds, failed }) => output.progress.push([builds.length, failed.size]),
+  })
 } catch (error) {
   if (!(error instanceof UserError)) throw error
   const { message, advice, place, detail } = error

@@ -70,6 +70,8 @@ export type JobOutput = {
   /** Lines in their order; a group is between `[title` and `]`. */
   readonly log: string[]
   readonly evaluated: Evaluated[]
+  /** Builds that succeeded and that failed, each time that there was news of them. */
+  readonly progress: [number, number][]
   realised?: Realised
   error?: {
     message: string

@@ -32,7 +32,7 @@
             run "stream-busybox" ./stream.sh { inherit content architecture; archive = ./archive.sh; }
             // { isExe = true; imageName = "busybox"; imageTag = "latest"; };
 
-          fails = run "fails" ./fails.sh { };
+          fails = run "fails" ./fails.sh { inherit content; };
 
           hash-mismatch = run "hash-mismatch" ./fixed.sh {
             outputHashMode = "flat";

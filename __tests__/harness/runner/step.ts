@@ -121,13 +121,14 @@ export function startStep(machine: Machine, argv: readonly string[], options: St
 
 /**
  * Detached (-D), so that the step ends when its program does, whatever daemons it leaves. strace keeps the streams that
- * it is given for as long as it lives, so it is given none and the program prints into a file.
+ * it is given for as long as it lives, so it is given none and the program prints into a file. By bash, since sh drops
+ * variables such as INPUT_NIX-CONF.
  */
 function underStrace(argv: readonly string[], trace: string, printed: string): string[] {
   const filter = ['-D', '-f', '-qq', '--seccomp-bpf', '-e', 'trace=execve,execveat', '-e', 'signal=none']
   const strace = [stracePath(), ...filter, '-s', '1000000', '-o', trace]
-  const quiet = ['sh', '-c', 'exec "$@" >/dev/null 2>&1', 'sh']
-  const loud = ['sh', '-c', 'exec "$@" >"$0" 2>&1', printed]
+  const quiet = ['bash', '-c', 'exec "$@" >/dev/null 2>&1', 'bash']
+  const loud = ['bash', '-c', 'exec "$@" >"$0" 2>&1', printed]
   return [...quiet, ...strace, ...loud, ...argv]
 }
 

@@ -84,11 +84,9 @@ function pathsOf(nodes: readonly Node[], prefix: string, before: readonly string
   })
 }
 
-const layer = fc.record<LayerUse>({
-  digest: fc.string().map(text => sha256(text)),
-  size: fc.nat(),
-  lastUse: fc.integer({ min: now - 50, max: now }),
-})
+const layer = fc
+  .tuple(fc.string(), fc.nat(), fc.integer({ min: now - 50, max: now }))
+  .map(([text, size, lastUse]): LayerUse => ({ digest: sha256(text), size, lastUse }))
 
 /** Closed indexes. `prefix` distinguishes the paths of one from those of another. */
 export function indexes(prefix = 'p'): fc.Arbitrary<CacheIndex> {
