@@ -1,6 +1,4 @@
-import { chmod, mkdir, rm } from 'node:fs/promises'
-import { userInfo } from 'node:os'
-import { extname, join } from 'node:path'
+import { rm } from 'node:fs/promises'
 import { evaluate, realise } from './build/flake.js'
 import { parseInstallable } from './build/installable.js'
 import { entries, hasCacheService } from './cache/entries.js'
@@ -8,28 +6,31 @@ import { emptyIndex, sizeOf } from './cache/model.js'
 import { nixEntry } from './cache/nix-entry.js'
 import { openCache } from './cache/open.js'
 import { saveCache } from './cache/save.js'
+
 import { stopSubstituter } from './cache/stop.js'
 import { openImage } from './image/open.js'
 import { isStreamScript } from './image/stream-script.js'
 import { parseInputs } from './inputs.js'
 import { tagsFor } from './metadata/tags.js'
 import { removeToken, writeConf } from './nix/conf.js'
-import { nixEnvironment } from './nix/environment.js'
+import { currentAccount, nixEnvironment } from './nix/environment.js'
 import { installNix } from './nix/install.js'
 import { keepRelease, parseKept } from './nix/keep.js'
 import { selectRelease, systemOf } from './nix/releases.js'
 import { outputsOf } from './outputs.js'
+import { exclude, excludedInJob, makePlaces, placesIn, programs } from './places.js'
 import { registryClient } from './registry/client.js'
 import { memoKey } from './registry/layers.js'
 
 import { pushImage } from './registry/push.js'
 import { parseName } from './registry/reference.js'
-
+import { buildReport, cacheStatus } from './report.js'
 import { readContext } from './runner/context.js'
 
 import { readState, writeState } from './state.js'
 import { mainSummary, postSummary } from './summary.js'
 import { messageOf } from './util/errors.js'
+import { untilInterrupted } from './util/interrupt.js'
 import { Phases } from './util/phases.js'
 
 /** The step itself. A failure is said in words; what is known by then is said all the same. */
@@ -60,7 +61,7 @@ async function run(runner, env, phases, report) {
   const client = clientFor(inputs, context, env, runner)
 
   const places = await makePlaces(context)
-  const state = { ...newState, started: Math.floor(Date.now() / 1000) }
+  const state = { ...newState, folder: places.folder, started: Math.floor(Date.now() / 1000) }
   const save = more => writeState(runner.saveState, Object.assign(state, more))
   save({})
 
@@ -79,10 +80,10 @@ async function run(runner, env, phases, report) {
       temp: places.folder,
       confFile: places.confFile,
       nixConf: inputs.nixConf,
-      toolCache: context.toolCache !== undefined,
+      toolCache: context.toolCache,
       entry: store && nixEntry(store, release, places.folder),
       env,
-      account: accountOf(),
+      account: currentAccount(),
       log: runner,
     }),
   )
@@ -138,7 +139,8 @@ async function run(runner, env, phases, report) {
     return results
   })
   const sources = evaluated.map(({ source }) => source.path)
-  save({ exclude: [...sources, ...(image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {}))] })
+  const outputs = image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {})
+  await exclude(places, [...sources, ...outputs])
   const realised = await phases.time('build', () =>
     realise({
       ...common,
@@ -156,7 +158,7 @@ async function run(runner, env, phases, report) {
   report.cache.status = cacheStatus(cache, report.build)
   if (outPath === undefined) return
   // A script is small and saves its own build; an archive is large, and in the registry.
-  if (await isStreamScript(outPath)) save({ exclude: sources })
+  if (await isStreamScript(outPath)) await exclude(places, sources)
 
   // The push.
   if (client === undefined) {
@@ -191,106 +193,82 @@ async function run(runner, env, phases, report) {
   report.push = { ...facts, name, tags: tags.map(tag => `${name}:${tag}`), layers }
 }
 
-/** The end of the job. Warns at most: what was built and pushed stays so whatever happens to the cache. */
+/** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */
 export async function post(runner, env) {
-  try {
-    await finish(runner, env)
-  } catch (error) {
-    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
-    runner.warning(`The store cache was not saved: ${messageOf(error)}`)
+  const attempt = async (what, work) => {
+    try {
+      await work()
+    } catch (error) {
+      if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
+      runner.warning(`${what}: ${messageOf(error)}`)
+    }
   }
-}
-
-async function finish(runner, env) {
   const state = readState(runner.state)
   if (state === undefined) return
   const context = await readContext(env)
-  const places = placesIn(context)
+  const places = placesIn(state.folder)
   // First, so that nothing below can leave it behind.
-  await removeToken(places.confFile)
+  await attempt('The access token was not removed', () => removeToken(places.confFile))
   const system = systemOf(process.arch)
   const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
   hideSecrets(runner, inputs)
   const { cache = {}, keep } = state
   const served = cache.server === undefined ? undefined : await stopSubstituter(cache.server)
-  if (inputs.cache === 'true' && state.nix !== undefined) {
-    const { ours, closure, ...nix } = state.nix
-    const phases = new Phases()
-    const saved = await phases.time('save the cache', () =>
-      saveCache({
-        nix: {
-          ...nix,
-          env: nixEnvironment({
-            env,
-            account: accountOf(),
-            bin: nix.bin,
-            confFile: places.confFile,
-            certificates: undefined,
-            ours,
-          }),
-        },
-        system,
-        scope: inputs.cacheScope,
-        ...context,
-        ...places,
-        ...programs,
-        key: cache.key,
-        started: state.started,
-        closure,
-        exclude: state.exclude,
-        outPaths: state.outPaths,
-        costs: state.costs,
-        layers: new Map(Object.entries(state.layers)),
-        served,
-        limit: inputs.cacheSize,
-        upstream: inputs.cacheUpstream,
-        publicKeys: inputs.trustedPublicKeys,
-        env,
-        log: runner,
-      }),
+  const store = inputs.cache === 'true' ? entriesFor(inputs, env, runner) : undefined
+  if (store !== undefined) {
+    await attempt('The store cache was not saved', () =>
+      saveStore(state, { inputs, context, places, served, env, runner }),
     )
-    await runner.summary(postSummary(saved, phases.list()))
-    if (saved.outcome === 'denied')
-      runner.info(`The store cache is only read in this job: ${saved.why ?? ''}`)
-    else if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why ?? ''}`)
-    for (const reason of saved.reasons) runner.info(reason)
-    if (keep !== undefined) {
-      const release = parseKept(keep)
-      const store = entriesFor(inputs, env, runner)
-      const entry = store && nixEntry(store, release, places.folder)
-      await keepRelease(release, { toolCache: context.toolCache !== undefined, entry })
-    }
   }
-  await rm(places.folder, { recursive: true, force: true })
+  if (keep !== undefined) {
+    await attempt('Nix was not kept for the next job', async () => {
+      const release = parseKept(keep)
+      const entry = store && nixEntry(store, release, places.folder)
+      await keepRelease(release, { toolCache: context.toolCache, entry })
+    })
+  }
+  await attempt(`${places.folder} was not removed`, () => rm(places.folder, { recursive: true, force: true }))
 }
 
-/** The processes of ours that main and post start, beside this file in src/ and in dist/ alike. */
-const programs = {
-  client: join(import.meta.dirname, `cache-client${extname(import.meta.filename)}`),
-  substituter: join(import.meta.dirname, `substituter${extname(import.meta.filename)}`),
+async function saveStore(state, job) {
+  if (state.nix === undefined) return
+  const { inputs, context, places, served, env, runner } = job
+  const { ours, closure, ...nix } = state.nix
+  const environment = { env, account: currentAccount(), bin: nix.bin, certificates: undefined, ours }
+  const phases = new Phases()
+  const saved = await phases.time('save the cache', async () =>
+    saveCache({
+      nix: { ...nix, env: nixEnvironment({ ...environment, confFile: places.confFile }) },
+      system: nix.system,
+      scope: inputs.cacheScope,
+      ...context,
+      ...places,
+      ...programs,
+      key: state.cache?.key,
+      started: state.started,
+      closure,
+      exclude: await excludedInJob(places),
+      outPaths: state.outPaths,
+      costs: state.costs,
+      layers: new Map(Object.entries(state.layers)),
+      served,
+      limit: inputs.cacheSize,
+      upstream: inputs.cacheUpstream,
+      publicKeys: inputs.trustedPublicKeys,
+      env,
+      log: runner,
+    }),
+  )
+  await runner.summary(postSummary(saved, phases.list()))
+  for (const reason of saved.reasons) runner.info(reason)
+  if (saved.outcome === 'denied') runner.info(`This job may only read the store cache: ${saved.why}`)
+  if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why}`)
 }
 
-function placesIn(context) {
-  const folder = join(context.temp, 'nix-image-action')
-  return { folder, scratch: join(folder, 'scratch'), confFile: join(folder, 'nix.conf') }
-}
-
-async function makePlaces(context) {
-  const places = placesIn(context)
-  await mkdir(places.scratch, { recursive: true })
-  await chmod(places.folder, 0o700)
-  return places
-}
-
-const newState = { started: 0, outPaths: [], exclude: [], costs: {}, layers: {} }
+const newState = { started: 0, folder: '', outPaths: [], costs: {}, layers: {} }
 
 function platformOf(system) {
   return system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'
-}
-
-function accountOf() {
-  const { username, homedir, uid, gid } = userInfo()
-  return { name: username, home: homedir, uid, gid }
 }
 
 /** Undefined when this run does not push. */
@@ -331,38 +309,4 @@ async function openTheCache(inputs, context, places, env, log) {
     env,
     log,
   })
-}
-
-function buildReport(realised, outPath, cache) {
-  const ours = realised.substitutions.filter(({ store }) => cache.server?.url.startsWith(store))
-  return {
-    outPath,
-    builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
-    substituted: {
-      cache: ours.length,
-      upstream: realised.substitutions.length - ours.length,
-      bytes: realised.substitutions.reduce((total, { bytes }) => total + bytes, 0),
-    },
-    seconds: realised.seconds,
-  }
-}
-
-/** How much of what the build needed the cache had. */
-function cacheStatus(cache, build) {
-  if (cache.status === 'off') return 'off'
-  if (build.substituted.cache === 0) return 'miss'
-  return build.builds.length === 0 ? 'hit' : 'partial'
-}
-
-/** A cancelled job is sent SIGINT and then SIGTERM. The push then ends between two requests, not within its tags. */
-async function untilInterrupted(work) {
-  const controller = new AbortController()
-  const stop = () => controller.abort(new Error('The job was cancelled.'))
-  const signals = ['SIGINT', 'SIGTERM']
-  for (const signal of signals) process.once(signal, stop)
-  try {
-    return await work(controller.signal)
-  } finally {
-    for (const signal of signals) process.off(signal, stop)
-  }
 }

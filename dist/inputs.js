@@ -148,7 +148,7 @@ export function parseInputs(read, machine) {
   }
 
   function mirror() {
-    const text = read('nix-mirror').replace(/\/+$/, '')
+    const text = (read('nix-mirror') || 'https://releases.nixos.org/nix').replace(/\/+$/, '')
     if (!/^https?:\/\//.test(text) || !URL.canParse(text))
       problem('nix-mirror', `'${text}' is not an http(s) URL`)
     return text

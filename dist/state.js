@@ -6,6 +6,8 @@ import * as z from './vendor/zod.js'
  * keeps it in a file.
  */
 const schema = z.object({
+  /** The step's own folder. */
+  folder: z.string(),
   /** When main began, in seconds since the epoch. */
   started: z.number(),
   nix: z
@@ -30,8 +32,6 @@ const schema = z.object({
     .optional(),
   /** Store paths that the installables gave: their closures are in use. */
   outPaths: z.array(z.string()).default([]),
-  /** Store paths that are never cached: the image archive and the flake's own source. */
-  exclude: z.array(z.string()).default([]),
   /** Seconds that each derivation took to build. */
   costs: z.record(z.string(), z.number()).default({}),
   /** What the image's layers are: entries of a LayerMemo. */

@@ -2,6 +2,7 @@ import { open, writeFile } from 'node:fs/promises'
 import * as z from '../vendor/zod.js'
 import { isDigest } from '../util/digest.js'
 import { messageOf } from '../util/errors.js'
+import { count } from '../util/text.js'
 import { closeReferences } from './closure.js'
 import { isPackKey } from './keys.js'
 import { hashOf } from './model.js'
@@ -142,7 +143,7 @@ export function parseIndex(text) {
       elsewhere: new Set(elsewhere.values()),
       layers: new Map(parsed.data.layers.map(({ key, ...layer }) => [key, layer])),
     },
-    problem: left === 0 ? undefined : `${left} paths of the index are not usable`,
+    problem: left === 0 ? undefined : `${count(left, 'path')} of the index cannot be used`,
   }
 }
 

@@ -19,73 +19,95 @@ export function roomForNew({ index, used, limit }) {
  * refers to something that is gone. Pure.
  */
 export function plan(input) {
-  const { candidates, now, limit, unknown = new Set(), rank = leastRecentlyUsed } = input
   const index = withUses(input)
-  const byPack = Map.groupBy(index.paths.values(), path => path.pack)
-  const packs = [...index.packs].map(([id, { size }]) => ({
-    ...{ id, size, paths: byPack.get(id) ?? [], candidate: false },
-  }))
-  const isUsed = ({ candidate, paths }) =>
-    candidate || paths.some(({ name, lastUse }) => lastUse >= now || unknown.has(hashOf(name)))
-  const fresh = candidates.map(({ path, size }) => ({
-    ...{ id: hashOf(path.name), size, paths: [path], candidate: true },
-  }))
-  const chosen = new Set()
+  const entries = entriesOf(input, index)
   const refused = new Set()
+  for (;;) {
+    const { chosen, complete } = choose(entries, refused, input)
+    const { paths, left, emptied } = settle(chosen, index.elsewhere)
+    // With something used left out, what is kept must at least be good for something that was used.
+    const useless = complete ? [] : left.filter(entry => !entry.candidate && !isUsed(entry, input))
+    const wrong = [...emptied, ...useless.flatMap(({ id }) => chosen.find(entry => entry.id === id) ?? [])]
+    if (wrong.length === 0) return describe(input, resultOf(input, index, left, paths))
+    // They would only take up room that others can use.
+    for (const entry of wrong) refused.add(entry)
+  }
+}
+
+function entriesOf(input, index) {
+  const byPack = Map.groupBy(index.paths.values(), path => path.pack)
+  const packs = [...index.packs].map(([id, { size, created }]) => {
+    const paths = byPack.get(id) ?? []
+    return { id, size, created, paths, candidate: false, used: isUsed({ paths }, input) }
+  })
+  // What is younger refers to what is older.
+  const oldestFirst = packs.toSorted((a, b) => a.created - b.created)
+  const fresh = input.candidates.map(({ path, size }) => {
+    return { id: hashOf(path.name), size, paths: [path], candidate: true, used: true }
+  })
+  return [...oldestFirst, ...fresh]
+}
+
+function isUsed({ paths }, { now, unknown = new Set() }) {
+  return paths.some(({ name, lastUse }) => lastUse >= now || unknown.has(hashOf(name)))
+}
+
+/** Takes entries in order as long as they fit. `complete`: nothing used had to be left out. */
+function choose(entries, refused, { limit, now, rank = leastRecentlyUsed }) {
+  const chosen = new Set()
+  const lacking = new Set()
   let room = limit
-  const choose = entries => {
-    const ranked = entries.map(entry => ({ entry, rank: rank(entry, now) }))
-    // The sort is stable: of equal worth, packs come before candidates, and those in their order.
+  const take = some => {
+    const ranked = some.map(entry => ({ entry, rank: rank(entry, now) }))
+    // The sort is stable: of equal worth, packs come before candidates.
     for (const { entry } of ranked.toSorted((a, b) => b.rank - a.rank)) {
-      const lacking =
-        entry.candidate && entry.paths.some(path => path.references.some(name => refused.has(hashOf(name))))
-      if (lacking || entry.size > room) {
-        for (const { name } of entry.paths) refused.add(hashOf(name))
+      const { candidate, paths, size } = entry
+      const broken = candidate && paths.some(path => path.references.some(name => lacking.has(hashOf(name))))
+      if (broken || refused.has(entry) || size > room) {
+        for (const { name } of paths) lacking.add(hashOf(name))
         continue
       }
       chosen.add(entry)
-      room -= entry.size
+      room -= size
     }
-    return entries.every(entry => chosen.has(entry))
+    return some.every(entry => chosen.has(entry))
   }
-  const complete = choose([...packs.filter(isUsed), ...fresh])
-  if (complete) choose(packs.filter(entry => !isUsed(entry)))
-  const paths = settle(chosen, index.elsewhere, entry => complete || isUsed(entry))
-  const kept = new Set([...chosen].filter(({ candidate }) => !candidate).map(({ id }) => id))
-  const named = new Map(index.paths.entries().filter(([hash]) => paths.has(hash)))
-  return describe(input, {
-    index: {
-      ...index,
-      packs: new Map(index.packs.entries().filter(([id]) => kept.has(id))),
-      paths: named,
-      elsewhere: neededElsewhere(index.elsewhere, paths.values()),
-    },
-    add: candidates.filter(({ path }) => paths.has(hashOf(path.name))),
-  })
+  const complete = take(entries.filter(({ used }) => used))
+  if (complete) take(entries.filter(({ used }) => !used))
+  return { chosen: [...chosen], complete }
 }
 
 /**
- * Takes out of `chosen` what cannot stay: paths whose references were not chosen, then packs of which nothing is left
- * (or, with something used left out, nothing used), until nothing changes. Gives the paths that remain named.
+ * Takes out of what was chosen the paths whose references were not.
+ * @returns the paths that stay, the entries with what is left in each, and those in which nothing is left
  */
-function settle(chosen, elsewhere, mayStay) {
+function settle(chosen, elsewhere) {
   const others = new Set([...elsewhere].map(hashOf))
-  for (;;) {
-    const paths = new Map([...chosen].flatMap(entry => entry.paths.map(path => [hashOf(path.name), path])))
-    const closed = closeReferences(
-      new Map(paths.entries().map(([hash, { references }]) => [hash, references.map(hashOf)])),
-      reference => others.has(reference),
-    )
-    let changed = false
-    for (const entry of chosen) {
-      const left = entry.paths.filter(({ name }) => closed.has(hashOf(name)))
-      if (left.length === entry.paths.length && left.length > 0) continue
-      changed = true
-      chosen.delete(entry)
-      const rest = { ...entry, paths: left }
-      if (left.length > 0 && mayStay(rest)) chosen.add(rest)
-    }
-    if (!changed) return paths
+  const all = new Map(chosen.flatMap(({ paths }) => paths.map(path => [hashOf(path.name), path])))
+  const closed = closeReferences(
+    new Map(all.entries().map(([hash, { references }]) => [hash, references.map(hashOf)])),
+    reference => others.has(reference),
+  )
+  const left = []
+  const emptied = []
+  for (const entry of chosen) {
+    const paths = entry.paths.filter(({ name }) => closed.has(hashOf(name)))
+    if (paths.length === 0) emptied.push(entry)
+    else left.push({ ...entry, paths })
+  }
+  return { paths: new Map(all.entries().filter(([hash]) => closed.has(hash))), left, emptied }
+}
+
+function resultOf({ candidates }, index, left, paths) {
+  const kept = new Set(left.filter(({ candidate }) => !candidate).map(({ id }) => id))
+  return {
+    index: {
+      ...index,
+      packs: new Map(index.packs.entries().filter(([id]) => kept.has(id))),
+      paths: new Map(index.paths.entries().filter(([hash]) => paths.has(hash))),
+      elsewhere: neededElsewhere(index.elsewhere, paths.values()),
+    },
+    add: candidates.filter(({ path }) => paths.has(hashOf(path.name))),
   }
 }
 
@@ -129,7 +151,8 @@ function describe({ index, candidates, used, now, limit }, made) {
     if (wanted) yield `What this run used is more than ${bound}.`
     if (leftOut.length > 0) {
       const size = leftOut.reduce((sum, candidate) => sum + candidate.size, 0)
-      yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and were not saved.`
+      const were = leftOut.length === 1 ? 'was' : 'were'
+      yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and ${were} not saved.`
     }
     if (alive.length > 0) {
       const oldest = Math.max(...alive.map(({ lastUse }) => now - lastUse))

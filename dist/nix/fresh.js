@@ -80,7 +80,10 @@ async function prepare({ ground, account, asRoot, programEnv }) {
 }
 
 function isDiskFull(error) {
-  return codeOf(error) === 'ENOSPC' || /No space left on device|disk is full/i.test(messageOf(error))
+  return (
+    codeOf(error) === 'ENOSPC' ||
+    /No space left on device|disk is full|Wrote only \d+ of/i.test(messageOf(error))
+  )
 }
 
 async function explain(error, release, temp) {
