@@ -15,9 +15,9 @@ for (const [title, hint] of [
   world.registry.forget()
   world.cache.forget()
   const { main, post } = await world.run()
-  process.stdout.write(main.log)
+  console.log(main.log)
   if (main.code !== 0) throw new Error('the step failed')
-  process.stdout.write(post.log)
+  console.log(post.log)
   console.log(
     `\n── Its summary, as GitHub renders it below the job (${formatSeconds(main.seconds + post.seconds)} in all)\n`,
   )

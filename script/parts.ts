@@ -25,7 +25,16 @@ import { installPrograms, unpack } from './parts/unpack.ts'
 
 /** Programs that tests run, newest there is. Nothing works without the first. */
 const essential = ['nix-bin', 'patchelf', 'bash-static', 'busybox-static', 'ca-certificates']
-const programs = ['docker-registry', 'skopeo', 'crane', 'docker.io', 'docker-cli', 'containerd', 'runc']
+const programs = [
+  'docker-registry',
+  'skopeo',
+  'crane',
+  'docker.io',
+  'docker-cli',
+  'containerd',
+  'runc',
+  'strace',
+]
 /** Packages that flakes of tests unpack inside builds, from the system's own suite, whose versions stay. */
 const samples = ['redis-server', 'redis-tools', 'busybox-static', 'patchelf', 'python3', 'zstd']
 
