@@ -19,6 +19,7 @@ import { keepRelease, parseKept } from './nix/keep.js'
 import { selectRelease, systemOf } from './nix/releases.js'
 import { outputsOf } from './outputs.js'
 import { exclude, excludedInJob, makePlaces, placesIn, programs } from './places.js'
+
 import { registryClient } from './registry/client.js'
 import { memoKey } from './registry/layers.js'
 
@@ -93,7 +94,8 @@ async function run(runner, env, phases, report) {
   await loggingIn
   const [cache, installed] = [await opening, await installing]
   const { nix, sandbox, closure, keep } = installed
-  report.nix = { version: nix.version, how: installed.how, from: installed.from, sandbox }
+  const { how, from, phases: parts } = installed
+  report.nix = { version: nix.version, how, from, sandbox, phases: parts }
   report.cache = {
     status: cache.status === 'off' ? 'off' : 'miss',
     paths: cache.index.paths.size,
@@ -275,13 +277,24 @@ function platformOf(system) {
 function clientFor(inputs, context, env, log) {
   if (inputs.image === undefined || inputs.push === 'false') return undefined
   if (inputs.push === 'auto' && /^pull_request/.test(context.eventName)) return undefined
-  const { username, password } = inputs
+  const repository = parseName(inputs.name)
   return registryClient({
-    repository: parseName(inputs.name),
-    credentials: password === '' ? undefined : { username, password },
+    repository,
+    credentials: credentialsFor(inputs, repository.host, context),
     env,
     log,
   })
+}
+
+/**
+ * The default password is the job's GitHub token. It stays with GitHub: another registry is not sent it, whatever it
+ * asks for.
+ */
+function credentialsFor({ username, password, githubToken }, host, { serverUrl }) {
+  const server = new URL(serverUrl).hostname
+  const githubs = host === 'ghcr.io' || host.endsWith(`.${server}`)
+  const isToken = password === githubToken || password.startsWith('ghs_')
+  return password === '' || (isToken && !githubs) ? undefined : { username, password }
 }
 
 /** Besides the secrets themselves the forms in which requests carry them. */

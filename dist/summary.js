@@ -12,15 +12,22 @@ export function mainSummary(report) {
       ? []
       : [codeBlock(`docker pull ${report.push.name}@${report.push.digest}`)]),
     table(facts(report)),
-    table(
-      report.phases.map(({ name, seconds }) => [name, formatSeconds(seconds)]),
-      ['Phase', 'Time'],
-    ),
+    table(times(report), ['Phase', 'Time', 'Of which']),
   ].join('\n\n')
 }
 
+function times({ phases, nix }) {
+  const parts = (nix?.phases ?? []).map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`).join(', ')
+  return phases.map(({ name, seconds }) => [
+    name,
+    formatSeconds(seconds),
+    name === 'install Nix' ? plain(parts) : '',
+  ])
+}
+
 function heading({ push, failure, unpushed, build }) {
-  if (failure !== undefined) return '### ❌ The image was not published'
+  if (failure !== undefined)
+    return push === undefined ? '### ❌ Failed: nothing was published' : '### ❌ Failed'
   if (push === undefined) {
     if (build?.outPath === undefined) return '### ✅ The store cache is warm'
     return `### ✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${plain(unpushed)}`}`
@@ -64,9 +71,19 @@ function facts({ push, build, cache, nix }) {
     ])
   }
   if (nix !== undefined) {
-    rows.push(['Nix', `${nix.version}, ${nix.from}, sandbox ${nix.sandbox ? 'on' : '**off**'}`])
+    rows.push([
+      'Nix',
+      `${plain(nix.version)}, ${origins[nix.from]}, sandbox ${nix.sandbox ? 'on' : '**off**'}`,
+    ])
   }
   return rows
+}
+
+const origins = {
+  mirror: 'downloaded and verified',
+  'tool-cache': 'from the tool cache',
+  'actions-cache': 'from the Actions cache',
+  present: 'already on the machine',
 }
 
 /** What people look at after post: what the cache gained and lost, against its bound. Markdown. */

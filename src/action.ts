@@ -19,6 +19,7 @@ import { keepRelease, parseKept } from './nix/keep.ts'
 import { selectRelease, systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
 import { exclude, excludedInJob, makePlaces, type Places, placesIn, programs } from './places.ts'
+import type { Credentials } from './registry/auth.ts'
 import { type RegistryClient, registryClient } from './registry/client.ts'
 import { memoKey } from './registry/layers.ts'
 import type { LayerMemo } from './registry/model.ts'
@@ -93,7 +94,8 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
   await loggingIn
   const [cache, installed] = [await opening, await installing]
   const { nix, sandbox, closure, keep } = installed
-  report.nix = { version: nix.version, how: installed.how, from: installed.from, sandbox }
+  const { how, from, phases: parts } = installed
+  report.nix = { version: nix.version, how, from, sandbox, phases: parts }
   report.cache = {
     status: cache.status === 'off' ? 'off' : 'miss',
     paths: cache.index.paths.size,
@@ -290,13 +292,28 @@ function clientFor(
 ): RegistryClient | undefined {
   if (inputs.image === undefined || inputs.push === 'false') return undefined
   if (inputs.push === 'auto' && /^pull_request/.test(context.eventName)) return undefined
-  const { username, password } = inputs
+  const repository = parseName(inputs.name)
   return registryClient({
-    repository: parseName(inputs.name),
-    credentials: password === '' ? undefined : { username, password },
+    repository,
+    credentials: credentialsFor(inputs, repository.host, context),
     env,
     log,
   })
+}
+
+/**
+ * The default password is the job's GitHub token. It stays with GitHub: another registry is not sent it, whatever it
+ * asks for.
+ */
+function credentialsFor(
+  { username, password, githubToken }: Inputs,
+  host: string,
+  { serverUrl }: Context,
+): Credentials | undefined {
+  const server = new URL(serverUrl).hostname
+  const githubs = host === 'ghcr.io' || host.endsWith(`.${server}`)
+  const isToken = password === githubToken || password.startsWith('ghs_')
+  return password === '' || (isToken && !githubs) ? undefined : { username, password }
 }
 
 /** Besides the secrets themselves the forms in which requests carry them. */

@@ -4,7 +4,14 @@ import type { Phase } from './util/phases.ts'
 
 /** What one run of main did: the source of the outputs, of `metadata` and of the summary. Filled as it becomes known. */
 export type Report = {
-  nix?: { version: string; how: 'installed' | 'found'; from: string; sandbox: boolean }
+  nix?: {
+    readonly version: string
+    readonly how: 'installed' | 'found'
+    readonly from: 'mirror' | 'tool-cache' | 'actions-cache' | 'present'
+    readonly sandbox: boolean
+    /** What the installation spent its time on. */
+    readonly phases: readonly Phase[]
+  }
   cache?: { status: 'hit' | 'partial' | 'miss' | 'off'; paths: number; bytes: number }
   build?: {
     readonly outPath: string | undefined

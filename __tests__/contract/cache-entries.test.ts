@@ -100,7 +100,7 @@ test('a job that may only read is told from trouble', async t => {
   const reader = open(service.token({ ...main, readOnly: true }))
   assert.deepEqual(await reader.save(path, 'other'), {
     outcome: 'denied',
-    why: 'Unable to reserve cache with key other. More details: cache write denied: the token of this job is read-only',
+    why: 'cache write denied: the token of this job is read-only',
   })
   assert.equal((await reader.restore(path, 'key')).outcome, 'restored')
   const mode = open(service.token(main), { env: { ACTIONS_CACHE_MODE: 'read' } })

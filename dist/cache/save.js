@@ -57,7 +57,7 @@ async function save(options, store) {
   const { index: current, trouble } = await currentIndex(options, store)
   const valid = await pathInfo(nix, 'all')
   const gone = new Set(served?.packs.gone ?? [])
-  const before = forget(current, gone)
+  const before = withoutReplaced(forget(current, gone), valid, options.started)
 
   const upstreamKeys = new Set(['cache.nixos.org-1', ...(options.publicKeys ?? []).map(keyName)])
   const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
@@ -84,7 +84,7 @@ async function save(options, store) {
   if (!worth(planned.add.length > 0)) return { ...amounts, outcome: 'unchanged', reasons }
   const adding = new Set(planned.add)
   const packs = await uploadPacks(fillPacks(members.filter(member => adding.has(member))), {
-    ...{ folder, store, log, random: options.random ?? randomName, created: seconds },
+    ...{ folder, store, gone, random: options.random ?? randomName, created: seconds },
   })
   if (packs.denied !== undefined) return { ...amounts, outcome: 'denied', why: packs.denied, reasons }
   reasons.push(...packs.problems)
@@ -133,6 +133,21 @@ async function currentIndex(options, store) {
     if (found.outcome !== 'restored') throw new Error(newest.problem)
   }
   return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
+}
+
+/**
+ * The index without paths that this job made anew although the cache has them, with another result: what the cache has
+ * was refused by Nix, or is not what a build of today gives. They are candidates then; what refers to them stays.
+ */
+function withoutReplaced(index, valid, started) {
+  const replaced = new Set()
+  for (const { path, narHash, registrationTime } of valid.values()) {
+    const known = index.paths.get(hashOf(path))
+    if (known === undefined || registrationTime < started) continue
+    if (known.narHash !== base32OfHash(narHash)) replaced.add(hashOf(path))
+  }
+  if (replaced.size === 0) return index
+  return { ...index, paths: new Map(index.paths.entries().filter(([hash]) => !replaced.has(hash))) }
 }
 
 /**

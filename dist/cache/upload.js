@@ -8,13 +8,13 @@ import { makePack } from './pack.js'
  * fills the line. The first one that is denied is the last one that is tried.
  */
 export async function uploadPacks(packs, options) {
-  const { folder, store, created } = options
+  const { folder, store, created, gone, random } = options
   const uploaded = []
   const problems = []
   for (const members of packs) {
     const pack = await makePack(members, folder)
     const { hash, size } = pack
-    const { result, key } = await upload(pack, options.random, store)
+    const { result, key } = await upload(pack, { random, store, damaged: gone.has(hash) })
     await rm(pack.folder, { recursive: true, force: true })
     if (result.outcome === 'denied') return { uploaded, problems, denied: result.why }
     if (result.outcome === 'failed') problems.push(`A pack was not saved: ${result.why}.`)
@@ -26,12 +26,13 @@ export async function uploadPacks(packs, options) {
   return { uploaded, problems }
 }
 
-async function upload(pack, random, store) {
+async function upload(pack, options) {
+  const { random, store, damaged } = options
   const key = packKey(pack.hash)
   const result = await store.save(pack.folder, key)
   if (result.outcome !== 'exists') return { result, key }
-  if ((await store.find(pack.folder, key)).outcome === 'restored') return { result, key }
-  // A job that was killed has left the key reserved: it finds nothing and is blocked for everybody else.
+  // A job that was killed leaves the key reserved: it finds nothing and is blocked for everybody else.
+  if (!damaged && (await store.find(pack.folder, key)).outcome === 'restored') return { result, key }
   const other = nextPackKey(pack.hash, random())
   const second = await store.save(pack.folder, other)
   if (second.outcome !== 'exists') return { result: second, key: other }

@@ -2,6 +2,7 @@ import { open, writeFile } from 'node:fs/promises'
 import * as z from 'zod'
 import { isDigest } from '../util/digest.ts'
 import { messageOf } from '../util/errors.ts'
+import { count } from '../util/text.ts'
 import { closeReferences } from './closure.ts'
 import { isPackKey } from './keys.ts'
 import { type CachedPath, type CacheIndex, hashOf, type LayerUse, type Pack } from './model.ts'
@@ -145,7 +146,7 @@ export function parseIndex(text: string): ReadIndex {
       elsewhere: new Set(elsewhere.values()),
       layers: new Map(parsed.data.layers.map(({ key, ...layer }) => [key, layer])),
     },
-    problem: left === 0 ? undefined : `${left} paths of the index are not usable`,
+    problem: left === 0 ? undefined : `${count(left, 'path')} of the index cannot be used`,
   }
 }
 

@@ -27,7 +27,8 @@ export type PlanInput = {
   readonly used: ReadonlySet<string>
   /**
    * The hashes of what this run may have used, as far as anybody can tell: kept like what was used, but without
-   * becoming any younger. In a store that outlives the job a path shows no trace of its use. @default none
+   * becoming any younger. In a store that outlives the job a path shows no trace of its use. Closed under references,
+   * as far as they are in the index. @default none
    */
   readonly unknown?: ReadonlySet<string>
   /** Seconds since the epoch. */
@@ -57,7 +58,7 @@ export function roomForNew({ index, used, limit }: Pick<PlanInput, 'index' | 'us
   return [...packs].reduce((room, pack) => room - (index.packs.get(pack)?.size ?? 0), limit)
 }
 
-type Entry = Unit & { readonly id: string; readonly candidate: boolean }
+type Entry = Unit & { readonly id: string; readonly candidate: boolean; readonly used: boolean }
 
 /**
  * Decides what the cache holds after this run: at most `limit` bytes, closed under references. What this run used
@@ -66,79 +67,111 @@ type Entry = Unit & { readonly id: string; readonly candidate: boolean }
  * refers to something that is gone. Pure.
  */
 export function plan(input: PlanInput): Plan {
-  const { candidates, now, limit, unknown = new Set(), rank = leastRecentlyUsed } = input
   const index = withUses(input)
+  const entries = entriesOf(input, index)
+  const refused = new Set<Entry>()
+  for (;;) {
+    const { chosen, complete } = choose(entries, refused, input)
+    const { paths, left, emptied } = settle(chosen, index.elsewhere)
+    // With something used left out, what is kept must at least be good for something that was used.
+    const useless = complete ? [] : left.filter(entry => !entry.candidate && !isUsed(entry, input))
+    const wrong = [...emptied, ...useless.flatMap(({ id }) => chosen.find(entry => entry.id === id) ?? [])]
+    if (wrong.length === 0) return describe(input, resultOf(input, index, left, paths))
+    // They would only take up room that others can use.
+    for (const entry of wrong) refused.add(entry)
+  }
+}
+
+function entriesOf(input: PlanInput, index: CacheIndex): Entry[] {
   const byPack = Map.groupBy(index.paths.values(), path => path.pack)
-  const packs: Entry[] = [...index.packs].map(([id, { size }]) => ({
-    ...{ id, size, paths: byPack.get(id) ?? [], candidate: false },
-  }))
-  const isUsed = ({ candidate, paths }: Entry) =>
-    candidate || paths.some(({ name, lastUse }) => lastUse >= now || unknown.has(hashOf(name)))
-  const fresh: Entry[] = candidates.map(({ path, size }) => ({
-    ...{ id: hashOf(path.name), size, paths: [path], candidate: true },
-  }))
+  const packs = [...index.packs].map(([id, { size, created }]) => {
+    const paths = byPack.get(id) ?? []
+    return { id, size, created, paths, candidate: false, used: isUsed({ paths }, input) }
+  })
+  // What is younger refers to what is older.
+  const oldestFirst = packs.toSorted((a, b) => a.created - b.created)
+  const fresh = input.candidates.map(({ path, size }) => {
+    return { id: hashOf(path.name), size, paths: [path], candidate: true, used: true }
+  })
+  return [...oldestFirst, ...fresh]
+}
+
+function isUsed({ paths }: Pick<Unit, 'paths'>, { now, unknown = new Set() }: PlanInput): boolean {
+  return paths.some(({ name, lastUse }) => lastUse >= now || unknown.has(hashOf(name)))
+}
+
+/** Takes entries in order as long as they fit. `complete`: nothing used had to be left out. */
+function choose(
+  entries: readonly Entry[],
+  refused: ReadonlySet<Entry>,
+  { limit, now, rank = leastRecentlyUsed }: PlanInput,
+): { readonly chosen: readonly Entry[]; readonly complete: boolean } {
   const chosen = new Set<Entry>()
-  const refused = new Set<string>()
+  const lacking = new Set<string>()
   let room = limit
-  const choose = (entries: readonly Entry[]) => {
-    const ranked = entries.map(entry => ({ entry, rank: rank(entry, now) }))
-    // The sort is stable: of equal worth, packs come before candidates, and those in their order.
+  const take = (some: readonly Entry[]): boolean => {
+    const ranked = some.map(entry => ({ entry, rank: rank(entry, now) }))
+    // The sort is stable: of equal worth, packs come before candidates.
     for (const { entry } of ranked.toSorted((a, b) => b.rank - a.rank)) {
-      const lacking =
-        entry.candidate && entry.paths.some(path => path.references.some(name => refused.has(hashOf(name))))
-      if (lacking || entry.size > room) {
-        for (const { name } of entry.paths) refused.add(hashOf(name))
+      const { candidate, paths, size } = entry
+      const broken = candidate && paths.some(path => path.references.some(name => lacking.has(hashOf(name))))
+      if (broken || refused.has(entry) || size > room) {
+        for (const { name } of paths) lacking.add(hashOf(name))
         continue
       }
       chosen.add(entry)
-      room -= entry.size
+      room -= size
     }
-    return entries.every(entry => chosen.has(entry))
+    return some.every(entry => chosen.has(entry))
   }
-  const complete = choose([...packs.filter(isUsed), ...fresh])
-  if (complete) choose(packs.filter(entry => !isUsed(entry)))
-  const paths = settle(chosen, index.elsewhere, entry => complete || isUsed(entry))
-  const kept = new Set([...chosen].filter(({ candidate }) => !candidate).map(({ id }) => id))
-  const named = new Map(index.paths.entries().filter(([hash]) => paths.has(hash)))
-  return describe(input, {
-    index: {
-      ...index,
-      packs: new Map(index.packs.entries().filter(([id]) => kept.has(id))),
-      paths: named,
-      elsewhere: neededElsewhere(index.elsewhere, paths.values()),
-    },
-    add: candidates.filter(({ path }) => paths.has(hashOf(path.name))),
-  })
+  const complete = take(entries.filter(({ used }) => used))
+  if (complete) take(entries.filter(({ used }) => !used))
+  return { chosen: [...chosen], complete }
 }
 
 /**
- * Takes out of `chosen` what cannot stay: paths whose references were not chosen, then packs of which nothing is left
- * (or, with something used left out, nothing used), until nothing changes. Gives the paths that remain named.
+ * Takes out of what was chosen the paths whose references were not.
+ * @returns the paths that stay, the entries with what is left in each, and those in which nothing is left
  */
 function settle(
-  chosen: Set<Entry>,
+  chosen: readonly Entry[],
   elsewhere: ReadonlySet<string>,
-  mayStay: (entry: Entry) => boolean,
-): Map<string, CachedPath> {
+): {
+  readonly paths: ReadonlyMap<string, CachedPath>
+  readonly left: readonly Entry[]
+  readonly emptied: readonly Entry[]
+} {
   const others = new Set([...elsewhere].map(hashOf))
-  for (;;) {
-    const paths = new Map(
-      [...chosen].flatMap(entry => entry.paths.map(path => [hashOf(path.name), path] as const)),
-    )
-    const closed = closeReferences(
-      new Map(paths.entries().map(([hash, { references }]) => [hash, references.map(hashOf)])),
-      reference => others.has(reference),
-    )
-    let changed = false
-    for (const entry of chosen) {
-      const left = entry.paths.filter(({ name }) => closed.has(hashOf(name)))
-      if (left.length === entry.paths.length && left.length > 0) continue
-      changed = true
-      chosen.delete(entry)
-      const rest = { ...entry, paths: left }
-      if (left.length > 0 && mayStay(rest)) chosen.add(rest)
-    }
-    if (!changed) return paths
+  const all = new Map(chosen.flatMap(({ paths }) => paths.map(path => [hashOf(path.name), path] as const)))
+  const closed = closeReferences(
+    new Map(all.entries().map(([hash, { references }]) => [hash, references.map(hashOf)])),
+    reference => others.has(reference),
+  )
+  const left: Entry[] = []
+  const emptied: Entry[] = []
+  for (const entry of chosen) {
+    const paths = entry.paths.filter(({ name }) => closed.has(hashOf(name)))
+    if (paths.length === 0) emptied.push(entry)
+    else left.push({ ...entry, paths })
+  }
+  return { paths: new Map(all.entries().filter(([hash]) => closed.has(hash))), left, emptied }
+}
+
+function resultOf(
+  { candidates }: PlanInput,
+  index: CacheIndex,
+  left: readonly Entry[],
+  paths: ReadonlyMap<string, CachedPath>,
+): Pick<Plan, 'index' | 'add'> {
+  const kept = new Set(left.filter(({ candidate }) => !candidate).map(({ id }) => id))
+  return {
+    index: {
+      ...index,
+      packs: new Map(index.packs.entries().filter(([id]) => kept.has(id))),
+      paths: new Map(index.paths.entries().filter(([hash]) => paths.has(hash))),
+      elsewhere: neededElsewhere(index.elsewhere, paths.values()),
+    },
+    add: candidates.filter(({ path }) => paths.has(hashOf(path.name))),
   }
 }
 

@@ -115,7 +115,7 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const { index: current, trouble } = await currentIndex(options, store)
   const valid = await pathInfo(nix, 'all')
   const gone = new Set(served?.packs.gone ?? [])
-  const before = forget(current, gone)
+  const before = withoutReplaced(forget(current, gone), valid, options.started)
 
   const upstreamKeys = new Set(['cache.nixos.org-1', ...(options.publicKeys ?? []).map(keyName)])
   const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
@@ -143,7 +143,7 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
   if (!worth(planned.add.length > 0)) return { ...amounts, outcome: 'unchanged', reasons }
   const adding = new Set(planned.add)
   const packs = await uploadPacks(fillPacks(members.filter(member => adding.has(member))), {
-    ...{ folder, store, log, random: options.random ?? randomName, created: seconds },
+    ...{ folder, store, gone, random: options.random ?? randomName, created: seconds },
   })
   if (packs.denied !== undefined) return { ...amounts, outcome: 'denied', why: packs.denied, reasons }
   reasons.push(...packs.problems)
@@ -195,6 +195,25 @@ async function currentIndex(
     if (found.outcome !== 'restored') throw new Error(newest.problem)
   }
   return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
+}
+
+/**
+ * The index without paths that this job made anew although the cache has them, with another result: what the cache has
+ * was refused by Nix, or is not what a build of today gives. They are candidates then; what refers to them stays.
+ */
+function withoutReplaced(
+  index: CacheIndex,
+  valid: ReadonlyMap<string, PathInfo>,
+  started: number,
+): CacheIndex {
+  const replaced = new Set<string>()
+  for (const { path, narHash, registrationTime } of valid.values()) {
+    const known = index.paths.get(hashOf(path))
+    if (known === undefined || registrationTime < started) continue
+    if (known.narHash !== base32OfHash(narHash)) replaced.add(hashOf(path))
+  }
+  if (replaced.size === 0) return index
+  return { ...index, paths: new Map(index.paths.entries().filter(([hash]) => !replaced.has(hash))) }
 }
 
 /**

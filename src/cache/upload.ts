@@ -1,5 +1,4 @@
 import { rm } from 'node:fs/promises'
-import type { Log } from '../util/log.ts'
 import type { Entries, Saved } from './entries.ts'
 import { nextPackKey, packKey } from './keys.ts'
 import { type MadePack, type Member, makePack } from './pack.ts'
@@ -34,19 +33,20 @@ export async function uploadPacks(
   options: {
     readonly folder: string
     readonly store: Entries
-    readonly log: Log
+    /** Hashes of packs that are damaged where they were saved: another one with the same content needs another key. */
+    readonly gone: ReadonlySet<string>
     readonly random: () => string
     /** Seconds since the epoch. */
     readonly created: number
   },
 ): Promise<Uploads> {
-  const { folder, store, created } = options
+  const { folder, store, created, gone, random } = options
   const uploaded: UploadedPack[] = []
   const problems: string[] = []
   for (const members of packs) {
     const pack = await makePack(members, folder)
     const { hash, size } = pack
-    const { result, key } = await upload(pack, options.random, store)
+    const { result, key } = await upload(pack, { random, store, damaged: gone.has(hash) })
     await rm(pack.folder, { recursive: true, force: true })
     if (result.outcome === 'denied') return { uploaded, problems, denied: result.why }
     if (result.outcome === 'failed') problems.push(`A pack was not saved: ${result.why}.`)
@@ -60,14 +60,14 @@ export async function uploadPacks(
 
 async function upload(
   pack: MadePack,
-  random: () => string,
-  store: Entries,
+  options: { readonly random: () => string; readonly store: Entries; readonly damaged: boolean },
 ): Promise<{ readonly result: Saved; readonly key: string }> {
+  const { random, store, damaged } = options
   const key = packKey(pack.hash)
   const result = await store.save(pack.folder, key)
   if (result.outcome !== 'exists') return { result, key }
-  if ((await store.find(pack.folder, key)).outcome === 'restored') return { result, key }
-  // A job that was killed has left the key reserved: it finds nothing and is blocked for everybody else.
+  // A job that was killed leaves the key reserved: it finds nothing and is blocked for everybody else.
+  if (!damaged && (await store.find(pack.folder, key)).outcome === 'restored') return { result, key }
   const other = nextPackKey(pack.hash, random())
   const second = await store.save(pack.folder, other)
   if (second.outcome !== 'exists') return { result: second, key: other }

@@ -1,81 +1,107 @@
 import assert from 'node:assert/strict'
+import { readdirSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import type { NixTarball } from '../../../script/parts/paths.ts'
 import type { CacheService } from '../../harness/cache-service/service.ts'
-import { Machine, type RunResult } from '../../harness/machine.ts'
+import { Machine, type Job as Running, type RunResult } from '../../harness/machine.ts'
 import { expect, installByHand, plainConfig } from '../../harness/nix-by-hand.ts'
 import type { Answer, Job, Opened, SaveStep, Step } from './step.ts'
 
 export type JobOptions = Job & {
-  readonly release: NixTarball
   readonly service: CacheService
   /** The job's token. @default one that writes for the default branch */
   readonly token?: string
   /** Where the runner has its folders: it differs from one kind of runner to the next. @default /root/work */
   readonly work?: string
-  readonly nixSize?: string
 }
 
-/** A job on a machine of its own: Nix is installed, and steps use the store cache. */
-export class CacheJob implements AsyncDisposable {
+/** A machine with Nix, for one job after the other. */
+export class CacheMachine implements AsyncDisposable {
   readonly machine: Machine
-  readonly env: Readonly<Record<string, string>>
-  readonly closure: readonly string[]
-  readonly started: number
-  readonly #options: JobOptions
-  #opened: Opened | undefined
+  readonly release: NixTarball
+  readonly #env: Readonly<Record<string, string>>
+  #job: CacheJob | undefined
 
-  private constructor(
-    machine: Machine,
-    env: Readonly<Record<string, string>>,
-    closure: readonly string[],
-    started: number,
-    options: JobOptions,
-  ) {
+  private constructor(machine: Machine, release: NixTarball, env: Readonly<Record<string, string>>) {
     this.machine = machine
-    this.env = env
-    this.closure = closure
-    this.started = started
-    this.#options = options
+    this.release = release
+    this.#env = env
   }
 
-  static async create(options: JobOptions): Promise<CacheJob> {
-    const { release, service, work = '/root/work', nixSize } = options
-    const machine = await Machine.create({ user: 'root', ...(nixSize === undefined ? {} : { nixSize }) })
-    const started = Math.floor(Date.now() / 1000)
-    const nixEnv = await installByHand(machine, release)
+  static async create(release: NixTarball): Promise<CacheMachine> {
+    const machine = await Machine.create({ user: 'root' })
+    return new CacheMachine(machine, release, await installByHand(machine, release))
+  }
+
+  /** The next job: as on a runner that is thrown away, nothing of the one before is left. */
+  async begin(options: JobOptions): Promise<CacheJob> {
+    await this.#job?.end()
+    const { service, work = '/root/work' } = options
+    const closure = readdirSync(this.release.store).map(name => join('/nix/store', name))
+    const others = readdirSync(this.machine.path('/nix/store'))
+      .filter(name => /^\w{32}-/.test(name) && !name.endsWith('.lock'))
+      .map(name => join('/nix/store', name))
+      .filter(path => !closure.includes(path))
+    if (others.length > 0) {
+      await expect(this.machine.run(['nix-store', '--delete', ...others], { env: this.#env }))
+    }
     const workspace = join(work, 'repo/repo')
     const temp = join(work, '_temp')
-    await expect(machine.run(['mkdir', '-p', workspace, temp]))
+    rmSync(this.machine.path(work), { recursive: true, force: true })
+    await expect(this.machine.run(['mkdir', '-p', workspace, temp]))
     const env = {
-      ...nixEnv,
+      ...this.#env,
       ...service.env(options.token ?? service.token({ write: 'refs/heads/main' })),
       GITHUB_WORKSPACE: workspace,
       RUNNER_TEMP: temp,
     }
-    const query = ['nix-store', '--query', '--requisites', release.storePath]
-    const closure = (await expect(machine.run(query, { env }))).trim().split('\n')
-    return new CacheJob(machine, env, closure, started, options)
+    this.#job = new CacheJob(this, env, closure, options.scope ?? '')
+    return this.#job
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.machine.dispose()
+  }
+}
+
+/** A job whose steps use the store cache. */
+export class CacheJob {
+  readonly machine: Machine
+  readonly env: Readonly<Record<string, string>>
+  readonly #release: NixTarball
+  readonly #closure: readonly string[]
+  readonly #scope: string
+  readonly #started = Math.floor(Date.now() / 1000)
+  #opened: Opened | undefined
+
+  constructor(
+    { machine, release }: CacheMachine,
+    env: Readonly<Record<string, string>>,
+    closure: readonly string[],
+    scope: string,
+  ) {
+    this.machine = machine
+    this.env = env
+    this.#release = release
+    this.#closure = closure
+    this.#scope = scope
   }
 
   /** Opens the cache, as main does. */
   async open(): Promise<Opened> {
-    this.#opened = await this.#step({ do: 'open', ...this.#scope })
+    this.#opened = await this.#step({ do: 'open', scope: this.#scope })
     return this.#opened
   }
 
   /** Builds an expression with what was opened as a substituter. */
-  async build(
-    expression: string,
-    args: readonly string[] = [],
-  ): Promise<RunResult & { readonly out: string }> {
+  async build(expression: string): Promise<RunResult & { readonly out: string }> {
     const { server } = this.#opened ?? {}
     const settings = [
       'fallback = true',
       'always-allow-substitutes = true',
       ...(server === undefined ? [] : [`extra-substituters = ${server.url}`]),
     ]
-    const result = await this.machine.run(['nix-build', '--no-out-link', '-E', expression, ...args], {
+    const result = await this.machine.run(['nix-build', '--no-out-link', '-E', expression], {
       env: { ...this.env, NIX_CONFIG: `${plainConfig}${settings.join('\n')}\n` },
     })
     return { ...result, out: result.stdout.trim() }
@@ -83,17 +109,17 @@ export class CacheJob implements AsyncDisposable {
 
   /** Saves the cache, as post does. */
   async save(more: Partial<SaveStep> = {}): Promise<Answer['save']> {
-    const { server, key } = this.#opened ?? {}
-    const served = server === undefined ? undefined : (await this.#step({ do: 'stop', server })).stats
-    const { ACTIONS_RUNTIME_TOKEN: _, ...env } = this.env
-    const bin = join(this.#options.release.storePath, 'bin')
-    return this.#step({
-      ...{ do: 'save', ...this.#scope, started: this.started, closure: this.closure },
-      nix: { version: this.#options.release.version, bin, system: 'x86_64-linux', env },
-      ...(served === undefined ? {} : { served }),
-      ...(key === undefined ? {} : { key }),
-      ...more,
-    })
+    return this.#step(await this.#saveStep(more))
+  }
+
+  /** Begins to save and is killed at a moment, as when a runner is lost; then nothing of it is left. */
+  async saveUntil(moment: Promise<unknown>): Promise<void> {
+    const { done, kill } = this.#start(await this.#saveStep({}))
+    await moment
+    kill()
+    await done
+    const list = ['ps', '-A', '-o', 'args']
+    while (/cache-client/.test(await expect(this.machine.run(list)))) {}
   }
 
   /** A file or folder of the action's in RUNNER_TEMP, as the host sees it. */
@@ -101,22 +127,36 @@ export class CacheJob implements AsyncDisposable {
     return this.machine.path(join(this.env.RUNNER_TEMP ?? '', 'nix-image-action', name))
   }
 
-  get #scope(): Job {
-    const { scope, runId } = this.#options
-    return { ...(scope === undefined ? {} : { scope }), ...(runId === undefined ? {} : { runId }) }
+  /** What the runner does with processes that a job has left. */
+  async end(): Promise<void> {
+    if (this.#opened?.server !== undefined) await this.#step({ do: 'stop', server: this.#opened.server })
+  }
+
+  async #saveStep(more: Partial<SaveStep>): Promise<SaveStep> {
+    const { server, key } = this.#opened ?? {}
+    const served = server === undefined ? undefined : (await this.#step({ do: 'stop', server })).stats
+    const { ACTIONS_RUNTIME_TOKEN: _, ...env } = this.env
+    const { version, storePath } = this.#release
+    return {
+      ...{ do: 'save', scope: this.#scope, started: this.#started, closure: this.#closure },
+      nix: { version, bin: join(storePath, 'bin'), system: 'x86_64-linux', env },
+      ...(served === undefined ? {} : { served }),
+      ...(key === undefined ? {} : { key }),
+      ...more,
+    }
   }
 
   async #step<T extends Step>(step: T): Promise<Answer[T['do']]> {
-    const program = join(import.meta.dirname, 'step.ts')
-    const result = await this.machine.run([process.execPath, program, JSON.stringify(step)], {
-      env: this.env,
-      cwd: this.env.GITHUB_WORKSPACE ?? '/',
-    })
+    const result = await this.#start(step).done
     assert.equal(result.code, 0, result.stderr)
     return JSON.parse(result.stdout)
   }
 
-  async [Symbol.asyncDispose](): Promise<void> {
-    await this.machine.dispose()
+  #start(step: Step): Running {
+    const program = join(import.meta.dirname, 'step.ts')
+    return this.machine.start([process.execPath, program, JSON.stringify(step)], {
+      env: this.env,
+      cwd: this.env.GITHUB_WORKSPACE ?? '/',
+    })
   }
 }

@@ -79,7 +79,10 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   const directory = resolve(options.directory ?? join(runtime, 'storage'))
   const socket = join(runtime, 'socket')
   await mkdir(directory, { recursive: true })
-  const backend = await startDockerRegistry(socket, directory, runtime)
+  const backend = await startDockerRegistry(socket, directory, runtime).catch(async error => {
+    await rm(runtime, { recursive: true })
+    throw error
+  })
 
   const troubles = new Troubles()
   const requests: RegistryRequest[] = []
