@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 
 /** The processes of ours that main and post start, beside this file in src/ and in dist/ alike. */
@@ -8,20 +8,20 @@ export const programs = {
   substituter: join(import.meta.dirname, `substituter${extname(import.meta.filename)}`),
 }
 
+const prefix = 'nix-image-action-'
+const excluded = '.excluded'
+
 export function placesIn(folder) {
   return { folder, scratch: join(folder, 'scratch'), confFile: join(folder, 'nix.conf') }
 }
 
+/** Directly in RUNNER_TEMP: a folder for all would belong to whichever user came first. */
 export async function makePlaces({ temp }) {
-  const all = join(temp, 'nix-image-action')
-  await mkdir(all, { recursive: true, mode: 0o700 })
-  const places = placesIn(join(all, randomBytes(4).toString('hex')))
+  const places = placesIn(join(temp, `${prefix}${randomBytes(4).toString('hex')}`))
   await mkdir(places.folder, { mode: 0o700 })
   await mkdir(places.scratch)
   return places
 }
-
-const excluded = '.excluded'
 
 /**
  * Says which store paths of this step are never cached. In a file beside the step's folder, since any step's post sees
@@ -33,8 +33,21 @@ export async function exclude({ folder }, paths) {
 
 /** What all steps of this job have excluded. */
 export async function excludedInJob({ folder }) {
-  const all = dirname(folder)
-  const files = (await readdir(all)).filter(name => name.endsWith(excluded))
-  const texts = await Promise.all(files.map(name => readFile(join(all, name), 'utf8')))
+  const temp = dirname(folder)
+  const files = (await ours(temp)).filter(name => name.endsWith(excluded))
+  const texts = await Promise.all(files.map(name => readFile(join(temp, name), 'utf8')))
   return texts.flatMap(text => text.split('\n').filter(Boolean))
+}
+
+/** Removes the step's folder; the last step of a job also takes away what all of them have excluded. */
+export async function removePlaces({ folder }) {
+  await rm(folder, { recursive: true, force: true })
+  const temp = dirname(folder)
+  const left = await ours(temp)
+  if (left.every(name => name.endsWith(excluded)))
+    await Promise.all(left.map(name => rm(join(temp, name), { force: true })))
+}
+
+async function ours(temp) {
+  return (await readdir(temp)).filter(name => name.startsWith(prefix))
 }

@@ -1,6 +1,8 @@
 /** What `realise` did, with what came from the cache told from what came from elsewhere. */
 export function buildReport(realised, outPath, cache) {
-  const ours = realised.substitutions.filter(({ store }) => cache.server?.url.startsWith(store))
+  const withoutQuery = url => url?.replace(/\?.*/, '')
+  const url = withoutQuery(cache.server?.url)
+  const ours = realised.substitutions.filter(({ store }) => withoutQuery(store) === url)
   return {
     outPath,
     builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
@@ -16,6 +18,6 @@ export function buildReport(realised, outPath, cache) {
 /** How much of what the build needed the cache had. */
 export function cacheStatus(cache, build) {
   if (cache.status === 'off') return 'off'
-  if (build.substituted.cache === 0) return 'miss'
-  return build.builds.length === 0 ? 'hit' : 'partial'
+  if (build.builds.length === 0 && build.substituted.upstream === 0) return 'hit'
+  return build.substituted.cache === 0 ? 'miss' : 'partial'
 }

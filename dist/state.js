@@ -1,13 +1,14 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as z from './vendor/zod.js'
+import { codeOf } from './util/errors.js'
 
 /**
- * What main hands to post, as JSON in the runner's state. Said again after each step that adds to it, so that post
- * knows what there is to save and to clean up wherever main ended. Holds no environment and no secret: the runner
- * keeps it in a file.
+ * What main hands to post. Written again after each step that adds to it, so that post knows what there is to save and
+ * to clean up wherever main ended. A file, since the runner hands its own state over in one environment variable, which
+ * holds 128 KiB at most. Holds no environment and no secret.
  */
 const schema = z.object({
-  /** The step's own folder. */
-  folder: z.string(),
   /** When main began, in seconds since the epoch. */
   started: z.number(),
   nix: z
@@ -40,14 +41,22 @@ const schema = z.object({
     .default({}),
 })
 
-const name = 'nix-image-action'
-
-/** @returns undefined when main ended before it saved anything. */
-export function readState(read) {
-  const text = read(name)
-  return text === '' ? undefined : schema.parse(JSON.parse(text))
+/** @returns undefined when main ended before it wrote anything. */
+export function readState(folder) {
+  try {
+    return schema.parse(JSON.parse(readFileSync(fileIn(folder), 'utf8')))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
-export function writeState(write, state) {
-  write(name, JSON.stringify(state))
+export function writeState(folder, state) {
+  const file = fileIn(folder)
+  writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+function fileIn(folder) {
+  return join(folder, 'state.json')
 }

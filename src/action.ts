@@ -1,4 +1,3 @@
-import { rm } from 'node:fs/promises'
 import { evaluate, realise } from './build/flake.ts'
 import { parseInstallable } from './build/installable.ts'
 import { type Entries, entries, hasCacheService } from './cache/entries.ts'
@@ -18,7 +17,15 @@ import { installNix } from './nix/install.ts'
 import { keepRelease, parseKept } from './nix/keep.ts'
 import { selectRelease, systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
-import { exclude, excludedInJob, makePlaces, type Places, placesIn, programs } from './places.ts'
+import {
+  exclude,
+  excludedInJob,
+  makePlaces,
+  type Places,
+  placesIn,
+  programs,
+  removePlaces,
+} from './places.ts'
 import type { Credentials } from './registry/auth.ts'
 import { type RegistryClient, registryClient } from './registry/client.ts'
 import { memoKey } from './registry/layers.ts'
@@ -30,27 +37,41 @@ import { type Context, readContext } from './runner/context.ts'
 import type { Runner } from './runner/runner.ts'
 import { readState, type State, writeState } from './state.ts'
 import { mainSummary, postSummary } from './summary.ts'
-import { messageOf } from './util/errors.ts'
-import { untilInterrupted } from './util/interrupt.ts'
+import { codeOf, messageOf, UserError } from './util/errors.ts'
+import { interruptible } from './util/interrupt.ts'
 import { Phases } from './util/phases.ts'
 
 /** The step itself. A failure is said in words; what is known by then is said all the same. */
 export async function main(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
   const report: Report = { phases: [] }
   const phases = new Phases()
-  try {
-    await run(runner, env, phases, report)
-  } catch (error) {
-    report.failure = messageOf(error)
-    runner.fail(error)
-  }
+  await interruptible(async signal => {
+    try {
+      await run(runner, env, phases, report, signal)
+    } catch (thrown) {
+      const error = signal.aborted ? new UserError('The job was cancelled.') : inWords(thrown)
+      report.failure = messageOf(error)
+      runner.fail(error)
+    }
+  })
   report.phases = phases.list()
-  for (const [name, value] of outputsOf(report)) runner.output(name, value)
-  await runner.summary(mainSummary(report))
+  await attempt(runner, 'The outputs were not set', async () => {
+    for (const [name, value] of outputsOf(report)) runner.output(name, value)
+  })
+  await attempt(runner, 'The summary was not written', () => runner.summary(mainSummary(report)))
 }
 
-async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, report: Report): Promise<void> {
+async function run(
+  runner: Runner,
+  env: NodeJS.ProcessEnv,
+  phases: Phases,
+  report: Report,
+  signal: AbortSignal,
+): Promise<void> {
   // What is asked for: all of it is checked before anything is touched.
+  if (process.platform !== 'linux') {
+    throw new UserError('This action runs on Linux only.', { advice: 'Set `runs-on` to a Linux runner.' })
+  }
   const context = await readContext(env)
   const system = systemOf(process.arch)
   const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
@@ -62,19 +83,26 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
   const client = clientFor(inputs, context, env, runner)
 
   const places = await makePlaces(context)
-  const state: State = { ...newState, folder: places.folder, started: Math.floor(Date.now() / 1000) }
-  const save = (more: Partial<State>) => writeState(runner.saveState, Object.assign(state, more))
+  runner.saveState(folderState, places.folder)
+  const state: State = { ...newState, started: Math.floor(Date.now() / 1000) }
+  const save = (more: Partial<State>) => {
+    try {
+      writeState(places.folder, Object.assign(state, more))
+    } catch (error) {
+      runner.debug(`The state was not written: ${messageOf(error)}`)
+    }
+  }
   save({})
 
-  const store = entriesFor(inputs, env, runner)
+  const store = entriesFor(inputs, env, runner, releaseTimeout)
   // Nix, the cache, and whether the registry takes the credentials: none waits for the others.
   const opening = phases.time('open the cache', async () => {
     const opened = await openTheCache(inputs, context, places, env, runner)
     save({ cache: { key: opened.key, server: opened.server } })
     return opened
   })
-  const installing = phases.time('install Nix', () =>
-    installNix({
+  const installing = phases.time('install Nix', async () => {
+    const done = await installNix({
       release,
       asked: inputs.nixVersion !== undefined,
       mirror: inputs.nixMirror,
@@ -86,32 +114,28 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
       env,
       account: currentAccount(),
       log: runner,
-    }),
-  )
-  const loggingIn = client && phases.time('log in', () => client.headManifest(tags[0] ?? 'latest'))
+    })
+    const { version, bin } = done.nix
+    save({
+      nix: { version, bin, system, ours: done.kind === 'ours', closure: [...done.closure] },
+      ...(done.keep === undefined ? {} : { keep: JSON.stringify(done.keep) }),
+    })
+    return done
+  })
+  const loggingIn = client && phases.time('log in', () => client.headManifest(tags[0] ?? 'latest', signal))
   // When one fails the others end before the step does.
   await Promise.allSettled([opening, installing, loggingIn])
   await loggingIn
   const [cache, installed] = [await opening, await installing]
-  const { nix, sandbox, closure, keep } = installed
-  const { how, from, phases: parts } = installed
+  signal.throwIfAborted()
+  const { sandbox, how, from, phases: parts } = installed
+  const nix = { ...installed.nix, signal }
   report.nix = { version: nix.version, how, from, sandbox, phases: parts }
   report.cache = {
     status: cache.status === 'off' ? 'off' : 'miss',
     paths: cache.index.paths.size,
     bytes: sizeOf(cache.index),
   }
-  save({
-    nix: {
-      version: nix.version,
-      bin: nix.bin,
-      system,
-      ours: installed.kind === 'ours',
-      closure: [...closure],
-    },
-    ...(keep === undefined ? {} : { keep: JSON.stringify(keep) }),
-  })
-
   // From here on Nix works: for this step, and for those that follow.
   await writeConf(
     places.confFile,
@@ -143,14 +167,16 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
   const sources = evaluated.map(({ source }) => source.path)
   const outputs = image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {})
   await exclude(places, [...sources, ...outputs])
+  signal.throwIfAborted()
   const realised = await phases.time('build', () =>
     realise({
       ...common,
       evaluated,
       scratch: places.scratch,
       ...(cache.server === undefined ? {} : { cacheUrl: cache.server.url }),
-      onProgress: progress => {
-        for (const { drvPath, seconds } of progress.builds) state.costs[drvPath] = seconds
+      onProgress: ({ builds }) => {
+        const last = builds.at(-1)
+        if (last !== undefined) state.costs[last.drvPath] = last.seconds
       },
     }).finally(() => save({})),
   )
@@ -174,9 +200,7 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
       const platform = [os, architecture, variant].filter(Boolean).join('/')
       const { compression, compressionLevel: level } = inputs
       const options = { client, image: opened, compression, level, tags, memo: cache.index.layers }
-      const result = await untilInterrupted(signal =>
-        pushImage({ ...options, scratch: places.scratch, log: runner, signal }),
-      )
+      const result = await pushImage({ ...options, scratch: places.scratch, log: runner, signal })
       return { ...result, platform }
     } finally {
       await opened.close()
@@ -197,39 +221,33 @@ async function run(runner: Runner, env: NodeJS.ProcessEnv, phases: Phases, repor
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */
 export async function post(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
-  const attempt = async (what: string, work: () => Promise<void>) => {
-    try {
-      await work()
-    } catch (error) {
-      if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
-      runner.warning(`${what}: ${messageOf(error)}`)
-    }
-  }
-  const state = readState(runner.state)
-  if (state === undefined) return
-  const context = await readContext(env)
-  const places = placesIn(state.folder)
+  const folder = runner.state(folderState)
+  if (folder === '') return
+  const places = placesIn(folder)
   // First, so that nothing below can leave it behind.
-  await attempt('The access token was not removed', () => removeToken(places.confFile))
+  await attempt(runner, 'The access token was not removed', () => removeToken(places.confFile))
+  await attempt(runner, 'The store cache was not saved', () => finish(places, runner, env))
+  await attempt(runner, `${folder} was not removed`, () => removePlaces(places))
+}
+
+async function finish(places: Places, runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
+  const state = readState(places.folder)
+  if (state === undefined) return
+  const { cache = {}, keep } = state
+  const served = cache.server === undefined ? undefined : await stopSubstituter(cache.server)
+  const context = await readContext(env)
   const system = systemOf(process.arch)
   const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
   hideSecrets(runner, inputs)
-  const { cache = {}, keep } = state
-  const served = cache.server === undefined ? undefined : await stopSubstituter(cache.server)
   const store = inputs.cache === 'true' ? entriesFor(inputs, env, runner) : undefined
-  if (store !== undefined) {
-    await attempt('The store cache was not saved', () =>
-      saveStore(state, { inputs, context, places, served, env, runner }),
-    )
-  }
+  if (store !== undefined) await saveStore(state, { inputs, context, places, served, env, runner })
   if (keep !== undefined) {
-    await attempt('Nix was not kept for the next job', async () => {
+    await attempt(runner, 'Nix was not kept for the next job', async () => {
       const release = parseKept(keep)
       const entry = store && nixEntry(store, release, places.folder)
       await keepRelease(release, { toolCache: context.toolCache, entry })
     })
   }
-  await attempt(`${places.folder} was not removed`, () => rm(places.folder, { recursive: true, force: true }))
 }
 
 async function saveStore(
@@ -277,7 +295,31 @@ async function saveStore(
   if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why}`)
 }
 
-const newState: State = { started: 0, folder: '', outPaths: [], costs: {}, layers: {} }
+/** Milliseconds. To download Nix anew takes less than to wait longer for a service that hangs. */
+const releaseTimeout = 60_000
+
+/** The one thing that the runner itself hands from main to post; all else is in a file of that folder. */
+const folderState = 'folder'
+
+/** What goes wrong in saying or keeping something is a warning. */
+async function attempt(runner: Runner, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
+    runner.warning(`${what}: ${messageOf(error)}`)
+  }
+}
+
+function inWords(error: unknown): unknown {
+  if (error instanceof UserError || !['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) return error
+  return new UserError(`The disk is full: ${messageOf(error)}`, {
+    advice: 'Give the job more room, for instance by removing what it does not need before this step.',
+    cause: error,
+  })
+}
+
+const newState: State = { started: 0, outPaths: [], costs: {}, layers: {} }
 
 function platformOf(system: string): string {
   return system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'
@@ -291,7 +333,7 @@ function clientFor(
   log: Runner,
 ): RegistryClient | undefined {
   if (inputs.image === undefined || inputs.push === 'false') return undefined
-  if (inputs.push === 'auto' && /^pull_request/.test(context.eventName)) return undefined
+  if (inputs.push === 'auto' && /^(pull_request|merge_group)/.test(context.eventName)) return undefined
   const repository = parseName(inputs.name)
   return registryClient({
     repository,
@@ -311,7 +353,7 @@ function credentialsFor(
   { serverUrl }: Context,
 ): Credentials | undefined {
   const server = new URL(serverUrl).hostname
-  const githubs = host === 'ghcr.io' || host.endsWith(`.${server}`)
+  const githubs = server === 'github.com' ? host === 'ghcr.io' : host.endsWith(`.${server}`)
   const isToken = password === githubToken || password.startsWith('ghs_')
   return password === '' || (isToken && !githubs) ? undefined : { username, password }
 }
@@ -325,9 +367,14 @@ function hideSecrets(runner: Runner, { username, password, githubToken }: Inputs
 }
 
 /** Undefined when this run uses no cache, or has none to use. */
-function entriesFor(inputs: Inputs, env: NodeJS.ProcessEnv, log: Runner): Entries | undefined {
+function entriesFor(
+  inputs: Inputs,
+  env: NodeJS.ProcessEnv,
+  log: Runner,
+  timeout?: number,
+): Entries | undefined {
   if (inputs.cache === 'false' || !hasCacheService(env)) return undefined
-  return entries({ client: programs.client, env, log })
+  return entries({ client: programs.client, env, log, ...(timeout === undefined ? {} : { timeout }) })
 }
 
 async function openTheCache(

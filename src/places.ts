@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
+import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { dirname, extname, join } from 'node:path'
 
 /** The processes of ours that main and post start, beside this file in src/ and in dist/ alike. */
@@ -17,20 +17,20 @@ export type Places = {
   readonly confFile: string
 }
 
+const prefix = 'nix-image-action-'
+const excluded = '.excluded'
+
 export function placesIn(folder: string): Places {
   return { folder, scratch: join(folder, 'scratch'), confFile: join(folder, 'nix.conf') }
 }
 
+/** Directly in RUNNER_TEMP: a folder for all would belong to whichever user came first. */
 export async function makePlaces({ temp }: { readonly temp: string }): Promise<Places> {
-  const all = join(temp, 'nix-image-action')
-  await mkdir(all, { recursive: true, mode: 0o700 })
-  const places = placesIn(join(all, randomBytes(4).toString('hex')))
+  const places = placesIn(join(temp, `${prefix}${randomBytes(4).toString('hex')}`))
   await mkdir(places.folder, { mode: 0o700 })
   await mkdir(places.scratch)
   return places
 }
-
-const excluded = '.excluded'
 
 /**
  * Says which store paths of this step are never cached. In a file beside the step's folder, since any step's post sees
@@ -42,8 +42,21 @@ export async function exclude({ folder }: Places, paths: readonly string[]): Pro
 
 /** What all steps of this job have excluded. */
 export async function excludedInJob({ folder }: Places): Promise<string[]> {
-  const all = dirname(folder)
-  const files = (await readdir(all)).filter(name => name.endsWith(excluded))
-  const texts = await Promise.all(files.map(name => readFile(join(all, name), 'utf8')))
+  const temp = dirname(folder)
+  const files = (await ours(temp)).filter(name => name.endsWith(excluded))
+  const texts = await Promise.all(files.map(name => readFile(join(temp, name), 'utf8')))
   return texts.flatMap(text => text.split('\n').filter(Boolean))
+}
+
+/** Removes the step's folder; the last step of a job also takes away what all of them have excluded. */
+export async function removePlaces({ folder }: Places): Promise<void> {
+  await rm(folder, { recursive: true, force: true })
+  const temp = dirname(folder)
+  const left = await ours(temp)
+  if (left.every(name => name.endsWith(excluded)))
+    await Promise.all(left.map(name => rm(join(temp, name), { force: true })))
+}
+
+async function ours(temp: string): Promise<string[]> {
+  return (await readdir(temp)).filter(name => name.startsWith(prefix))
 }

@@ -48,7 +48,9 @@ export function buildReport(
   outPath: string | undefined,
   cache: OpenedCache,
 ): NonNullable<Report['build']> {
-  const ours = realised.substitutions.filter(({ store }) => cache.server?.url.startsWith(store))
+  const withoutQuery = (url: string | undefined) => url?.replace(/\?.*/, '')
+  const url = withoutQuery(cache.server?.url)
+  const ours = realised.substitutions.filter(({ store }) => withoutQuery(store) === url)
   return {
     outPath,
     builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
@@ -67,6 +69,6 @@ export function cacheStatus(
   build: NonNullable<Report['build']>,
 ): NonNullable<Report['cache']>['status'] {
   if (cache.status === 'off') return 'off'
-  if (build.substituted.cache === 0) return 'miss'
-  return build.builds.length === 0 ? 'hit' : 'partial'
+  if (build.builds.length === 0 && build.substituted.upstream === 0) return 'hit'
+  return build.substituted.cache === 0 ? 'miss' : 'partial'
 }

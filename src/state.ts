@@ -1,13 +1,14 @@
+import { readFileSync, renameSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import * as z from 'zod'
+import { codeOf } from './util/errors.ts'
 
 /**
- * What main hands to post, as JSON in the runner's state. Said again after each step that adds to it, so that post
- * knows what there is to save and to clean up wherever main ended. Holds no environment and no secret: the runner
- * keeps it in a file.
+ * What main hands to post. Written again after each step that adds to it, so that post knows what there is to save and
+ * to clean up wherever main ended. A file, since the runner hands its own state over in one environment variable, which
+ * holds 128 KiB at most. Holds no environment and no secret.
  */
 const schema = z.object({
-  /** The step's own folder. */
-  folder: z.string(),
   /** When main began, in seconds since the epoch. */
   started: z.number(),
   nix: z
@@ -42,14 +43,22 @@ const schema = z.object({
 
 export type State = z.infer<typeof schema>
 
-const name = 'nix-image-action'
-
-/** @returns undefined when main ended before it saved anything. */
-export function readState(read: (name: string) => string): State | undefined {
-  const text = read(name)
-  return text === '' ? undefined : schema.parse(JSON.parse(text))
+/** @returns undefined when main ended before it wrote anything. */
+export function readState(folder: string): State | undefined {
+  try {
+    return schema.parse(JSON.parse(readFileSync(fileIn(folder), 'utf8')))
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
+  }
 }
 
-export function writeState(write: (name: string, value: string) => void, state: State): void {
-  write(name, JSON.stringify(state))
+export function writeState(folder: string, state: State): void {
+  const file = fileIn(folder)
+  writeFileSync(`${file}.new`, JSON.stringify(state), { mode: 0o600 })
+  renameSync(`${file}.new`, file)
+}
+
+function fileIn(folder: string): string {
+  return join(folder, 'state.json')
 }

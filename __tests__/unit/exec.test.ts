@@ -53,3 +53,23 @@ test('lines of stderr are whole, also the last one, also between the bytes of a 
 test('a program that is not there is an exception', async () => {
   await assert.rejects(exec('/nonexistent', [], { env }), { code: 'ENOENT' })
 })
+
+test('only the end of stderr is kept where its lines are read', async () => {
+  let lines = 0
+  const script = "for (let i = 0; i < 20000; i++) console.error('line ' + i)"
+  const { stderr } = await exec(process.execPath, ['-e', script], { env: {}, onStderrLine: () => lines++ })
+  assert.equal(lines, 20000)
+  assert.ok(stderr.length < 200_000)
+  assert.match(stderr, /line 19999\n$/)
+})
+
+test('a signal that aborts interrupts the program', async () => {
+  const controller = new AbortController()
+  const script = "console.error('ready'); setInterval(() => {}, 1000)"
+  const { code } = await exec(process.execPath, ['-e', script], {
+    env: {},
+    signal: controller.signal,
+    onStderrLine: () => controller.abort(),
+  })
+  assert.equal(code, 130)
+})

@@ -1,70 +1,53 @@
-import { spawn } from 'node:child_process'
-import { createHash, randomUUID } from 'node:crypto'
-import { once } from 'node:events'
-import { createWriteStream } from 'node:fs'
-import { mkdir, rename, rm } from 'node:fs/promises'
-import { availableParallelism } from 'node:os'
+import { mkdir, readFile, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { text } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
-import { constants, createZstdCompress } from 'node:zlib'
-import pMap from '../vendor/p-map.js'
+import { runNix } from '../nix/cli.js'
 
 import { codeOf } from '../util/errors.js'
-import { readExport } from './export-stream.js'
-import { nixBase32 } from './narinfo.js'
+import { hashOf } from './model.js'
+import { narFile, storeDir } from './narinfo.js'
 
-/** Bytes of NARs and number of paths that one call of Nix is asked for. */
-const batchBytes = 128 * 1024 * 1024
-const batchPaths = 1000
-
-/** From this many bytes on a path is exported alone, so that others are compressed beside it. */
-const large = 16 * 1024 * 1024
+/** Bytes of NARs and number of paths after which it is looked at whether there is room for more. */
+const batchBytes = 512 * 1024 * 1024
+const batchPaths = 5000
 
 /**
- * Compresses the NARs of store paths into files. Nix checks each NAR against the hash that it has of it, so that what
- * was damaged on this disk gets no further.
- * @param options.paths in the order in which they matter
+ * Compresses the NARs of store paths into files, with `nix copy`: on 2 cores it took 1.2 times as long as
+ * `tar | zstdmt` for large paths, where NARs that Node.js compressed took 2.5 times as long.
+ * @param options.paths in the order in which they matter; what they refer to comes before them or is in `outside`
+ * @param options.outside store paths that are referred to and that shall not be written
  * @param options.budget bytes after which no more are begun; the last ones may go beyond it
- * @param options.folder where the files go; made if it is missing
- * @throws Error with a system's code (ENOSPC) when a file cannot be written.
+ * @param options.folder where the files go; whatever was there is removed
+ * @throws Error when the disk is full (ENOSPC)
  */
 export async function writeNars(options) {
-  const { nix, paths, folder, budget } = options
+  const { nix, paths, outside, folder, budget } = options
+  await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
+  // Nix adds a path to a binary cache only when the cache has what it refers to, so it is told that it does.
+  for (const path of outside) await writeFile(narInfoFile(folder, path), stub(path))
   const nars = new Map()
   const problems = []
   let written = 0
-  const take = (path, nar) => {
-    nars.set(path, nar)
-    written += nar.fileSize
+  for (const batch of batches(paths)) {
+    if (written >= budget) break
+    const problem = await copy(nix, batch, folder)
+    if (problem !== undefined) problems.push(problem)
+    for (const { path } of batch) {
+      const nar = await writtenNar(folder, path)
+      if (nar === undefined) continue
+      nars.set(path, nar)
+      written += nar.fileSize
+    }
   }
-  await pMap(
-    batches(paths),
-    async batch => {
-      if (written >= budget) return
-      try {
-        await exportBatch(nix, batch, folder, take)
-      } catch (error) {
-        if (codeOf(error) !== undefined || !(error instanceof Error)) throw error
-        problems.push(error.message)
-      }
-    },
-    { concurrency: availableParallelism() },
-  )
   return { nars, problems }
 }
 
-/** In order; a large path is alone. */
+/** In order. Pure. */
 export function batches(paths) {
   const result = []
   let open = []
   let bytes = 0
   for (const path of paths) {
-    if (path.narSize >= large) {
-      result.push([path])
-      continue
-    }
     if (open.length === 0 || open.length >= batchPaths || bytes + path.narSize > batchBytes) {
       open = []
       bytes = 0
@@ -76,73 +59,47 @@ export function batches(paths) {
   return result
 }
 
-async function exportBatch(nix, batch, folder, take) {
-  const child = spawn(join(nix.bin, 'nix-store'), ['--export', '--stdin'], { env: nix.env })
-  const exit = once(child, 'close')
-  const stderr = text(child.stderr)
-  // What it does not read it says when it ends.
-  child.stdin.on('error', () => {})
-  child.stdin.end(batch.map(({ path }) => `${path}\n`).join(''))
-  let nar
-  try {
-    for await (const piece of readExport(child.stdout)) {
-      if ('nar' in piece) {
-        nar ??= narWriter(folder)
-        await nar.write(piece.nar)
-      } else if (nar !== undefined) {
-        take(piece.path, await nar.finish())
-        nar = undefined
-      }
-    }
-  } catch (error) {
-    await nar?.discard()
-    child.kill()
-    if (codeOf(error) !== undefined) throw error
-    const [said] = (await stderr).trim().split('\n').slice(-1)
-    throw new Error(said || error.message)
-  } finally {
-    await exit
+/** Gives what went wrong. What was copied before that is there. */
+async function copy(nix, paths, folder) {
+  const { code, stderr } = await runNix(
+    nix,
+    'nix',
+    [
+      ...['--extra-experimental-features', 'nix-command', 'copy', '--no-recursive', '--stdin'],
+      ...['--to', `file://${folder}?compression=zstd&parallel-compression=true`],
+    ],
+    { input: Buffer.from(paths.map(({ path }) => `${path}\n`).join('')) },
+  )
+  if (code === 0) return undefined
+  if (/No space left on device|Disk quota exceeded/.test(stderr)) {
+    throw Object.assign(new Error('nix copy: no space left'), { code: 'ENOSPC' })
   }
+  return stderr.trim().split('\n').at(-1) ?? ''
 }
 
-function narWriter(folder) {
-  const partial = join(folder, `${randomUUID()}.partial`)
-  const hash = createHash('sha256')
-  let fileSize = 0
-  // One thread each: given several (ZSTD_c_nbWorkers) the library may leave input for later, which Node.js takes for the
-  // end of the stream.
-  // One thread each: given several (ZSTD_c_nbWorkers) the library may leave input for later, which Node.js takes for the
-  // end of the stream.
-  const compress = createZstdCompress({ params: { [constants.ZSTD_c_compressionLevel]: 3 } })
-  const written = pipeline(
-    compress,
-    async function* (chunks) {
-      for await (const chunk of chunks) {
-        hash.update(chunk)
-        fileSize += chunk.length
-        yield chunk
-      }
-    },
-    createWriteStream(partial, { mode: 0o600 }),
-  )
-  // A failure is met by whoever writes or finishes next.
-  written.catch(() => {})
-  return {
-    async write(part) {
-      if (!compress.write(part)) await Promise.race([once(compress, 'drain'), written])
-    },
-    async finish() {
-      compress.end()
-      await written
-      const fileHash = nixBase32(hash.digest())
-      const file = join(folder, `${fileHash}.nar.zst`)
-      await rename(partial, file)
-      return { fileHash, fileSize, file }
-    },
-    async discard() {
-      compress.destroy()
-      await written.catch(() => {})
-      await rm(partial, { force: true })
-    },
+/** What the narinfo says that Nix wrote for a path; undefined when it did not come to that. */
+async function writtenNar(folder, path) {
+  let text
+  try {
+    text = await readFile(narInfoFile(folder, path), 'utf8')
+  } catch (error) {
+    if (codeOf(error) === 'ENOENT') return undefined
+    throw error
   }
+  const fileHash = /^FileHash: sha256:([0-9a-z]{52})$/m.exec(text)?.[1]
+  const fileSize = /^FileSize: (\d+)$/m.exec(text)?.[1]
+  if (fileHash === undefined || fileSize === undefined || !text.includes(`\nURL: ${narFile(fileHash)}\n`)) {
+    throw new Error(`nix copy described ${path} in a way that is not understood`)
+  }
+  return { fileHash, fileSize: Number(fileSize), file: join(folder, narFile(fileHash)) }
+}
+
+function narInfoFile(folder, path) {
+  return join(folder, `${hashOf(path)}.narinfo`)
+}
+
+/** A description that is enough for Nix to believe that the path is there. */
+function stub(path) {
+  const hash = `sha256:${'0'.repeat(52)}`
+  return `StorePath: ${path}\nURL: ${storeDir}/none\nCompression: none\nNarHash: ${hash}\nNarSize: 1\nReferences: \n`
 }

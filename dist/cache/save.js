@@ -57,14 +57,14 @@ async function save(options, store) {
   const { index: current, trouble } = await currentIndex(options, store)
   const valid = await pathInfo(nix, 'all')
   const gone = new Set(served?.packs.gone ?? [])
-  const before = withoutReplaced(forget(current, gone), valid, options.started)
+  const before = withoutReplaced(forget(current, gone), valid, options)
 
   const upstreamKeys = new Set(['cache.nixos.org-1', ...(options.publicKeys ?? []).map(keyName)])
   const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
   const index = { ...before, elsewhere: before.elsewhere.union(candidates.elsewhere) }
   const { used, unknown } = usesOf(index, valid, options)
   const { nars, problems } = await writeNars({
-    ...{ nix, paths: candidates.paths },
+    ...{ nix, paths: candidates.paths, outside: outsideOf(candidates.paths) },
     folder: join(folder, 'nars'),
     budget: roomForNew({ index, used, limit }),
   })
@@ -136,18 +136,27 @@ async function currentIndex(options, store) {
 }
 
 /**
- * The index without paths that this job made anew although the cache has them, with another result: what the cache has
- * was refused by Nix, or is not what a build of today gives. They are candidates then; what refers to them stays.
+ * The index without paths that this job made anew although the cache has them: Nix refused what it was served, or a
+ * build of today gives something else. They are candidates then; what refers to them stays.
  */
-function withoutReplaced(index, valid, started) {
+function withoutReplaced(index, valid, { started, served }) {
+  const wasServed = new Set(served?.served)
   const replaced = new Set()
-  for (const { path, narHash, registrationTime } of valid.values()) {
-    const known = index.paths.get(hashOf(path))
+  for (const { path, narHash, registrationTime, ultimate } of valid.values()) {
+    const hash = hashOf(path)
+    const known = index.paths.get(hash)
     if (known === undefined || registrationTime < started) continue
-    if (known.narHash !== base32OfHash(narHash)) replaced.add(hashOf(path))
+    const refused = ultimate && wasServed.has(hash)
+    if (refused || known.narHash !== base32OfHash(narHash)) replaced.add(hash)
   }
   if (replaced.size === 0) return index
   return { ...index, paths: new Map(index.paths.entries().filter(([hash]) => !replaced.has(hash))) }
+}
+
+/** What the paths refer to and what is not among them. */
+function outsideOf(paths) {
+  const inside = new Set(paths.map(({ path }) => path))
+  return new Set(paths.flatMap(({ references }) => references)).difference(inside)
 }
 
 /**

@@ -66,5 +66,5 @@ function missing(response) {
 
 function text(response, status, body, type = 'text/plain') {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
-  response.end(response.req.method === 'HEAD' ? undefined : body)
+  response.end(body)
 }

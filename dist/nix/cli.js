@@ -9,7 +9,7 @@ import { compareVersions } from './releases.js'
  * A non-zero exit is a result, not an exception.
  */
 export function runNix(nix, program, args, options = {}) {
-  return exec(join(nix.bin, program), args, { ...options, env: nix.env })
+  return exec(join(nix.bin, program), args, { ...options, env: nix.env, signal: nix.signal })
 }
 
 /** The 32 characters that name a store path, for the path itself or for something below it. */

@@ -1,15 +1,7 @@
 import { readFile } from 'node:fs/promises'
 import * as z from '../vendor/zod.js'
 
-const payloadSchema = z.object({
-  repository: z.object({ default_branch: z.string().optional(), private: z.boolean().optional() }).optional(),
-  pull_request: z
-    .object({
-      number: z.number(),
-      head: z.object({ repo: z.object({ full_name: z.string() }).nullish() }),
-    })
-    .optional(),
-})
+const payloadSchema = z.object({ pull_request: z.object({ number: z.number() }).optional() })
 
 /**
  * Reads the default variables and the event's payload.
@@ -25,17 +17,13 @@ export async function readContext(env) {
   const payload = payloadSchema.parse(
     env.GITHUB_EVENT_PATH ? JSON.parse(await readFile(env.GITHUB_EVENT_PATH, 'utf8')) : {},
   )
-  const repository = need('GITHUB_REPOSITORY')
-  const head = payload.pull_request?.head.repo
+  const eventName = need('GITHUB_EVENT_NAME')
+  const pullRequest = eventName === 'pull_request_target' ? payload.pull_request?.number : undefined
   return Object.freeze({
-    eventName: need('GITHUB_EVENT_NAME'),
-    ref: need('GITHUB_REF'),
+    eventName,
+    ref: pullRequest === undefined ? need('GITHUB_REF') : `refs/pull/${pullRequest}/merge`,
     sha: need('GITHUB_SHA'),
-    repository,
-    defaultBranch: payload.repository?.default_branch,
-    pullRequest: payload.pull_request?.number,
-    fork: payload.pull_request !== undefined && head?.full_name !== repository,
-    private: payload.repository?.private,
+    repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
     runAttempt: env.GITHUB_RUN_ATTEMPT ?? '1',
     serverUrl: (env.GITHUB_SERVER_URL ?? 'https://github.com').replace(/\/+$/, ''),

@@ -4,6 +4,9 @@ import { StringDecoder } from 'node:string_decoder'
 
 const graceMilliseconds = 10_000
 
+/** Bytes of stderr that are kept where somebody reads its lines: a build's log may be larger than a string can be. */
+const tailBytes = 64 * 1024
+
 /**
  * Runs a program by argv, never through a shell, and prints nothing.
  * A non-zero exit is a result, not an exception. Throws when the program cannot be started.
@@ -21,14 +24,21 @@ export function exec(program, args, options) {
       env,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    const interrupt = () => child.kill('SIGINT')
+    options.signal?.addEventListener('abort', interrupt)
+    if (options.signal?.aborted) interrupt()
     const stdout = []
     const stderr = []
+    let stderrBytes = 0
     const decoder = new StringDecoder('utf8')
     let rest = ''
     let grace
     child.stdout?.on('data', chunk => stdout.push(chunk))
     child.stderr?.on('data', chunk => {
       stderr.push(chunk)
+      stderrBytes += chunk.length
+      while (onStderrLine !== undefined && stderr.length > 1 && stderrBytes > tailBytes)
+        stderrBytes -= stderr.shift()?.length ?? 0
       const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
       rest = lines.pop() ?? ''
       for (const line of lines) onStderrLine?.(line)
@@ -39,6 +49,7 @@ export function exec(program, args, options) {
     child.on('error', reject)
     const finish = (code, signal) => {
       clearTimeout(grace)
+      options.signal?.removeEventListener('abort', interrupt)
       rest += decoder.end()
       if (rest !== '') onStderrLine?.(rest)
       resolve({

@@ -2,28 +2,30 @@ import { randomBytes } from 'node:crypto'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { pathInfo } from '../nix/cli.ts'
-import type { Nix, PathInfo } from '../nix/model.ts'
+import type { Nix } from '../nix/model.ts'
 import type { LayerMemo } from '../registry/model.ts'
 import { codeOf, messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
 import { findCandidates } from './candidates.ts'
-import { reach } from './closure.ts'
+import { currentIndex } from './current.ts'
 import { type Entries, type EntriesOptions, entries, hasCacheService } from './entries.ts'
-import { readIndex, writeIndex } from './index-file.ts'
-import { type CacheName, indexKey, indexPrefix } from './keys.ts'
+import { writeIndex } from './index-file.ts'
+import { type CacheName, indexKey } from './keys.ts'
 import { refreshLayers } from './layers.ts'
-import { forget, merge, tidy } from './merge.ts'
-import { type CachedPath, type CacheIndex, emptyIndex, hashOf, sizeOf } from './model.ts'
-import { base32OfHash } from './narinfo.ts'
-import { type NarFile, writeNars } from './nars.ts'
-import { indexFile, indexFolder, newestIndex, openedIndexFile } from './open.ts'
-import { fillPacks, type Member, sizeInCache } from './pack.ts'
+import { membersOf, outsideOf } from './members.ts'
+import { forget, tidy } from './merge.ts'
+import { type CacheIndex, hashOf, sizeOf } from './model.ts'
+import { writeNars } from './nars.ts'
+import { indexFile, indexFolder } from './open.ts'
+import { fillPacks } from './pack.ts'
 import { type Plan, plan, roomForNew } from './policy.ts'
 import type { Stats } from './server.ts'
 import { type UploadedPack, uploadPacks } from './upload.ts'
+import { type JobFacts, usesOf, withoutReplaced } from './uses.ts'
 
 export type SaveOptions = CacheName &
-  Omit<EntriesOptions, 'timeout'> & {
+  Omit<EntriesOptions, 'timeout'> &
+  JobFacts & {
     readonly nix: Nix
     /** The action's own folder in RUNNER_TEMP. */
     readonly folder: string
@@ -31,14 +33,10 @@ export type SaveOptions = CacheName &
     readonly runAttempt: string
     /** Of the index that main opened. */
     readonly key: string | undefined
-    /** When main began, in seconds since the epoch. */
-    readonly started: number
     /** Store paths of Nix itself. */
     readonly closure: readonly string[]
     /** Store paths that shall not be kept: see `findCandidates`. */
     readonly exclude: readonly string[]
-    /** Store paths that were built or substituted for the user: they and what they refer to are in use. */
-    readonly outPaths: readonly string[]
     /** Seconds that derivations took to build, by store path of the derivation. */
     readonly costs: Readonly<Record<string, number>>
     /** What the layers of this run's image are, whether known before or learned now. */
@@ -101,8 +99,10 @@ export async function saveCache(options: SaveOptions): Promise<SaveReport> {
     log.debug(String(error instanceof Error ? error.stack : error))
     return report('failed', { why: codeOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error) })
   } finally {
-    for (const name of ['nars', 'packs'])
-      await rm(join(options.folder, name), { recursive: true, force: true })
+    for (const name of ['nars', 'packs']) {
+      const left = join(options.folder, name)
+      await rm(left, { recursive: true, force: true }).catch(error => log.debug(messageOf(error)))
+    }
   }
 }
 
@@ -115,18 +115,21 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const { index: current, trouble } = await currentIndex(options, store)
   const valid = await pathInfo(nix, 'all')
   const gone = new Set(served?.packs.gone ?? [])
-  const before = withoutReplaced(forget(current, gone), valid, options.started)
+  const before = withoutReplaced(forget(current, gone), valid, options)
 
-  const upstreamKeys = new Set(['cache.nixos.org-1', ...(options.publicKeys ?? []).map(keyName)])
+  const upstreamKeys = new Set([
+    'cache.nixos.org-1',
+    ...(options.publicKeys ?? []).map(key => key.slice(0, key.indexOf(':'))),
+  ])
   const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
   const index = { ...before, elsewhere: before.elsewhere.union(candidates.elsewhere) }
   const { used, unknown } = usesOf(index, valid, options)
   const { nars, problems } = await writeNars({
-    ...{ nix, paths: candidates.paths },
+    ...{ nix, paths: candidates.paths, outside: outsideOf(candidates.paths) },
     folder: join(folder, 'nars'),
     budget: roomForNew({ index, used, limit }),
   })
-  const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, seconds })
+  const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, now: seconds })
   const planned = plan({ index, candidates: members, used, unknown, now: seconds, limit })
   const reasons = [...(trouble === undefined ? [] : [trouble]), ...problems, ...planned.reasons]
   const layers = refreshLayers(planned.index.layers, options.layers, seconds)
@@ -172,99 +175,6 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
 }
 
 const none: Amount = { paths: 0, bytes: 0 }
-
-/**
- * What the cache holds now. Another job may have saved since this one opened it: then both are put together, so that
- * what either has learned lives on.
- */
-async function currentIndex(
-  options: SaveOptions,
-  store: Entries,
-): Promise<{ readonly index: CacheIndex; readonly trouble?: string }> {
-  const { folder, key } = options
-  const newest = await newestIndex(options, store)
-  const { index: opened = emptyIndex } = key === undefined ? {} : await readIndex(openedIndexFile(folder))
-  if (newest.problem === undefined) {
-    return { index: key === undefined || key === newest.key ? newest.index : merge(newest.index, opened) }
-  }
-  if (newest.key === undefined) {
-    // An index that is there and cannot be had is damaged. Otherwise the service is in trouble, and what would be put
-    // together without the newest index would take that one out of sight.
-    const prefix = indexPrefix(options)
-    const found = await store.find(indexFolder(folder), prefix, [prefix])
-    if (found.outcome !== 'restored') throw new Error(newest.problem)
-  }
-  return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
-}
-
-/**
- * The index without paths that this job made anew although the cache has them, with another result: what the cache has
- * was refused by Nix, or is not what a build of today gives. They are candidates then; what refers to them stays.
- */
-function withoutReplaced(
-  index: CacheIndex,
-  valid: ReadonlyMap<string, PathInfo>,
-  started: number,
-): CacheIndex {
-  const replaced = new Set<string>()
-  for (const { path, narHash, registrationTime } of valid.values()) {
-    const known = index.paths.get(hashOf(path))
-    if (known === undefined || registrationTime < started) continue
-    if (known.narHash !== base32OfHash(narHash)) replaced.add(hashOf(path))
-  }
-  if (replaced.size === 0) return index
-  return { ...index, paths: new Map(index.paths.entries().filter(([hash]) => !replaced.has(hash))) }
-}
-
-/**
- * What is in the store since the job began was used by it, whether in a build or by what was built. What was there
- * before may have been: a store that outlives the job does not tell.
- */
-function usesOf(
-  index: CacheIndex,
-  valid: ReadonlyMap<string, PathInfo>,
-  { started, outPaths }: Pick<SaveOptions, 'started' | 'outPaths'>,
-): { readonly used: ReadonlySet<string>; readonly unknown: ReadonlySet<string> } {
-  const inUse = reach(outPaths, path => valid.get(path)?.references)
-  const cached = [...valid.values()].filter(({ path }) => index.paths.has(hashOf(path)))
-  const isUsed = ({ path, registrationTime }: PathInfo) => registrationTime >= started || inUse.has(path)
-  const hashes = (infos: readonly PathInfo[]) => new Set(infos.map(({ path }) => hashOf(path)))
-  return { used: hashes(cached.filter(isUsed)), unknown: hashes(cached.filter(info => !isUsed(info))) }
-}
-
-function membersOf(
-  paths: readonly PathInfo[],
-  nars: ReadonlyMap<string, NarFile>,
-  options: Pick<SaveOptions, 'costs'> & {
-    readonly upstreamKeys: ReadonlySet<string>
-    readonly seconds: number
-  },
-): Member[] {
-  const { costs, upstreamKeys, seconds } = options
-  return paths.flatMap(info => {
-    const nar = nars.get(info.path)
-    const narHash = base32OfHash(info.narHash)
-    if (nar === undefined || narHash === undefined) return []
-    const cost = info.deriver === undefined ? undefined : costs[info.deriver]
-    const signed = info.signatures.some(signature => upstreamKeys.has(keyName(signature)))
-    const path: CachedPath = {
-      name: nameOf(info.path),
-      narHash,
-      narSize: info.narSize,
-      references: info.references.map(nameOf),
-      ...(info.deriver === undefined ? {} : { deriver: nameOf(info.deriver) }),
-      ...(info.signatures.length === 0 ? {} : { signatures: info.signatures }),
-      ...(info.ca === undefined ? {} : { ca: info.ca }),
-      fileHash: nar.fileHash,
-      fileSize: nar.fileSize,
-      pack: '',
-      lastUse: seconds,
-      origin: signed ? 'upstream' : info.ca?.startsWith('fixed:') ? 'source' : 'built',
-      ...(cost === undefined ? {} : { cost: Math.round(cost * 10) / 10 }),
-    }
-    return [{ path, nar, size: sizeInCache(path) }]
-  })
-}
 
 /** Whether the cache would know something by the new index that matters. */
 function isWorthSaving(now: {
@@ -314,14 +224,6 @@ function difference(
 
 function amountOf(index: CacheIndex): Amount {
   return { paths: index.paths.size, bytes: sizeOf(index) }
-}
-
-function keyName(signature: string): string {
-  return signature.slice(0, signature.indexOf(':'))
-}
-
-function nameOf(path: string): string {
-  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 function randomName(): string {

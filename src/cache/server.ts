@@ -88,5 +88,5 @@ function missing(response: ServerResponse): void {
 
 function text(response: ServerResponse, status: number, body: string, type = 'text/plain'): void {
   response.writeHead(status, { 'content-type': type, 'content-length': Buffer.byteLength(body) })
-  response.end(response.req.method === 'HEAD' ? undefined : body)
+  response.end(body)
 }

@@ -21,7 +21,7 @@ export function runNix(
   args: readonly string[],
   options: RunOptions = {},
 ): Promise<ExecResult> {
-  return exec(join(nix.bin, program), args, { ...options, env: nix.env })
+  return exec(join(nix.bin, program), args, { ...options, env: nix.env, signal: nix.signal })
 }
 
 /** The 32 characters that name a store path, for the path itself or for something below it. */

@@ -8,6 +8,8 @@ export type Nix = {
   readonly system: string
   /** The whole environment for Nix's programs. */
   readonly env: Readonly<Record<string, string>>
+  /** Interrupts its programs when it aborts. */
+  readonly signal?: AbortSignal
 }
 
 /** What `nix path-info --json` knows of a valid store path. */

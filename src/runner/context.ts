@@ -4,17 +4,15 @@ import * as z from 'zod'
 /** What the runner says of the job and of the event that started it. */
 export type Context = {
   readonly eventName: string
-  /** `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge` */
+  /**
+   * `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge`. Also for `pull_request_target`, which the runner gives the
+   * base branch's ref: the image of a pull request must not get that branch's tags.
+   */
   readonly ref: string
   /** 40 hex digits. */
   readonly sha: string
   /** `owner/name` */
   readonly repository: string
-  readonly defaultBranch: string | undefined
-  readonly pullRequest: number | undefined
-  /** Whether the pull request comes from another repository. */
-  readonly fork: boolean
-  readonly private: boolean | undefined
   readonly runId: string
   readonly runAttempt: string
   /** `https://github.com`, without a slash at the end. */
@@ -25,15 +23,7 @@ export type Context = {
   readonly toolCache: boolean
 }
 
-const payloadSchema = z.object({
-  repository: z.object({ default_branch: z.string().optional(), private: z.boolean().optional() }).optional(),
-  pull_request: z
-    .object({
-      number: z.number(),
-      head: z.object({ repo: z.object({ full_name: z.string() }).nullish() }),
-    })
-    .optional(),
-})
+const payloadSchema = z.object({ pull_request: z.object({ number: z.number() }).optional() })
 
 /**
  * Reads the default variables and the event's payload.
@@ -49,17 +39,13 @@ export async function readContext(env: NodeJS.ProcessEnv): Promise<Context> {
   const payload = payloadSchema.parse(
     env.GITHUB_EVENT_PATH ? JSON.parse(await readFile(env.GITHUB_EVENT_PATH, 'utf8')) : {},
   )
-  const repository = need('GITHUB_REPOSITORY')
-  const head = payload.pull_request?.head.repo
+  const eventName = need('GITHUB_EVENT_NAME')
+  const pullRequest = eventName === 'pull_request_target' ? payload.pull_request?.number : undefined
   return Object.freeze({
-    eventName: need('GITHUB_EVENT_NAME'),
-    ref: need('GITHUB_REF'),
+    eventName,
+    ref: pullRequest === undefined ? need('GITHUB_REF') : `refs/pull/${pullRequest}/merge`,
     sha: need('GITHUB_SHA'),
-    repository,
-    defaultBranch: payload.repository?.default_branch,
-    pullRequest: payload.pull_request?.number,
-    fork: payload.pull_request !== undefined && head?.full_name !== repository,
-    private: payload.repository?.private,
+    repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
     runAttempt: env.GITHUB_RUN_ATTEMPT ?? '1',
     serverUrl: (env.GITHUB_SERVER_URL ?? 'https://github.com').replace(/\/+$/, ''),

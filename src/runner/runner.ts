@@ -42,7 +42,9 @@ export function githubRunner(): Runner {
     input: name => core.getInput(name),
     secret: value => {
       // The runner masks line by line: a secret of several lines is only hidden when each line is.
-      for (const line of value.split(/\r?\n/)) if (line.trim() !== '') core.setSecret(line)
+      // Not the brackets of a key in JSON: they are in everything.
+      const lines = value.split(/\r?\n/)
+      for (const line of lines) if (line.trim().length > 3 || lines.length === 1) core.setSecret(line)
     },
     output: core.setOutput,
     exportVariable: core.exportVariable,

@@ -8,8 +8,10 @@ export type ExecOptions = {
   readonly env: Readonly<Record<string, string>>
   /** What the program reads from stdin. Without it stdin is empty. */
   readonly input?: Buffer
-  /** Called with each line of stderr, without its end, as it is written. */
+  /** Called with each line of stderr, without its end, as it is written. Only the end of stderr is a result then. */
   readonly onStderrLine?: (line: string) => void
+  /** Sends the program SIGINT when it aborts. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export type ExecResult = {
@@ -20,6 +22,9 @@ export type ExecResult = {
 }
 
 const graceMilliseconds = 10_000
+
+/** Bytes of stderr that are kept where somebody reads its lines: a build's log may be larger than a string can be. */
+const tailBytes = 64 * 1024
 
 /**
  * Runs a program by argv, never through a shell, and prints nothing.
@@ -38,14 +43,21 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
       env,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
+    const interrupt = () => child.kill('SIGINT')
+    options.signal?.addEventListener('abort', interrupt)
+    if (options.signal?.aborted) interrupt()
     const stdout: Buffer[] = []
     const stderr: Buffer[] = []
+    let stderrBytes = 0
     const decoder = new StringDecoder('utf8')
     let rest = ''
     let grace: NodeJS.Timeout | undefined
     child.stdout?.on('data', (chunk: Buffer) => stdout.push(chunk))
     child.stderr?.on('data', (chunk: Buffer) => {
       stderr.push(chunk)
+      stderrBytes += chunk.length
+      while (onStderrLine !== undefined && stderr.length > 1 && stderrBytes > tailBytes)
+        stderrBytes -= stderr.shift()?.length ?? 0
       const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
       rest = lines.pop() ?? ''
       for (const line of lines) onStderrLine?.(line)
@@ -56,6 +68,7 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
     child.on('error', reject)
     const finish = (code: number | null, signal: NodeJS.Signals | null) => {
       clearTimeout(grace)
+      options.signal?.removeEventListener('abort', interrupt)
       rest += decoder.end()
       if (rest !== '') onStderrLine?.(rest)
       resolve({

@@ -54,6 +54,8 @@ export class CacheMachine implements AsyncDisposable {
       ...service.env(options.token ?? service.token({ write: 'refs/heads/main' })),
       GITHUB_WORKSPACE: workspace,
       RUNNER_TEMP: temp,
+      // Each step and each transfer is a process that loads the same libraries.
+      NODE_COMPILE_CACHE: '/tmp/compiled',
     }
     this.#job = new CacheJob(this, env, closure, options.scope ?? '')
     return this.#job

@@ -34,6 +34,8 @@
 
           fails = run "fails" ./fails.sh { inherit content; };
 
+          waits = run "waits" ./waits.sh { inherit content; };
+
           hash-mismatch = run "hash-mismatch" ./fixed.sh {
             outputHashMode = "flat";
             outputHash = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";

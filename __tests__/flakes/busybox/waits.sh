@@ -1,0 +1,2 @@
+# Runs until somebody ends it.
+"$bin/busybox" sleep 100000

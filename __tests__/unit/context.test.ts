@@ -1,0 +1,48 @@
+import assert from 'node:assert/strict'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { tagsFor } from '../../src/metadata/tags.ts'
+import { readContext } from '../../src/runner/context.ts'
+import { readState, type State, writeState } from '../../src/state.ts'
+
+const env = {
+  GITHUB_EVENT_NAME: 'push',
+  GITHUB_REF: 'refs/heads/main',
+  GITHUB_SHA: 'a'.repeat(40),
+  GITHUB_REPOSITORY: 'o/r',
+  GITHUB_RUN_ID: '1',
+  GITHUB_WORKSPACE: '/w',
+  RUNNER_TEMP: '/t',
+  RUNNER_TOOL_CACHE: '/c',
+}
+
+test('a pull request that runs on the base branch does not get its tags', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'context-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const event = join(folder, 'event.json')
+  await writeFile(event, JSON.stringify({ pull_request: { number: 7 } }))
+  const target = { ...env, GITHUB_EVENT_NAME: 'pull_request_target', GITHUB_EVENT_PATH: event }
+  assert.deepEqual(tagsFor([], await readContext(target)), ['pr-7'])
+  assert.deepEqual(tagsFor([], await readContext({ ...env, GITHUB_EVENT_PATH: event })), ['main'])
+})
+
+test('only runners that are kept have a tool cache that is worth filling', async () => {
+  assert.equal((await readContext(env)).toolCache, true)
+  assert.equal((await readContext({ ...env, RUNNER_ENVIRONMENT: 'github-hosted' })).toolCache, false)
+})
+
+test('outside of a job it is said which variable is missing', async () => {
+  await assert.rejects(readContext({ ...env, GITHUB_SHA: '' }), /GITHUB_SHA is not set/)
+})
+
+test('the state holds what thousands of builds cost, and none is no error', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'state-'))
+  t.after(() => rm(folder, { recursive: true }))
+  assert.equal(readState(folder), undefined)
+  const costs = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`/nix/store/${at}-x.drv`, at]))
+  const state: State = { started: 5, outPaths: ['/nix/store/x'], costs, layers: {} }
+  writeState(folder, state)
+  assert.deepEqual(readState(folder), state)
+})
