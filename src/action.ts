@@ -158,13 +158,19 @@ async function run(
 
   // The build.
   const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
+  const sources: string[] = []
+  const onSource = ({ path }: { readonly path: string }) => sources.push(path)
   const evaluated = await phases.time('evaluate', async () => {
-    const results = []
-    for (const installable of [...(image === undefined ? [] : [image]), ...warm])
-      results.push(await evaluate({ ...common, installable }))
-    return results
+    try {
+      const results = []
+      for (const installable of [...(image === undefined ? [] : [image]), ...warm])
+        results.push(await evaluate({ ...common, installable, onSource }))
+      return results
+    } finally {
+      // A checkout that does not evaluate is in the store as well.
+      await exclude(places, sources)
+    }
   })
-  const sources = evaluated.map(({ source }) => source.path)
   const outputs = image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {})
   await exclude(places, [...sources, ...outputs])
   signal.throwIfAborted()

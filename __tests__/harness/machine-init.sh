@@ -127,6 +127,8 @@ cd /
 if [ "$MACHINE_USER" != root ]; then
   touch /etc/shadow
   sed -i "/^$MACHINE_USER:/d" /etc/passwd /etc/group /etc/shadow
+  # A user of the host with the same number would give it another name.
+  sed -i "/^[^:]*:[^:]*:$MACHINE_UID:/d" /etc/passwd /etc/group
   echo "$MACHINE_USER:x:$MACHINE_UID:$MACHINE_UID::$MACHINE_HOME:/bin/bash" >>/etc/passwd
   echo "$MACHINE_USER:x:$MACHINE_UID:" >>/etc/group
   echo "$MACHINE_USER:*:19000:0:99999:7:::" >>/etc/shadow

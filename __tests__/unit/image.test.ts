@@ -4,6 +4,7 @@ import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync }
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buffer } from 'node:stream/consumers'
+import { pipeline } from 'node:stream/promises'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
@@ -365,5 +366,22 @@ test('a layer larger than memory should be is read in place, a piece at a time',
   }
   assert.equal(`sha256:${hash.digest('hex')}`, image.layers[0]?.diffId)
   assert.ok(largest <= 1024 * 1024)
+  await image.close()
+})
+
+test('a layer that is given up in the middle leaves the archive open', async t => {
+  const { open, write } = machine(t)
+  const layers = [layerOf('a'.repeat(2 ** 20)), layerOf('b')]
+  const image = await open(write(archiveOf({ layers })))
+  const [large, small] = image.layers
+  assert.ok(large && small)
+  await assert.rejects(
+    pipeline(large.open(), async chunks => {
+      for await (const _ of chunks) throw new Error('given up')
+    }),
+    /given up/,
+  )
+  assert.deepEqual(await buffer(small.open()), layers[1])
+  assert.deepEqual(await buffer(large.open()), layers[0])
   await image.close()
 })

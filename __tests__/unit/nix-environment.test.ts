@@ -44,6 +44,24 @@ test('inputs, tokens of the runner and foreign libraries stay out; everything el
   )
 })
 
+test('behind a proxy our cache on this machine is reached without it', () => {
+  const lists = (env: NodeJS.ProcessEnv) => {
+    const { no_proxy, NO_PROXY } = make(env)
+    return [no_proxy, NO_PROXY]
+  }
+  for (const name of ['http_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY', 'HTTP_PROXY', 'https_proxy']) {
+    assert.deepEqual(lists({ [name]: 'http://p:1' }), ['127.0.0.1', '127.0.0.1'], name)
+  }
+  const proxy = { https_proxy: 'http://p:1' }
+  assert.deepEqual(lists({ ...proxy, NO_PROXY: '.corp, b' }), ['.corp,b,127.0.0.1', '.corp,b,127.0.0.1'])
+  assert.deepEqual(lists({ ...proxy, no_proxy: 'a', NO_PROXY: '127.0.0.1,b' }), [
+    'a,127.0.0.1',
+    '127.0.0.1,b',
+  ])
+  assert.deepEqual(lists({ ...proxy, no_proxy: '*' }), ['*', '*'])
+  assert.deepEqual(lists({ no_proxy: 'a', https_proxy: '' }), ['a', undefined])
+})
+
 test('Nix comes first in PATH, once', () => {
   assert.equal(make({ PATH: '/bin:/nix/store/x/bin:/usr/bin' }).PATH, '/nix/store/x/bin:/bin:/usr/bin')
   assert.match(make({}).PATH ?? '', /^\/nix\/store\/x\/bin:.*\/usr\/bin/)

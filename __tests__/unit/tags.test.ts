@@ -33,6 +33,44 @@ test('lines are ordered by priority, and repeats are left out', () => {
   ])
 })
 
+test('enable=false is looked at before anything else', () => {
+  const lines = [
+    'type=semver,pattern={{version}},enable=false',
+    'type=nothing,enable=false',
+    'type=raw,enable=false',
+  ]
+  assert.deepEqual(
+    tagsFor([...lines, 'type=ref,enable=false', 'type=sha,colour=red,enable=false', 'x'], push),
+    ['x'],
+  )
+  assert.throws(() => tagsFor(['type=sha,enable=maybe'], push), /enable=maybe/)
+})
+
+test('a value that is empty gives no tag', () => {
+  assert.deepEqual(tagsFor(['type=raw,value=', 'type=ref,event=tag,priority=1'], tag), ['v1.2', 'latest'])
+  assert.throws(() => tagsFor(['x,'], push), /empty field/)
+})
+
+test('latest comes with a git tag only when its rule is the first', () => {
+  assert.deepEqual(tagsFor(['type=sha', 'type=ref,event=tag'], tag), ['v1.2', 'sha-0123456', 'latest'])
+  assert.deepEqual(tagsFor(['type=raw,value=x,priority=700', 'type=ref,event=tag'], tag), ['x', 'v1.2'])
+  assert.deepEqual(tagsFor([], { ...tag, eventName: 'schedule' }), ['nightly', 'v1.2'])
+  assert.deepEqual(tagsFor(['type=ref,event=tag'], push), [])
+})
+
+test('the format of sha is short or long', () => {
+  assert.deepEqual(tagsFor(['type=sha,format=short'], push), ['sha-0123456'])
+  assert.throws(() => tagsFor(['type=sha,format=medium'], push), /format=medium/)
+})
+
+test('a plain tag can have attributes', () => {
+  assert.deepEqual(tagsFor(['foo,enable=true', 'bar,priority=300,prefix=a-', 'type=raw,baz'], push), [
+    'a-bar',
+    'foo',
+    'baz',
+  ])
+})
+
 test('every line that is not understood is named', () => {
   assert.throws(
     () =>

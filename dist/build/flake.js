@@ -4,6 +4,7 @@ import * as z from '../vendor/zod.js'
 import { runNix } from '../nix/cli.js'
 
 import { UserError } from '../util/errors.js'
+import { harmless } from '../util/harmless.js'
 
 import { failureOf } from './failure.js'
 
@@ -30,13 +31,19 @@ const describe = `d:
     outputs = builtins.listToAttrs (map named (d.outputs or [ "out" ]));
   }`
 
+const storePath = z
+  .string()
+  .regex(/^\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+$/, 'not the path of something in /nix/store')
+const outputName = z.string().regex(/^[\w+.?=-]+$/, 'not a name that an output can have')
+
+/** The flake's author can write anything here: what looks like a derivation need not be one. */
 const described = z.union([
   z.object({ isA: z.string() }),
   z.object({
-    drv: z.string(),
+    drv: storePath.endsWith('.drv', 'not the path of a derivation'),
     name: z.string(),
-    wanted: z.array(z.string()),
-    outputs: z.record(z.string(), z.string()),
+    wanted: z.array(outputName),
+    outputs: z.record(outputName, storePath),
   }),
 ])
 
@@ -66,17 +73,23 @@ export async function evaluate(options) {
       })
     }
     source = parseMetadata(await run('flake', 'metadata', '--json', installable.flake || '.'))
+    options.onSource?.(source)
     const reference = installable.text.replace(/\^[^^]*$/, '')
-    const value = described.parse(
-      JSON.parse(await run('eval', '--json', reference, '--apply', describe, '--show-trace')),
-    )
+    const answer = await run('eval', '--json', reference, '--apply', describe, '--show-trace')
+    const { data: value } = described.safeParse(JSON.parse(answer))
+    if (value === undefined) {
+      throw new UserError(
+        `${installable.text} is not a derivation that can be built: its name, paths or outputs are not as Nix makes them.`,
+        { advice: 'Name an output that `nix build` can build.' },
+      )
+    }
     if ('isA' in value) {
       throw new UserError(`${installable.text} is not a derivation: it evaluates to a ${value.isA}.`, {
         advice: 'Name an output that `nix build` can build.',
       })
     }
-    const evaluated = { installable, drvPath: value.drv, name: value.name, ...chosen(value), source }
-    log.info(`${evaluated.name}: ${evaluated.outPath}`)
+    const evaluated = { installable, drvPath: value.drv, name: oneLine(value.name), ...chosen(value), source }
+    log.info(harmless(`${evaluated.name}: ${evaluated.outPath}`))
     return Object.freeze(evaluated)
   })
 
@@ -91,6 +104,10 @@ export async function evaluate(options) {
     })
     return { outputs: Object.fromEntries(entries), outPath: entries[0]?.[1] ?? '' }
   }
+}
+
+function oneLine(text) {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 }
 
 const built = z.array(z.object({ drvPath: z.string(), outputs: z.record(z.string(), z.string().nullish()) }))

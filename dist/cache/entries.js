@@ -94,7 +94,11 @@ async function transfer(folder, request, { client, env, timeout = 600_000 }) {
     })
     const timer = setTimeout(() => {
       answer = { problem: `the cache service did not answer within ${timeout / 1000} s` }
-      if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      try {
+        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
+      } catch {
+        // It has just ended.
+      }
     }, timeout)
     if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', line => said.push(line))
     child.once('message', message => {

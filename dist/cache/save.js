@@ -6,20 +6,21 @@ import { pathInfo } from '../nix/cli.js'
 import { codeOf, messageOf } from '../util/errors.js'
 import { count, formatBytes } from '../util/text.js'
 import { findCandidates } from './candidates.js'
-import { reach } from './closure.js'
+import { currentIndex, newerIndex } from './current.js'
 import { entries, hasCacheService } from './entries.js'
-import { readIndex, writeIndex } from './index-file.js'
-import { indexKey, indexPrefix } from './keys.js'
+import { writeIndex } from './index-file.js'
+import { indexKey } from './keys.js'
 import { refreshLayers } from './layers.js'
+import { membersOf, outsideOf } from './members.js'
 import { forget, merge, tidy } from './merge.js'
-import { emptyIndex, hashOf, sizeOf } from './model.js'
-import { base32OfHash } from './narinfo.js'
+import { hashOf, sizeOf } from './model.js'
 import { writeNars } from './nars.js'
-import { indexFile, indexFolder, newestIndex, openedIndexFile } from './open.js'
-import { fillPacks, sizeInCache } from './pack.js'
+import { indexFile, indexFolder } from './open.js'
+import { fillPacks } from './pack.js'
 import { plan, roomForNew } from './policy.js'
 
 import { uploadPacks } from './upload.js'
+import { usesOf, withoutReplaced } from './uses.js'
 
 /** Seconds. A use that the index knows to be younger is not worth a new index: nothing is decided by it. */
 const staleUse = 24 * 60 * 60
@@ -45,8 +46,10 @@ export async function saveCache(options) {
     log.debug(String(error instanceof Error ? error.stack : error))
     return report('failed', { why: codeOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error) })
   } finally {
-    for (const name of ['nars', 'packs'])
-      await rm(join(options.folder, name), { recursive: true, force: true })
+    for (const name of ['nars', 'packs']) {
+      const left = join(options.folder, name)
+      await rm(left, { recursive: true, force: true }).catch(error => log.debug(messageOf(error)))
+    }
   }
 }
 
@@ -54,12 +57,15 @@ async function save(options, store) {
   const { nix, folder, limit, served, log } = options
   const now = options.now ?? Date.now
   const seconds = Math.floor(now() / 1000)
-  const { index: current, trouble } = await currentIndex(options, store)
+  const { index: current, key: newest, trouble } = await currentIndex(options, store)
   const valid = await pathInfo(nix, 'all')
   const gone = new Set(served?.packs.gone ?? [])
   const before = withoutReplaced(forget(current, gone), valid, options)
 
-  const upstreamKeys = new Set(['cache.nixos.org-1', ...(options.publicKeys ?? []).map(keyName)])
+  const upstreamKeys = new Set([
+    'cache.nixos.org-1',
+    ...(options.publicKeys ?? []).map(key => key.slice(0, key.indexOf(':'))),
+  ])
   const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
   const index = { ...before, elsewhere: before.elsewhere.union(candidates.elsewhere) }
   const { used, unknown } = usesOf(index, valid, options)
@@ -68,7 +74,7 @@ async function save(options, store) {
     folder: join(folder, 'nars'),
     budget: roomForNew({ index, used, limit }),
   })
-  const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, seconds })
+  const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, now: seconds })
   const planned = plan({ index, candidates: members, used, unknown, now: seconds, limit })
   const reasons = [...(trouble === undefined ? [] : [trouble]), ...problems, ...planned.reasons]
   const layers = refreshLayers(planned.index.layers, options.layers, seconds)
@@ -92,7 +98,13 @@ async function save(options, store) {
     return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
   }
 
-  const next = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
+  const mine = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
+  // Packing and uploading take minutes, in which another job may have saved: what it added stays.
+  const newer = await newerIndex(options, store, newest)
+  const next =
+    newer === undefined
+      ? mine
+      : tidy(plan({ index: merge(mine, newer), candidates: [], used, unknown, now: seconds, limit }).index)
   await rm(indexFolder(folder), { recursive: true, force: true })
   await mkdir(indexFolder(folder), { recursive: true, mode: 0o700 })
   await writeIndex(indexFile(folder), next)
@@ -113,90 +125,6 @@ async function save(options, store) {
 }
 
 const none = { paths: 0, bytes: 0 }
-
-/**
- * What the cache holds now. Another job may have saved since this one opened it: then both are put together, so that
- * what either has learned lives on.
- */
-async function currentIndex(options, store) {
-  const { folder, key } = options
-  const newest = await newestIndex(options, store)
-  const { index: opened = emptyIndex } = key === undefined ? {} : await readIndex(openedIndexFile(folder))
-  if (newest.problem === undefined) {
-    return { index: key === undefined || key === newest.key ? newest.index : merge(newest.index, opened) }
-  }
-  if (newest.key === undefined) {
-    // An index that is there and cannot be had is damaged. Otherwise the service is in trouble, and what would be put
-    // together without the newest index would take that one out of sight.
-    const prefix = indexPrefix(options)
-    const found = await store.find(indexFolder(folder), prefix, [prefix])
-    if (found.outcome !== 'restored') throw new Error(newest.problem)
-  }
-  return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
-}
-
-/**
- * The index without paths that this job made anew although the cache has them: Nix refused what it was served, or a
- * build of today gives something else. They are candidates then; what refers to them stays.
- */
-function withoutReplaced(index, valid, { started, served }) {
-  const wasServed = new Set(served?.served)
-  const replaced = new Set()
-  for (const { path, narHash, registrationTime, ultimate } of valid.values()) {
-    const hash = hashOf(path)
-    const known = index.paths.get(hash)
-    if (known === undefined || registrationTime < started) continue
-    const refused = ultimate && wasServed.has(hash)
-    if (refused || known.narHash !== base32OfHash(narHash)) replaced.add(hash)
-  }
-  if (replaced.size === 0) return index
-  return { ...index, paths: new Map(index.paths.entries().filter(([hash]) => !replaced.has(hash))) }
-}
-
-/** What the paths refer to and what is not among them. */
-function outsideOf(paths) {
-  const inside = new Set(paths.map(({ path }) => path))
-  return new Set(paths.flatMap(({ references }) => references)).difference(inside)
-}
-
-/**
- * What is in the store since the job began was used by it, whether in a build or by what was built. What was there
- * before may have been: a store that outlives the job does not tell.
- */
-function usesOf(index, valid, { started, outPaths }) {
-  const inUse = reach(outPaths, path => valid.get(path)?.references)
-  const cached = [...valid.values()].filter(({ path }) => index.paths.has(hashOf(path)))
-  const isUsed = ({ path, registrationTime }) => registrationTime >= started || inUse.has(path)
-  const hashes = infos => new Set(infos.map(({ path }) => hashOf(path)))
-  return { used: hashes(cached.filter(isUsed)), unknown: hashes(cached.filter(info => !isUsed(info))) }
-}
-
-function membersOf(paths, nars, options) {
-  const { costs, upstreamKeys, seconds } = options
-  return paths.flatMap(info => {
-    const nar = nars.get(info.path)
-    const narHash = base32OfHash(info.narHash)
-    if (nar === undefined || narHash === undefined) return []
-    const cost = info.deriver === undefined ? undefined : costs[info.deriver]
-    const signed = info.signatures.some(signature => upstreamKeys.has(keyName(signature)))
-    const path = {
-      name: nameOf(info.path),
-      narHash,
-      narSize: info.narSize,
-      references: info.references.map(nameOf),
-      ...(info.deriver === undefined ? {} : { deriver: nameOf(info.deriver) }),
-      ...(info.signatures.length === 0 ? {} : { signatures: info.signatures }),
-      ...(info.ca === undefined ? {} : { ca: info.ca }),
-      fileHash: nar.fileHash,
-      fileSize: nar.fileSize,
-      pack: '',
-      lastUse: seconds,
-      origin: signed ? 'upstream' : info.ca?.startsWith('fixed:') ? 'source' : 'built',
-      ...(cost === undefined ? {} : { cost: Math.round(cost * 10) / 10 }),
-    }
-    return [{ path, nar, size: sizeInCache(path) }]
-  })
-}
 
 /** Whether the cache would know something by the new index that matters. */
 function isWorthSaving(now) {
@@ -237,14 +165,6 @@ function difference(before, after) {
 
 function amountOf(index) {
   return { paths: index.paths.size, bytes: sizeOf(index) }
-}
-
-function keyName(signature) {
-  return signature.slice(0, signature.indexOf(':'))
-}
-
-function nameOf(path) {
-  return path.slice(path.lastIndexOf('/') + 1)
 }
 
 function randomName() {

@@ -4,6 +4,7 @@ import * as z from 'zod'
 import { runNix } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
 import { UserError } from '../util/errors.ts'
+import { harmless } from '../util/harmless.ts'
 import type { Log } from '../util/log.ts'
 import { failureOf } from './failure.ts'
 import type { Installable } from './installable.ts'
@@ -55,13 +56,19 @@ const describe = `d:
     outputs = builtins.listToAttrs (map named (d.outputs or [ "out" ]));
   }`
 
+const storePath = z
+  .string()
+  .regex(/^\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+$/, 'not the path of something in /nix/store')
+const outputName = z.string().regex(/^[\w+.?=-]+$/, 'not a name that an output can have')
+
+/** The flake's author can write anything here: what looks like a derivation need not be one. */
 const described = z.union([
   z.object({ isA: z.string() }),
   z.object({
-    drv: z.string(),
+    drv: storePath.endsWith('.drv', 'not the path of a derivation'),
     name: z.string(),
-    wanted: z.array(z.string()),
-    outputs: z.record(z.string(), z.string()),
+    wanted: z.array(outputName),
+    outputs: z.record(outputName, storePath),
   }),
 ])
 
@@ -70,7 +77,13 @@ const described = z.union([
  * flake imports from a derivation.
  * @throws UserError when the flake, the attribute or its value is not as it must be
  */
-export async function evaluate(options: Common & { readonly installable: Installable }): Promise<Evaluated> {
+export async function evaluate(
+  options: Common & {
+    readonly installable: Installable
+    /** Called when the flake's source is in the store, also when the evaluation fails after that. */
+    readonly onSource?: (source: FlakeSource) => void
+  },
+): Promise<Evaluated> {
   const { nix, installable, workspace, args, log } = options
   return await log.group(`Evaluate ${installable.text}`, async () => {
     const { line, progress } = createReporter(log, options.now ?? processClock)
@@ -91,17 +104,23 @@ export async function evaluate(options: Common & { readonly installable: Install
       })
     }
     source = parseMetadata(await run('flake', 'metadata', '--json', installable.flake || '.'))
+    options.onSource?.(source)
     const reference = installable.text.replace(/\^[^^]*$/, '')
-    const value = described.parse(
-      JSON.parse(await run('eval', '--json', reference, '--apply', describe, '--show-trace')),
-    )
+    const answer = await run('eval', '--json', reference, '--apply', describe, '--show-trace')
+    const { data: value } = described.safeParse(JSON.parse(answer))
+    if (value === undefined) {
+      throw new UserError(
+        `${installable.text} is not a derivation that can be built: its name, paths or outputs are not as Nix makes them.`,
+        { advice: 'Name an output that `nix build` can build.' },
+      )
+    }
     if ('isA' in value) {
       throw new UserError(`${installable.text} is not a derivation: it evaluates to a ${value.isA}.`, {
         advice: 'Name an output that `nix build` can build.',
       })
     }
-    const evaluated = { installable, drvPath: value.drv, name: value.name, ...chosen(value), source }
-    log.info(`${evaluated.name}: ${evaluated.outPath}`)
+    const evaluated = { installable, drvPath: value.drv, name: oneLine(value.name), ...chosen(value), source }
+    log.info(harmless(`${evaluated.name}: ${evaluated.outPath}`))
     return Object.freeze(evaluated)
   })
 
@@ -116,6 +135,10 @@ export async function evaluate(options: Common & { readonly installable: Install
     })
     return { outputs: Object.fromEntries(entries), outPath: entries[0]?.[1] ?? '' }
   }
+}
+
+function oneLine(text: string): string {
+  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 }
 
 /** What was done to have the outputs in the store. */

@@ -18,12 +18,13 @@ export async function currentIndex(
     readonly key: string | undefined
   },
   store: Entries,
-): Promise<{ readonly index: CacheIndex; readonly trouble?: string }> {
+): Promise<{ readonly index: CacheIndex; readonly key: string | undefined; readonly trouble?: string }> {
   const { folder, key } = options
   const newest = await newestIndex(options, store)
   const { index: opened = emptyIndex } = key === undefined ? {} : await readIndex(openedIndexFile(folder))
   if (newest.problem === undefined) {
-    return { index: key === undefined || key === newest.key ? newest.index : merge(newest.index, opened) }
+    const index = key === undefined || key === newest.key ? newest.index : merge(newest.index, opened)
+    return { index, key: newest.key }
   }
   if (newest.key === undefined) {
     // An index that is there and cannot be had is damaged. Otherwise the service is in trouble, and what would be put
@@ -31,6 +32,22 @@ export async function currentIndex(
     const prefix = indexPrefix(options)
     const found = await store.find(indexFolder(folder), prefix, [prefix])
     if (found.outcome !== 'restored') throw new Error(newest.problem)
+    // Main had opened one, and another job has saved since: what that job added would be lost.
+    if (key !== undefined && found.key !== key) throw new Error(newest.problem)
   }
-  return { index: merge(newest.index, opened), trouble: `The index was damaged: ${newest.problem}.` }
+  const trouble = `The index was damaged: ${newest.problem}.`
+  return { index: merge(newest.index, opened), key: newest.key ?? key, trouble }
+}
+
+/** The newest index if it is another one than `known`, the key that it had before; undefined when it is not or cannot be had. */
+export async function newerIndex(
+  options: CacheName & { readonly folder: string },
+  store: Entries,
+  known: string | undefined,
+): Promise<CacheIndex | undefined> {
+  const prefix = indexPrefix(options)
+  const found = await store.find(indexFolder(options.folder), prefix, [prefix])
+  if (found.outcome !== 'restored' || found.key === known) return undefined
+  const newest = await newestIndex(options, store)
+  return newest.problem === undefined ? newest.index : undefined
 }

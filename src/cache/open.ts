@@ -36,11 +36,21 @@ const indexTimeout = 60_000
  * that is damaged or of another version, are an empty cache. Never throws.
  */
 export async function openCache(options: OpenOptions): Promise<OpenedCache> {
-  const { folder, log, env } = options
+  const { log, env } = options
   if (!hasCacheService(env)) {
     log.info('This runner has no cache service: nothing is restored or saved.')
     return { status: 'off', index: emptyIndex }
   }
+  try {
+    return await restoreAndServe(options)
+  } catch (error) {
+    log.warning(`The store cache is not used in this run: ${messageOf(error)}`)
+    return { status: 'empty', index: emptyIndex }
+  }
+}
+
+async function restoreAndServe(options: OpenOptions): Promise<OpenedCache> {
+  const { folder, log } = options
   const { key, index, problem } = await newestIndex(options, entries({ ...options, timeout: indexTimeout }))
   if (problem !== undefined) {
     const what = key === undefined ? 'cannot be read' : 'is damaged'

@@ -7,13 +7,13 @@ import type { LayerMemo } from '../registry/model.ts'
 import { codeOf, messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
 import { findCandidates } from './candidates.ts'
-import { currentIndex } from './current.ts'
+import { currentIndex, newerIndex } from './current.ts'
 import { type Entries, type EntriesOptions, entries, hasCacheService } from './entries.ts'
 import { writeIndex } from './index-file.ts'
 import { type CacheName, indexKey } from './keys.ts'
 import { refreshLayers } from './layers.ts'
 import { membersOf, outsideOf } from './members.ts'
-import { forget, tidy } from './merge.ts'
+import { forget, merge, tidy } from './merge.ts'
 import { type CacheIndex, hashOf, sizeOf } from './model.ts'
 import { writeNars } from './nars.ts'
 import { indexFile, indexFolder } from './open.ts'
@@ -112,7 +112,7 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const { nix, folder, limit, served, log } = options
   const now = options.now ?? Date.now
   const seconds = Math.floor(now() / 1000)
-  const { index: current, trouble } = await currentIndex(options, store)
+  const { index: current, key: newest, trouble } = await currentIndex(options, store)
   const valid = await pathInfo(nix, 'all')
   const gone = new Set(served?.packs.gone ?? [])
   const before = withoutReplaced(forget(current, gone), valid, options)
@@ -154,7 +154,13 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
     return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
   }
 
-  const next = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
+  const mine = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
+  // Packing and uploading take minutes, in which another job may have saved: what it added stays.
+  const newer = await newerIndex(options, store, newest)
+  const next =
+    newer === undefined
+      ? mine
+      : tidy(plan({ index: merge(mine, newer), candidates: [], used, unknown, now: seconds, limit }).index)
   await rm(indexFolder(folder), { recursive: true, force: true })
   await mkdir(indexFolder(folder), { recursive: true, mode: 0o700 })
   await writeIndex(indexFile(folder), next)

@@ -34,10 +34,18 @@ export function serveParent(): void {
   })
 }
 
+/** Milliseconds for a pack of at most some 100 MiB: what takes longer is quicker built or fetched from elsewhere. */
+const packTimeout = 120_000
+
 async function start({ indexFile, folder, client, token }: SubstituterOptions): Promise<Started> {
   const { index, problem } = await readIndex(indexFile)
   if (index === undefined) return { problem: problem ?? 'there is no index' }
-  const packs = lazyPacks({ index, folder, log, entries: entries({ client, env: process.env, log }) })
+  const packs = lazyPacks({
+    index,
+    folder,
+    log,
+    entries: entries({ client, env: process.env, log, timeout: packTimeout }),
+  })
   const server = binaryCache({ index, packs, token, log })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

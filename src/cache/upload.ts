@@ -49,8 +49,11 @@ export async function uploadPacks(
     const { result, key } = await upload(pack, { random, store, damaged: gone.has(hash) })
     await rm(pack.folder, { recursive: true, force: true })
     if (result.outcome === 'denied') return { uploaded, problems, denied: result.why }
-    if (result.outcome === 'failed') problems.push(`A pack was not saved: ${result.why}.`)
-    else {
+    if (result.outcome === 'failed') {
+      problems.push(`A pack was not saved: ${result.why}.`)
+      // A service that hangs takes ten minutes for each: what went up so far is worth more than the rest.
+      return { uploaded, problems }
+    } else {
       const bytesSent = result.outcome === 'saved' ? size : 0
       uploaded.push({ hash, key, size, created, members, bytesSent })
     }

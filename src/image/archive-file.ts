@@ -1,4 +1,3 @@
-import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -11,6 +10,8 @@ export type ArchiveFile = ByteSource & {
   stream(position: number, length: number): Readable
   close(): Promise<void>
 }
+
+const chunkSize = 256 * 1024
 
 /** @param path a readable file */
 export async function openArchiveFile(path: string): Promise<ArchiveFile> {
@@ -52,28 +53,25 @@ export async function spoolArchive(
 
 async function archiveFile(name: string, handle: FileHandle): Promise<ArchiveFile> {
   const { size } = await handle.stat()
+  async function read(position: number, length: number): Promise<Buffer> {
+    const buffer = Buffer.alloc(length)
+    for (let done = 0; done < length; ) {
+      const { bytesRead } = await handle.read(buffer, done, length - done, position + done)
+      if (bytesRead === 0) throw new Error(`${name} became shorter while it was read`)
+      done += bytesRead
+    }
+    return buffer
+  }
+  async function* chunks(position: number, length: number) {
+    const end = position + length
+    for (let at = position; at < end; at += chunkSize) yield await read(at, Math.min(chunkSize, end - at))
+  }
   return {
     name,
     size,
-    async read(position, length) {
-      const buffer = Buffer.alloc(length)
-      for (let done = 0; done < length; ) {
-        const { bytesRead } = await handle.read(buffer, done, length - done, position + done)
-        if (bytesRead === 0) throw new Error(`${name} became shorter while it was read`)
-        done += bytesRead
-      }
-      return buffer
-    },
-    stream(position, length) {
-      if (length === 0) return Readable.from([])
-      return createReadStream('', {
-        fd: handle.fd,
-        autoClose: false,
-        start: position,
-        end: position + length - 1,
-        highWaterMark: 256 * 1024,
-      })
-    },
+    read,
+    // Not createReadStream: that one closes the file when it is destroyed, whatever it is told.
+    stream: (position, length) => Readable.from(chunks(position, length), { objectMode: false }),
     close: () => handle.close(),
   }
 }

@@ -34,13 +34,18 @@ const rules: Readonly<Record<string, Rule>> = {
     priority: 200,
     tag(attributes) {
       const value = attributes.get('value')
-      if (!value) throw new Error('needs a value')
+      if (value === undefined) throw new Error('needs a value')
       return value
     },
   },
   sha: {
     priority: 100,
-    tag: (attributes, event) => (attributes.get('format') === 'long' ? event.sha : event.sha.slice(0, 7)),
+    tag(attributes, event) {
+      const format = attributes.get('format') ?? 'short'
+      if (format !== 'short' && format !== 'long')
+        throw new Error(`format=${format} is neither short nor long`)
+      return format === 'long' ? event.sha : event.sha.slice(0, 7)
+    },
   },
 }
 
@@ -59,11 +64,14 @@ const ownAttributes: Readonly<Record<string, readonly string[]>> = {
  */
 export function tagsFor(lines: readonly string[], event: TagEvent): string[] {
   const problems: string[] = []
-  const found: { tag: string; priority: number }[] = []
-  let latest = false
+  const found: { tag: string; priority: number; ofTag: boolean }[] = []
   for (const line of lines.length === 0 ? defaultList : lines) {
+    const fields = fieldsOf(line)
+    if (fields.findLast(([name]) => name === 'enable')?.[1] === 'false') continue
     try {
-      const { type, attributes } = parseLine(line)
+      if (/(^|,)\s*(,|=|$)/.test(line)) throw new Error('has an empty field')
+      if (line.includes('{{')) throw new Error('handlebars expressions are not in this version yet')
+      const { type, attributes } = rulesOf(fields)
       const rule = rules[type]
       if (rule === undefined) throw new Error(`the type '${type}' is not in this version yet`)
       for (const name of attributes.keys()) {
@@ -71,18 +79,17 @@ export function tagsFor(lines: readonly string[], event: TagEvent): string[] {
           throw new Error(`the type '${type}' has no attribute '${name}'`)
       }
       const enable = attributes.get('enable') ?? 'true'
-      if (enable !== 'true' && enable !== 'false')
-        throw new Error(`enable=${enable} is neither true nor false`)
+      if (enable !== 'true') throw new Error(`enable=${enable} is neither true nor false`)
       const priority = attributes.get('priority') ?? String(rule.priority)
       if (!/^\d+$/.test(priority)) throw new Error(`priority=${priority} is not a number`)
       const bare = rule.tag(attributes, event)
-      if (bare === undefined || enable === 'false') continue
+      if (bare === undefined) continue
       const prefix = attributes.get('prefix') ?? defaultPrefix(type, attributes)
       found.push({
         tag: sanitise(`${prefix}${bare}${attributes.get('suffix') ?? ''}`),
         priority: Number(priority),
+        ofTag: type === 'ref' && attributes.get('event') === 'tag',
       })
-      if (type === 'ref' && attributes.get('event') === 'tag') latest = true
     } catch (error) {
       problems.push(`  - ${line}: ${(error as Error).message}`)
     }
@@ -93,26 +100,22 @@ export function tagsFor(lines: readonly string[], event: TagEvent): string[] {
         'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=sha, type=raw,value=…, or a plain tag.',
     })
   }
-  const tags = found
-    .toSorted((a, b) => b.priority - a.priority)
-    .map(({ tag }) => tag)
-    .filter(tag => tag !== '')
-  return [...new Set(latest ? [...tags, 'latest'] : tags)]
+  const ordered = found.filter(({ tag }) => tag !== '').toSorted((a, b) => b.priority - a.priority)
+  const tags = ordered.map(({ tag }) => tag)
+  return [...new Set(ordered[0]?.ofTag ? [...tags, 'latest'] : tags)]
 }
 
-function parseLine(line: string): { type: string; attributes: Attributes } {
-  if (line.includes('{{')) throw new Error('handlebars expressions are not in this version yet')
-  if (!line.includes('=')) return { type: 'raw', attributes: new Map([['value', line]]) }
-  const attributes = new Map<string, string>()
-  for (const field of line.split(',')) {
-    const [name, ...rest] = field.split('=')
-    if (!name || rest.length === 0) throw new Error(`'${field}' is not an attribute=value`)
-    attributes.set(name.trim().toLowerCase(), rest.join('=').trim())
-  }
-  const type = attributes.get('type')
-  if (!type) throw new Error('has no type')
-  attributes.delete('type')
-  return { type, attributes }
+/** A field without a name is a value: `x,enable=true` is `type=raw,value=x,enable=true`. */
+function fieldsOf(line: string): (readonly [name: string, value: string])[] {
+  return line.split(',').map(field => {
+    const [name = '', ...rest] = field.split('=')
+    return rest.length === 0 ? ['value', name.trim()] : [name.trim().toLowerCase(), rest.join('=').trim()]
+  })
+}
+
+function rulesOf(fields: ReturnType<typeof fieldsOf>): { type: string; attributes: Attributes } {
+  const { type = 'raw', ...attributes } = Object.fromEntries(fields)
+  return { type, attributes: new Map(Object.entries(attributes)) }
 }
 
 function defaultPrefix(type: string, attributes: Attributes): string {

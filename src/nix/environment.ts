@@ -68,8 +68,22 @@ export function nixEnvironment(options: EnvironmentOptions): Readonly<Record<str
     // way by environment (GIT_CONFIG_COUNT is git's alone).
     result.SUDO_UID ??= String(workspaceOwner)
   }
+  if (Object.entries(result).some(([name, value]) => value && /^(https?|all)_proxy$/i.test(name))) {
+    Object.assign(result, withoutProxy(result))
+  }
   if (options.certificates !== undefined) result.NIX_SSL_CERT_FILE = options.certificates
   return Object.freeze(result)
+}
+
+/** What no proxy is asked for, and with it this machine, where our cache is served. Programs read one case or the other. */
+function withoutProxy({ no_proxy, NO_PROXY }: NodeJS.ProcessEnv) {
+  const extended = (list: string | undefined) => {
+    // `*` stands for all hosts only while it is alone.
+    if (list?.trim() === '*') return list
+    const hosts = (list ?? '').split(/[\s,]+/).filter(host => host !== '')
+    return hosts.includes('127.0.0.1') ? (list ?? '') : [...hosts, '127.0.0.1'].join(',')
+  }
+  return { no_proxy: extended(no_proxy || NO_PROXY), NO_PROXY: extended(NO_PROXY || no_proxy) }
 }
 
 /**

@@ -13,14 +13,17 @@ const infoSchema = z.object({ trusted: z.union([z.boolean(), z.literal([0, 1])])
  * @throws UserError when there is no answer.
  */
 export async function isTrusted(nix: Nix): Promise<boolean> {
-  const command = compareVersions(nix.version, '2.19') >= 0 ? 'info' : 'ping'
-  const { code, stdout, stderr } = await runNix(nix, 'nix', [...newCli, 'store', command, '--json'])
-  if (code !== 0) {
-    throw new UserError(`The Nix daemon of this machine does not answer: ${stderr.trim()}`, {
-      advice: 'Start nix-daemon before this step.',
-    })
+  const failures: string[] = []
+  // The older name is the only one up to Nix 2.18 and in Lix, whose version numbers are higher.
+  for (const command of ['info', 'ping']) {
+    const { code, stdout, stderr } = await runNix(nix, 'nix', [...newCli, 'store', command, '--json'])
+    if (code === 0) return Boolean(infoSchema.parse(JSON.parse(stdout)).trusted)
+    failures.push(stderr.trim())
   }
-  return Boolean(infoSchema.parse(JSON.parse(stdout)).trusted)
+  const failure = failures.find(text => !/is not a recogni[sz]ed command/.test(text)) ?? failures[0]
+  throw new UserError(`The Nix daemon of this machine does not answer: ${failure}`, {
+    advice: 'Start nix-daemon before this step.',
+  })
 }
 
 /** The machine's `sandbox` setting: `true`, `false` or `relaxed`. */

@@ -69,7 +69,11 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   const before = await pMap(tags, tag => client.headManifest(tag, signal), { concurrency: 4 })
   const { manifest, blobs, changed, sent } = (await recall()) ?? (await publish())
   const digest = sha256(manifest)
-  for (const [index, tag] of tags.entries()) if (before[index]?.digest !== digest) await put(tag)
+  for (const [index, tag] of tags.entries()) {
+    // Another job may have moved the tag since.
+    const there = before[index]?.digest === digest ? await client.headManifest(tag, signal) : undefined
+    if (there?.digest !== digest) await put(tag)
+  }
 
   const uploaded = sum(sent.values())
   const layers = image.layers.map(({ diffId }) => ({ diffId, ...of(blobs, diffId) }))

@@ -5,7 +5,7 @@ import { renderIndex } from '../../../src/cache/index-file.ts'
 import { nextPackKey } from '../../../src/cache/keys.ts'
 import { forget, merge, tidy } from '../../../src/cache/merge.ts'
 import { type CacheIndex, emptyIndex, hashOf } from '../../../src/cache/model.ts'
-import { indexes, packHash, sampleIndex, samplePath } from './sample.ts'
+import { indexes, packHash, pathName, sampleIndex, samplePath } from './sample.ts'
 
 // `a` and `b` share the paths that begin with `p` and know the same packs by other sizes and ages.
 const pairs = fc.tuple(indexes('p'), indexes('p'))
@@ -49,6 +49,13 @@ test('no path is lost, none is older than before, and the result is sound', () =
       assert.equal(both.paths.size, new Set([...a.paths.keys(), ...b.paths.keys()]).size)
     }),
   )
+})
+
+test('what either leaves to a public cache is left to it', () => {
+  const name = pathName('glibc')
+  const one = sampleIndex([samplePath('x', { references: [name] })], { elsewhere: new Set([name]) })
+  assert.equal(merge(emptyIndex, one).paths.size, 1)
+  assert.equal(merge(one, emptyIndex).paths.size, 1)
 })
 
 test('of two copies of a path the one in the older pack stays, and a pack that is left empty goes', () => {
