@@ -101,10 +101,14 @@ async function save(options, store) {
   const mine = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
   // Packing and uploading take minutes, in which another job may have saved: what it added stays.
   const newer = await newerIndex(options, store, newest)
-  const next =
-    newer === undefined
-      ? mine
-      : tidy(plan({ index: merge(mine, newer), candidates: [], used, unknown, now: seconds, limit }).index)
+  const added = packs.uploaded.flatMap(({ members: some }) => some.map(({ path }) => hashOf(path.name)))
+  const planWith = other =>
+    plan({
+      index: merge(mine, withoutReplaced(forget(other, gone), valid, options)),
+      candidates: [],
+      ...{ used: used.union(new Set(added)), unknown, now: seconds, limit },
+    })
+  const next = newer === undefined ? mine : planWith(newer).index
   await rm(indexFolder(folder), { recursive: true, force: true })
   await mkdir(indexFolder(folder), { recursive: true, mode: 0o700 })
   await writeIndex(indexFile(folder), next)
