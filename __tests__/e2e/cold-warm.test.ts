@@ -19,19 +19,19 @@ const world = await World.create({ template: 'redis' })
 after(() => world[Symbol.asyncDispose]())
 const blobUploads = () => world.registry.count({ method: 'PUT', path: /\/blobs\/uploads\// })
 
-for (const { user, release } of [
-  { user: 'root', release: nixRelease().releases[0] },
-  { user: 'runner', release: nixRelease().releases[1] },
-] as const) {
-  test(`cold, then warm: Nix ${release?.version} as ${user}`, async t => {
-    assert.ok(release !== undefined)
+const machines = (['root', 'runner'] as const).flatMap(user =>
+  nixRelease().releases.map(release => ({ user, release, id: `${user}-${release.version}` })),
+)
+
+for (const { user, release, id } of machines) {
+  test(`cold, then warm: Nix ${release.version} as ${user}`, async t => {
     const options = {
       user,
       release,
       machine: { sudo: user === 'runner' },
-      with: { name: `${world.registry.host}/Org/App-${user}`, 'cache-scope': user },
+      with: { name: `${world.registry.host}/Org/App-${id}`, 'cache-scope': id },
     }
-    const name = `${world.registry.host}/org/app-${user}`
+    const name = `${world.registry.host}/org/app-${id}`
     const cold = await world.run(options)
     assert.equal(cold.main.code, 0, cold.main.log)
     assert.equal(cold.post.code, 0, cold.post.log)
