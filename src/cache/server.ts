@@ -62,9 +62,10 @@ export function binaryCache({ index, packs, token, log }: ServerOptions): Server
     const { size } = await stat(file)
     response.writeHead(200, { 'content-type': 'application/x-nix-nar', 'content-length': size })
     if (request.method === 'HEAD') return void response.end()
-    await pipeline(createReadStream(file), response)
+    // Counted before it is sent: who has read all of it may ask for the counts before this process is told of its end.
     served.add(hash)
     bytes += size
+    await pipeline(createReadStream(file), response)
   }
 
   function stats(): Stats {
