@@ -1,3 +1,11 @@
+import { parseInstallable, parsePattern } from './build/installable.js'
+import { tagsFor } from './metadata/tags.js'
+import { userNetrc, userSandbox } from './nix/conf.js'
+import { parseDestination, parseSshKey } from './nix/destination.js'
+import { splitLogin } from './nix/netrc.js'
+import { selectRelease } from './nix/releases.js'
+
+import { parseName } from './registry/reference.js'
 import { UserError } from './util/errors.js'
 import { splitShellWords } from './util/shell-words.js'
 
@@ -45,12 +53,15 @@ export const inputNames = [
 
 const defaultCacheSize = 4 * 1024 ** 3
 
+/** Stands in until the problem with the version is thrown. */
+const noRelease = { version: '', system: '', sha256: '' }
+
 /**
  * Reads and checks all inputs.
  * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions, and
  *   capabilities of the contract that this version does not have yet.
  */
-export function parseInputs(read, machine) {
+export function parseInputs(read, { system, event }) {
   const problems = []
   const problem = (name, what) => problems.push(`${name}: ${what}`)
 
@@ -78,9 +89,20 @@ export function parseInputs(read, machine) {
   for (const [name, without, what] of comingLater) {
     if (![...without, ''].includes(read(name))) problem(name, `${what} is not in this version yet`)
   }
+  /** What `parse` refuses is a problem of this input. */
+  const parsed = (name, parse) => {
+    try {
+      return parse()
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      problem(name, [error.message, error.advice].filter(Boolean).join(' ').replaceAll('\n', '\n    '))
+      return undefined
+    }
+  }
+
   for (const [name, own] of [
-    ['systems', machine.system],
-    ['platforms', machine.platform],
+    ['systems', system],
+    ['platforms', system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'],
   ]) {
     const others = read(name)
       .split(/[\s,]+/)
@@ -89,24 +111,34 @@ export function parseInputs(read, machine) {
       problem(name, `this job runs on ${own}; building for ${others.join(', ')} is not in this version yet`)
   }
 
+  const version = matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4')
+  const sha256 = matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase()
   const compression = oneOf('compression', ['gzip', 'zstd'], 'gzip')
+  const splits = words('substituters').flatMap(text => parsed('substituters', () => splitLogin(text)) ?? [])
+  const substituters = splits.filter(({ empty }) => !empty)
+  // Here for what it refuses.
+  parsed('nix-conf', () => userSandbox(read('nix-conf')))
   const inputs = {
-    image: read('image') || undefined,
-    warm: lines('warm'),
-    name: read('name'),
-    tags: lines('tags'),
+    image: read('image') === '' ? undefined : parsed('image', () => parseInstallable(read('image'))),
+    warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
+    repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
+    tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
     push: oneOf('push', ['auto', 'true', 'false'], 'auto'),
     username: read('username'),
     password: read('password'),
     compression,
     compressionLevel: compressionLevel(),
-    nixVersion: matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4'),
-    nixSha256: matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase(),
+    release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
+    releaseAsked: version !== undefined,
     nixMirror: mirror(),
     nixConf: read('nix-conf'),
-    substituters: words('substituters'),
+    substituters: substituters.map(({ url }) => url),
+    logins: substituters.flatMap(({ login }) => login ?? []),
+    lockedSubstituters: splits.flatMap(({ url, empty }) => (empty ? [url] : [])),
     trustedPublicKeys: words('trusted-public-keys'),
-    nixArgs: nixArgs(),
+    copyTo: read('copy-to') === '' ? undefined : parsed('copy-to', () => parseDestination(read('copy-to'))),
+    sshKey: read('ssh-key') === '' ? undefined : parsed('ssh-key', () => parseSshKey(read('ssh-key'))),
+    nixArgs: parsed('nix-args', () => splitShellWords(read('nix-args'))) ?? [],
     githubToken: read('github-token'),
     cache: oneOf('cache', ['true', 'read', 'false'], 'true'),
     cacheSize: cacheSize(),
@@ -114,17 +146,26 @@ export function parseInputs(read, machine) {
     cacheUpstream: oneOf('cache-upstream', ['true', 'false'], 'false') === 'true',
   }
 
-  if (inputs.image === undefined && inputs.warm.length === 0)
+  if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
-  if (inputs.nixSha256 !== undefined && inputs.nixVersion === undefined)
+  if (sha256 !== undefined && version === undefined)
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
-  if (inputs.image !== undefined && inputs.push !== 'false' && inputs.name === '')
+  if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')
     problem('name', 'is empty: an image to push needs a name such as ghcr.io/owner/app')
   if (inputs.substituters.length > 0 && inputs.trustedPublicKeys.length === 0)
     problem(
       'substituters',
       'need trusted-public-keys: Nix takes nothing from a cache whose key it does not trust',
     )
+  if (inputs.logins.length > 0 && userNetrc(inputs.nixConf))
+    problem('substituters', 'hold a login, and nix-conf names a netrc-file: put the login into that file')
+  const twice = inputs.logins.filter(({ host, user, password }) =>
+    inputs.logins.some(other => other.host === host && (other.user !== user || other.password !== password)),
+  )
+  if (twice.length > 0)
+    problem('substituters', `hold two logins for ${twice[0]?.host}, and Nix can have one for a host`)
+  if (inputs.sshKey !== undefined && read('builders') === '' && inputs.copyTo?.kind !== 'ssh')
+    problem('ssh-key', 'is for copy-to with an ssh-ng:// URL, and there is none')
 
   if (problems.length > 0) {
     throw new UserError(
@@ -154,16 +195,6 @@ export function parseInputs(read, machine) {
     return text
   }
 
-  function nixArgs() {
-    try {
-      return splitShellWords(read('nix-args'))
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      problem('nix-args', error.message)
-      return []
-    }
-  }
-
   function cacheSize() {
     const alias = read('gc-max-store-size')
     const size = parseSize(read('cache-size') || '4G')
@@ -191,9 +222,7 @@ const comingLater = [
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
   ['install-nix', ['always'], 'skipping the installation'],
-  ['copy-to', [], 'copying to another store'],
   ['builders', [], 'building on other machines'],
-  ['ssh-key', [], 'building on other machines'],
 ]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */

@@ -15,11 +15,12 @@ export function outputsOf(report) {
     outputs.set('uploaded', String(push.uploaded))
   }
   if (build?.outPath !== undefined) outputs.set('out-path', build.outPath)
-  if (cache !== undefined) outputs.set('cache', cache.status)
+  if (cache?.status !== undefined) outputs.set('cache', cache.status)
   if (nix !== undefined) {
     outputs.set('nix-version', nix.version)
     outputs.set('sandbox', String(nix.sandbox))
   }
-  outputs.set('metadata', JSON.stringify(report))
+  // All of the above by their names, and under `details` what they are made of.
+  outputs.set('metadata', JSON.stringify({ ...Object.fromEntries(outputs), details: report }))
   return outputs
 }

@@ -1,45 +1,76 @@
+import { code, codeBlock, cut, details, join, plain, quote, table, words } from './util/markdown.js'
+
 import { count, formatBytes, formatSeconds } from './util/text.js'
 
 /** GitHub refuses a step's summary above 1 MiB; ours stays far below. */
-const maxListed = 10
+const most = { listed: 10, lines: 60, text: 4000, logLines: 12, logLine: 500 }
 
 /** What people look at after main: what was published, what it cost, where the time went. Markdown. */
 export function mainSummary(report) {
-  return [
-    heading(report),
-    ...(report.failure === undefined ? [] : [quote(report.failure)]),
-    ...(report.push === undefined
-      ? []
-      : [codeBlock(`docker pull ${report.push.name}@${report.push.digest}`)]),
-    table(facts(report)),
-    table(times(report), ['Phase', 'Time', 'Of which']),
-  ].join('\n\n')
-}
-
-function times({ phases, nix }) {
-  const parts = (nix?.phases ?? []).map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`).join(', ')
-  return phases.map(({ name, seconds }) => [
-    name,
-    formatSeconds(seconds),
-    name === 'install Nix' ? plain(parts) : '',
+  const { push, build, nix } = report
+  return join([
+    `### ${heading(report)}`,
+    ...failure(report),
+    push === undefined ? '' : codeBlock(`docker pull ${push.name}@${push.digest}`),
+    table(['What', 'This run'], facts(report)),
+    timeTable(report),
+    ...more(
+      'The slowest of what was built',
+      ['Derivation', 'Time'],
+      slowest(build?.builds.map(({ name, seconds }) => [code(name), seconds])),
+      3,
+    ),
+    ...more('What the installation of Nix spent its time on', ['Part', 'Time'], slowest(partsOf(nix)), 1),
+    ...more('The largest layers that were sent', ['Layer', 'Size'], largestLayers(push)),
   ])
 }
 
-function heading({ push, failure, unpushed, build }) {
-  if (failure !== undefined)
-    return push === undefined ? '### ❌ Failed: nothing was published' : '### ❌ Failed'
-  if (push === undefined) {
-    if (build?.outPath === undefined) return '### ✅ The store cache is warm'
-    return `### ✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${plain(unpushed)}`}`
+function heading({ push, failure, unpushed, build, cache }) {
+  if (failure !== undefined) {
+    const what = failure.cancelled
+      ? '🚫 Cancelled'
+      : `❌ ${failure.phase === undefined ? 'Failed' : `Could not ${plain(failure.phase)}`}`
+    // A push that ends early may have published the image, and some of the tags.
+    return push !== undefined || failure.phase === 'push' ? what : `${what}: nothing was published`
   }
-  return `### ${push.changed ? '📦 Published' : '✅ Unchanged'}: ${code(push.name)}`
+  if (push === undefined) {
+    if (build?.outPath === undefined) {
+      const done = 'what was asked for is built'
+      return cache?.status === 'off' ? `✅ Done: ${done}` : `✅ The store cache is warm: ${done}`
+    }
+    return `✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${words(unpushed)}`}`
+  }
+  const name = code(push.name)
+  if (push.changed) return `📦 Published: ${name}`
+  if (push.tagged.length === 0) return `✅ Unchanged: ${name}`
+  return `🏷️ Unchanged image, ${count(push.tagged.length, 'tag')} set: ${name}`
 }
 
-function facts({ push, build, cache, nix }) {
+function failure({ failure }) {
+  if (failure === undefined) return []
+  const { message, advice, detail } = failure
+  const lines = message.split('\n')
+  const shown = lines.slice(0, most.lines).join('\n')
+  return [
+    quote(cut(shown, most.text) + (lines.length > most.lines ? '\n…' : '')),
+    advice === undefined ? '' : `**What to do**: ${words(cut(advice, most.text))}`,
+    detail === undefined ? '' : codeBlock(endOf(detail)),
+  ]
+}
+
+/** What went wrong is at the end of a log. */
+function endOf(detail) {
+  const lines = detail.trimEnd().split(/\r\n?|\n/)
+  const last = lines.slice(-most.logLines).map(line => cut(line, most.logLine))
+  return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
+}
+
+function facts({ push, build, copy, cache, nix }) {
   const rows = []
   if (push !== undefined) {
     const sent = push.layers.filter(layer => layer.how === 'uploaded')
-    rows.push(['Tags', push.tags.slice(0, maxListed).map(tagOf).map(code).join(' ') + more(push.tags.length)])
+    const tags = push.tags.slice(0, most.listed).map(reference => code(tagOf(reference)))
+    rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
     rows.push(['Platform', code(push.platform)])
     rows.push([
       'Layers',
@@ -48,35 +79,42 @@ function facts({ push, build, cache, nix }) {
     ])
   }
   if (build !== undefined) {
-    const slowest = build.builds.toSorted((a, b) => b.seconds - a.seconds).slice(0, 3)
-    const named = slowest.map(({ name, seconds }) => `${code(name)} ${formatSeconds(seconds)}`).join(', ')
-    rows.push([
-      'Built',
-      build.builds.length === 0
-        ? 'nothing'
-        : `${count(build.builds.length, 'derivation')}: ${named}${more(build.builds.length, 3)}`,
-    ])
-    const { substituted } = build
-    rows.push([
-      'Substituted',
-      `${count(substituted.cache, 'path')} from the cache, ${count(substituted.upstream, 'path')} from elsewhere`,
-    ])
+    if (build.outPath !== undefined) rows.push(['Store path', code(build.outPath)])
+    rows.push(['Built', built(build)])
+    if (build.failed.length > 0)
+      rows.push(['Failed', list(build.failed.slice(0, most.listed).map(code), build.failed)])
+    rows.push(['Substituted', substituted(build.substituted)])
   }
-  if (cache !== undefined) {
-    rows.push([
-      'Cache',
-      cache.paths === 0
-        ? cache.status
-        : `${cache.status}: opened with ${count(cache.paths, 'path')}, ${formatBytes(cache.bytes)}`,
-    ])
+  if (copy !== undefined) {
+    const { paths, to } = copy
+    rows.push(['Copied', `${paths === 0 ? 'nothing new' : count(paths, 'path')} to ${code(to)}`])
   }
+  if (cache !== undefined) rows.push(['Cache', opened(cache)])
   if (nix !== undefined) {
-    rows.push([
-      'Nix',
-      `${plain(nix.version)}, ${origins[nix.from]}, sandbox ${nix.sandbox ? 'on' : '**off**'}`,
-    ])
+    const sandbox = nix.sandbox ? 'sandbox on' : 'sandbox **off**'
+    rows.push(['Nix', `${plain(nix.version)}, ${origins[nix.from]}, ${sandbox}`])
   }
   return rows
+}
+
+function built({ builds }) {
+  if (builds.length === 0) return 'nothing'
+  const slowest = builds.toSorted((a, b) => b.seconds - a.seconds).slice(0, 3)
+  const named = slowest.map(({ name, seconds }) => `${code(name)} ${formatSeconds(seconds)}`)
+  return `${count(builds.length, 'derivation')}: ${list(named, builds, ', ')}`
+}
+
+function substituted({ cache, upstream, bytes }) {
+  if (cache + upstream === 0) return 'nothing'
+  return `${count(cache, 'path')} from the cache, ${count(upstream, 'path')} from elsewhere; ${formatBytes(bytes)}`
+}
+
+/** Of a run that failed it is not known what it would have needed. */
+function opened({ status, paths, bytes }) {
+  if (status === 'off') return 'off'
+  const held =
+    paths === 0 ? 'it had nothing to give' : `it held ${count(paths, 'path')}, ${formatBytes(bytes)}`
+  return status === undefined ? held : `**${status}**; ${held}`
 }
 
 const origins = {
@@ -86,66 +124,56 @@ const origins = {
   present: 'already on the machine',
 }
 
-/** What people look at after post: what the cache gained and lost, against its bound. Markdown. */
-export function postSummary(saved, phases) {
-  const { after, added, dropped, limit } = saved
-  const change = (sign, { paths, bytes }) =>
-    paths === 0 ? 'nothing' : `${sign}${count(paths, 'path')}, ${formatBytes(bytes)}`
-  return [
-    `#### Store cache: ${outcomes[saved.outcome]}`,
-    ...(saved.why === undefined ? [] : [plain(saved.why)]),
-    table([
-      ['Holds', `${count(after.paths, 'path')}, ${formatBytes(after.bytes)} of ${formatBytes(limit)}`],
-      ['Added', change('+', added)],
-      ['Dropped', change('−', dropped)],
-      ['Uploaded', formatBytes(saved.uploaded)],
-      ...phases.map(({ name, seconds }) => [`Time to ${name}`, formatSeconds(seconds)]),
-    ]),
-  ].join('\n\n')
+/** In the order of their start: those that ran at the same time add up to more than the whole. */
+function timeTable({ phases, seconds }) {
+  const rows = phases
+    .toSorted((a, b) => a.start - b.start)
+    .map(phase => [
+      `${plain(phase.name)}${phases.some(other => overlap(phase, other)) ? ' (in parallel)' : ''}`,
+      formatSeconds(phase.start),
+      formatSeconds(phase.seconds),
+    ])
+  if (rows.length > 0 && seconds !== undefined) rows.push(['**Total**', '', `**${formatSeconds(seconds)}**`])
+  return table(['Phase', 'Begun at', 'Time'], rows)
 }
 
-const outcomes = {
-  saved: 'saved',
-  unchanged: 'nothing new, nothing uploaded',
-  denied: 'read only',
-  failed: 'not saved',
+/** Longer than the clock's grain. */
+function overlap(one, other) {
+  const end = Math.min(one.start + one.seconds, other.start + other.seconds)
+  return one !== other && end - Math.max(one.start, other.start) > 0.001
 }
 
+function partsOf(nix) {
+  return (nix?.phases ?? []).map(({ name, seconds }) => [plain(name), seconds])
+}
+
+/** Rows of name and time without those that took none. */
+function slowest(rows = []) {
+  return rows
+    .filter(([, seconds]) => seconds >= 0.05)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, seconds]) => [name, formatSeconds(seconds)])
+}
+
+function largestLayers(push) {
+  return (push?.layers ?? [])
+    .filter(({ how }) => how === 'uploaded')
+    .toSorted((a, b) => b.size - a.size)
+    .map(({ digest, size }) => [code(digest.slice(0, 19)), formatBytes(size)])
+}
+
+/** A folded table, where it says more than what is seen without it: `known` rows. */
+function more(title, head, rows, known = 0) {
+  return rows.length <= known ? [] : [details(title, table(head, rows.slice(0, most.listed)))]
+}
+
+/** `a b and 3 more` */
+function list(shown, all, separator = ' ') {
+  const rest = all.length - shown.length
+  return shown.join(separator) + (rest > 0 ? ` and ${rest} more` : '')
+}
+
+/** `v1` of `ghcr.io/o/r:v1` */
 function tagOf(reference) {
   return reference.slice(reference.lastIndexOf(':') + 1)
-}
-
-function more(length, shown = maxListed) {
-  return length > shown ? ` and ${length - shown} more` : ''
-}
-
-/** Text that markdown and HTML leave alone, also within a table's cell. */
-function plain(text) {
-  return text
-    .replace(/[&<>]/g, char => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[char] ?? char)
-    .replace(/[\\`*_{}[\]#|~]/g, '\\$&')
-    .replace(/\s*\n\s*/g, ' ')
-}
-
-function code(text) {
-  return `<code>${plain(text)}</code>`
-}
-
-function codeBlock(text) {
-  return `\`\`\`\n${text}\n\`\`\``
-}
-
-function quote(text) {
-  return text
-    .slice(0, 4000)
-    .split('\n')
-    .slice(0, 60)
-    .map(line => `> ${plain(line)}`)
-    .join('  \n')
-}
-
-function table(rows, head = ['', '']) {
-  if (rows.length === 0) return ''
-  const line = cells => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

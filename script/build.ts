@@ -9,7 +9,9 @@ process.removeAllListeners('warning')
 const { values } = parseArgs({ options: { check: { type: 'boolean', default: false } } })
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
-const files = await bundle(root, ['main.ts', 'post.ts', 'substituter.ts', 'cache-client.ts'])
+const files = await bundle(root, [
+  ...['main.ts', 'post.ts', 'substituter.ts', 'cache-client.ts', 'nar-worker.ts'],
+])
 
 if (values.check) {
   const stale = await differences(dist, files)

@@ -3,10 +3,24 @@ import { World } from '../__tests__/harness/world.ts'
 import { formatSeconds } from '../src/util/text.ts'
 import { nixRelease } from './parts/paths.ts'
 
+/** In a frame, so that it is seen where the log ends and where the text for the job's page begins. */
+function framed(title: string, text: string): string {
+  const lines = text
+    .trim()
+    .split('\n')
+    .map(line => `│ ${line}`.trimEnd())
+  return [`┌─ ${title}`, '│', ...lines, '└─'].join('\n')
+}
+
 const { source, releases } = nixRelease()
-console.log(`── Nix ${releases[0]?.version} comes from ${source}`)
+console.log(`── Nix ${releases[0]?.version}, from ${source}`)
 
 await using world = await World.create({ template: 'redis' })
+console.log(
+  '── The sample: a flake whose image holds Redis, made of Debian packages (__tests__/flakes/redis)',
+)
+console.log("── Each job's log comes when the job has ended, in some 15 seconds")
+const took: string[] = []
 for (const [title, hint] of [
   ['Cold', 'a fresh machine, an empty cache and an empty registry'],
   ['Warm', 'another fresh machine, with what the first one saved'],
@@ -18,8 +32,8 @@ for (const [title, hint] of [
   console.log(main.log)
   if (main.code !== 0) throw new Error('the step failed')
   console.log(post.log)
-  console.log(
-    `\n── Its summary, as GitHub renders it below the job (${formatSeconds(main.seconds + post.seconds)} in all)\n`,
-  )
-  console.log(`${main.summary}\n${post.summary}`)
+  const summary = `${main.summary}\n${post.summary}`
+  console.log(`\n${framed("The job's summary, in markdown, which GitHub shows below the job", summary)}`)
+  took.push(`${title}: ${formatSeconds(main.seconds)}, and ${formatSeconds(post.seconds)} after the job`)
 }
+console.log(`\n━━ ${took.join('. ')}. The registry, and the image in it, are gone now.`)

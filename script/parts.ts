@@ -1,11 +1,14 @@
-// Brings the real programs that tests and demo run into .parts/, from the distribution's packages.
+// Brings the real programs that tests and demo run into .parts/, from the distribution's packages, and releases of Nix,
+// from the official mirror where that can be reached, else made from the distribution's packages, too.
 // Nothing is installed into the system. With --print it also lists every package and its version.
+// By environment: PARTS_NIX_MIRROR, the URL of another mirror with the layout of the official one; `none` for none.
 import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Entry, openSuite, reachable, type Suite } from './parts/apt.ts'
 import { openPatchelf } from './parts/elf.ts'
 import { lock } from './parts/lock.ts'
+import { downloadReleases, officialMirror, placeRelease, wantedReleases } from './parts/official.ts'
 import {
   type NixTarball,
   type Package,
@@ -13,6 +16,7 @@ import {
   partsDebs,
   partsMirror,
   partsRoot,
+  partsSsh,
   partsSystem,
   readStamp,
   type Stamp,
@@ -35,8 +39,13 @@ const programs = [
   'runc',
   'strace',
 ]
+/** A server and a client to copy to another machine with: the system's own, whose libraries they are linked with. */
+const ssh = ['openssh-server', 'openssh-client']
 /** Packages that flakes of tests unpack inside builds, from the system's own suite, whose versions stay. */
 const samples = ['redis-server', 'redis-tools', 'busybox-static', 'patchelf', 'python3', 'zstd']
+
+const mirror = process.env.PARTS_NIX_MIRROR || officialMirror
+const wanted = () => wantedReleases(platform().system)
 
 const started = performance.now()
 const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`
@@ -45,7 +54,8 @@ const seconds = () => `${((performance.now() - started) / 1000).toFixed(1)} s`
 async function specification(): Promise<string> {
   const folder = join(import.meta.dirname, 'parts')
   const files = [import.meta.filename, ...(await readdir(folder)).sort().map(name => join(folder, name))]
-  const hash = createHash('sha256').update(`${partsRoot}\0${process.arch}\0`)
+  const hash = createHash('sha256').update(`${partsRoot}\0${process.arch}\0${mirror}\0`)
+  hash.update(JSON.stringify(wanted()))
   for (const file of [...files, '/etc/os-release']) hash.update(await readFile(file))
   return hash.digest('hex')
 }
@@ -53,47 +63,65 @@ async function specification(): Promise<string> {
 async function bring(spec: string): Promise<Stamp> {
   const needed = absent(['tar', 'xz'])
   if (needed.length > 0) throw new Error(`Needed from the system and not found: ${needed.join(', ')}`)
-  await rm(join(partsRoot, 'stamp.json'), { force: true })
+  const downloads = join(partsRoot, 'official')
+  const problem =
+    mirror === 'none'
+      ? 'PARTS_NIX_MIRROR is none'
+      : await downloadReleases(mirror, wanted(), downloads, { connect: 5, standstill: 20 })
+  const official = problem === undefined ? wanted() : undefined
   const { suites, sourceFor } = await findSource()
+  const nixSource =
+    problem === undefined ? mirror : `${suites.distribution}'s packages, not the official mirror: ${problem}`
+  console.log(`${seconds()}  Nix comes from ${nixSource}`)
+  await rm(join(partsRoot, 'stamp.json'), { force: true })
   const here = platform()
   const open = (name: string) => openSuite(name, join(partsRoot, 'apt', name), sourceFor(name))
-  const [newest, second, own] = await Promise.all([
+  // Only an older Nix comes from the second one.
+  const [newest, own, second] = await Promise.all([
     open(suites.newest),
-    open(suites.second),
     open(suites.own),
+    official === undefined ? open(suites.second) : undefined,
   ])
-  console.log(`${seconds()}  package lists: ${suites.newest}, ${suites.second}, ${suites.own}`)
+  const opened = [newest, own, second].filter(suite => suite !== undefined)
+  console.log(`${seconds()}  package lists: ${opened.map(suite => suite.name).join(', ')}`)
 
   const fromNewest = await fetch(newest, [...essential, ...programs])
   const lacking = essential.filter(name => fromNewest.missing.includes(name))
   if (lacking.length > 0) throw new Error(`${newest.name} has no ${lacking.join(', ')}`)
-  const fromSecond = await fetch(second, ['nix-bin'])
+  const fromSecond = second && (await fetch(second, ['nix-bin']))
   const fromOwn = await fetch(own, [...samples, 'sudo'])
+  const fromOwnSsh = await fetch(own, ssh)
 
-  const trees = { newest: join(partsRoot, newest.name), second: join(partsRoot, second.name) }
-  await unpack(fromNewest.files, trees.newest)
-  await unpack(fromSecond.files, trees.second)
+  const newestTree = join(partsRoot, newest.name)
+  await unpack(fromNewest.files, newestTree)
   console.log(`${seconds()}  unpacked`)
   const libraries = (tree: string) => join(tree, 'usr/lib', here.triplet)
-  const newestLibraries = libraries(trees.newest)
-  const patchelf = openPatchelf(join(trees.newest, 'usr/bin/patchelf'), newestLibraries, here.loader)
+  const newestLibraries = libraries(newestTree)
+  const patchelf = openPatchelf(join(newestTree, 'usr/bin/patchelf'), newestLibraries, here.loader)
   await rm(partsBin, { recursive: true, force: true })
-  const names = await installPrograms(trees.newest, partsBin, patchelf, newestLibraries, here.loader)
+  const names = await installPrograms(newestTree, partsBin, patchelf, newestLibraries, here.loader)
   console.log(`${seconds()}  ${names.length} programs in .parts/bin`)
 
   // What a machine must have at fixed paths: Nix's sandbox shell, as its package was compiled, and sudo.
   await unpack([fromOwn.fileOf('sudo'), fromNewest.fileOf('bash-static')], partsSystem)
+  if (fromOwnSsh.missing.length === 0) {
+    // All but the C library, which goes with the system's own loader.
+    await unpack(
+      fromOwnSsh.files.filter(file => file !== fromOwnSsh.fileOf('libc6')),
+      partsSsh,
+    )
+  }
   const debs = await keepSamples(fromOwn)
 
   const work = join(partsRoot, 'nix')
   for (const folder of [partsMirror, work]) await rm(folder, { recursive: true, force: true })
   const nix: NixTarball[] = []
-  for (const [from, tree] of [
-    [fromNewest, trees.newest],
-    [fromSecond, trees.second],
-  ] as const) {
+  for (const release of official ?? []) nix.push(await placeRelease(release, downloads, partsMirror, work))
+  for (const from of fromSecond === undefined ? [] : [fromNewest, fromSecond]) {
     const version = (name: string) => upstreamVersion(from.entryOf(name).version)
     if (nix.some(release => release.version === version('nix-bin'))) continue
+    const tree = join(partsRoot, from.suite)
+    if (from !== fromNewest) await unpack(from.files, tree)
     const input = {
       version: version('nix-bin'),
       glibcVersion: version('libc6'),
@@ -101,7 +129,7 @@ async function bring(spec: string): Promise<Stamp> {
       seed: from.entries.map(entry => `${entry.name}=${entry.version}\n`).join(''),
       tree,
       libraries: libraries(tree),
-      certificates: join(trees.newest, 'usr/share/ca-certificates/mozilla'),
+      certificates: join(newestTree, 'usr/share/ca-certificates/mozilla'),
       patchelf,
       platform: here,
     }
@@ -111,11 +139,11 @@ async function bring(spec: string): Promise<Stamp> {
   }
 
   // What apt keeps to be quick; it is large and made anew when it is wanted.
-  for (const suite of [newest, second, own])
-    await rm(join(partsRoot, 'apt', suite.name, 'cache'), { recursive: true })
+  for (const suite of opened) await rm(join(partsRoot, 'apt', suite.name, 'cache'), { recursive: true })
 
-  const packages = [fromNewest, fromSecond, fromOwn].flatMap(from => from.packages)
-  const stamp = { spec, packages, missing: fromNewest.missing, nix, debs }
+  const packages = [fromNewest, fromSecond, fromOwn, fromOwnSsh].flatMap(from => from?.packages ?? [])
+  const missing = [...fromNewest.missing, ...fromOwnSsh.missing]
+  const stamp = { spec, packages, missing, nix, nixSource, debs }
   // Renamed into place, so that a stamp is whole whenever there is one.
   await writeFile(join(partsRoot, 'stamp.json.new'), `${JSON.stringify(stamp, null, 2)}\n`)
   await rename(join(partsRoot, 'stamp.json.new'), join(partsRoot, 'stamp.json'))
@@ -164,7 +192,9 @@ function upstreamVersion(version: string): string {
 
 function report(stamp: Stamp, how: string): void {
   const nix = stamp.nix.map(release => release.version).join(' and ')
-  console.log(`${seconds()}  .parts is ${how}: Nix ${nix}, ${stamp.packages.length} packages`)
+  console.log(
+    `${seconds()}  .parts is ${how}: ${stamp.packages.length} packages, Nix ${nix} from ${stamp.nixSource}`,
+  )
   if (stamp.missing.length > 0) console.log(`Not available here: ${stamp.missing.join(', ')}`)
   if (!process.argv.includes('--print')) return
   for (const { name, version, suite } of stamp.packages) console.log(`${suite}\t${name}\t${version}`)

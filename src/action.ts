@@ -1,45 +1,29 @@
-import { evaluate, realise } from './build/flake.ts'
-import { parseInstallable } from './build/installable.ts'
-import { type Entries, entries, hasCacheService } from './cache/entries.ts'
-import { emptyIndex, sizeOf } from './cache/model.ts'
-import { nixEntry } from './cache/nix-entry.ts'
-import { type OpenedCache, openCache } from './cache/open.ts'
-import { saveCache } from './cache/save.ts'
-import type { Stats } from './cache/server.ts'
-import { stopSubstituter } from './cache/stop.ts'
-import { openImage } from './image/open.ts'
-import { isStreamScript } from './image/stream-script.ts'
-import { type Inputs, parseInputs } from './inputs.ts'
-import { tagsFor } from './metadata/tags.ts'
-import { removeToken, writeConf } from './nix/conf.ts'
-import { currentAccount, nixEnvironment } from './nix/environment.ts'
-import { installNix } from './nix/install.ts'
-import { keepRelease, parseKept } from './nix/keep.ts'
-import { selectRelease, systemOf } from './nix/releases.ts'
+import { sizeOf } from './cache/model.ts'
+import { parseInputs } from './inputs.ts'
+import type { Job } from './job.ts'
+import { removeSecrets } from './nix/conf.ts'
+import { endJob } from './nix/jobs.ts'
+import { systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
-import {
-  exclude,
-  excludedInJob,
-  makePlaces,
-  type Places,
-  placesIn,
-  programs,
-  removePlaces,
-} from './places.ts'
-import type { Credentials } from './registry/auth.ts'
-import { type RegistryClient, registryClient } from './registry/client.ts'
-import { memoKey } from './registry/layers.ts'
-import type { LayerMemo } from './registry/model.ts'
-import { pushImage } from './registry/push.ts'
-import { parseName } from './registry/reference.ts'
-import { buildReport, cacheStatus, type Report } from './report.ts'
-import { type Context, readContext } from './runner/context.ts'
-import type { Runner } from './runner/runner.ts'
-import { readState, type State, writeState } from './state.ts'
-import { mainSummary, postSummary } from './summary.ts'
-import { codeOf, messageOf, UserError } from './util/errors.ts'
+import { makePlaces, placesIn, removePlaces } from './places.ts'
+import type { Report } from './report.ts'
+import { readContext } from './runner/context.ts'
+import { attempt, type Runner } from './runner/runner.ts'
+import { newState, type State, writeState } from './state.ts'
+import { build } from './steps/build.ts'
+import { copyTo } from './steps/copy.ts'
+import { hideSecrets, registryFor, whyUnpushed } from './steps/login.ts'
+import { configureNix, findSubstituters, installTheNix } from './steps/nix.ts'
+import { push } from './steps/push.ts'
+import { save } from './steps/save.ts'
+import { openTheCache } from './steps/store-cache.ts'
+import { mainSummary } from './summary.ts'
+import { adviceOf, inWords, messageOf, UserError } from './util/errors.ts'
 import { interruptible } from './util/interrupt.ts'
 import { Phases } from './util/phases.ts'
+
+/** The one thing that the runner itself hands from main to post; all else is in a file of that folder. */
+const folderState = 'folder'
 
 /** The step itself. A failure is said in words; what is known by then is said all the same. */
 export async function main(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
@@ -47,40 +31,31 @@ export async function main(runner: Runner, env: NodeJS.ProcessEnv): Promise<void
   const phases = new Phases()
   await interruptible(async signal => {
     try {
-      await run(runner, env, phases, report, signal)
+      await run(await begin({ runner, env, phases, report, signal }))
     } catch (thrown) {
       const error = signal.aborted ? new UserError('The job was cancelled.') : inWords(thrown)
-      report.failure = messageOf(error)
+      report.failure = failureOf(error, { phase: phases.failedBy(thrown), cancelled: signal.aborted })
       runner.fail(error)
     }
   })
   report.phases = phases.list()
+  report.seconds = phases.elapsed()
   await attempt(runner, 'The outputs were not set', async () => {
     for (const [name, value] of outputsOf(report)) runner.output(name, value)
   })
   await attempt(runner, 'The summary was not written', () => runner.summary(mainSummary(report)))
 }
 
-async function run(
-  runner: Runner,
-  env: NodeJS.ProcessEnv,
-  phases: Phases,
-  report: Report,
-  signal: AbortSignal,
-): Promise<void> {
-  // What is asked for: all of it is checked before anything is touched.
+/** What is asked for: all of it is checked before anything is touched. */
+async function begin(given: Pick<Job, 'runner' | 'env' | 'phases' | 'report' | 'signal'>): Promise<Job> {
+  const { runner, env } = given
   if (process.platform !== 'linux') {
     throw new UserError('This action runs on Linux only.', { advice: 'Set `runs-on` to a Linux runner.' })
   }
   const context = await readContext(env)
   const system = systemOf(process.arch)
-  const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
+  const inputs = parseInputs(name => runner.input(name), { system, event: context })
   hideSecrets(runner, inputs)
-  const tags = tagsFor(inputs.tags, context)
-  const image = inputs.image === undefined ? undefined : parseInstallable(inputs.image)
-  const warm = inputs.warm.map(parseInstallable)
-  const release = selectRelease(inputs.nixVersion, inputs.nixSha256, system)
-  const client = clientFor(inputs, context, env, runner)
 
   const places = await makePlaces(context)
   runner.saveState(folderState, places.folder)
@@ -93,136 +68,46 @@ async function run(
     }
   }
   save({})
+  return { ...given, context, system, inputs, places, state, save }
+}
 
-  const store = entriesFor(inputs, env, runner, releaseTimeout)
-  // Nix, the cache, and whether the registry takes the credentials: none waits for the others.
-  const opening = phases.time('open the cache', async () => {
-    const opened = await openTheCache(inputs, context, places, env, runner)
-    save({ cache: { key: opened.key, server: opened.server } })
-    return opened
-  })
-  const installing = phases.time('install Nix', async () => {
-    const done = await installNix({
-      release,
-      asked: inputs.nixVersion !== undefined,
-      mirror: inputs.nixMirror,
-      temp: places.folder,
-      confFile: places.confFile,
-      nixConf: inputs.nixConf,
-      toolCache: context.toolCache,
-      entry: store && nixEntry(store, release, places.folder),
-      env,
-      account: currentAccount(),
-      log: runner,
-    })
-    const { version, bin } = done.nix
-    save({
-      nix: { version, bin, system, ours: done.kind === 'ours', closure: [...done.closure] },
-      ...(done.keep === undefined ? {} : { keep: JSON.stringify(done.keep) }),
-    })
-    return done
-  })
-  const loggingIn = client && phases.time('log in', () => client.headManifest(tags[0] ?? 'latest', signal))
+async function run(job: Job): Promise<void> {
+  const { inputs, phases, report, signal } = job
+  const client = registryFor(job)
+
+  // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
+  // but that only Nix knows whether it has a login for a cache that wants one.
+  const opening = phases.time('open the cache', () => openTheCache(job))
+  const installing = phases.time('install Nix', () => installTheNix(job))
+  const loggingIn =
+    client && phases.time('log in', () => client.headManifest(inputs.tags[0] ?? 'latest', signal))
+  const asking = findSubstituters(job, installing)
   // When one fails the others end before the step does.
-  await Promise.allSettled([opening, installing, loggingIn])
+  await Promise.allSettled([opening, installing, loggingIn, asking])
   await loggingIn
-  const [cache, installed] = [await opening, await installing]
+  const [opened, installed] = [await opening, await installing]
+  // A daemon that does not trust this user takes nothing from a cache of ours.
+  const cache = installed.conf.trusted ? opened : { ...opened, server: undefined }
   signal.throwIfAborted()
-  const { sandbox, how, from, phases: parts } = installed
-  const nix = { ...installed.nix, signal }
-  report.nix = { version: nix.version, how, from, sandbox, phases: parts }
+  const { index } = cache
   report.cache = {
-    status: cache.status === 'off' ? 'off' : 'miss',
-    paths: cache.index.paths.size,
-    bytes: sizeOf(cache.index),
+    status: cache.status === 'off' ? 'off' : undefined,
+    paths: index.paths.size,
+    bytes: sizeOf(index),
   }
-  // From here on Nix works: for this step, and for those that follow.
-  await writeConf(
-    places.confFile,
-    {
-      ...installed.conf,
-      substituter: cache.server?.url,
-      substituters: inputs.substituters,
-      trustedPublicKeys: inputs.trustedPublicKeys,
-      extra: inputs.nixConf,
-    },
-    inputs.githubToken === ''
-      ? undefined
-      : { host: new URL(context.serverUrl).host, token: inputs.githubToken },
-  )
-  runner.addPath(nix.bin)
-  for (const name of ['NIX_USER_CONF_FILES', 'NIX_SSL_CERT_FILE']) {
-    const value = nix.env[name]
-    if (value !== undefined) runner.exportVariable(name, value)
-  }
+  await configureNix(job, installed, cache, await asking)
 
-  // The build.
-  const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
-  const sources: string[] = []
-  const onSource = ({ path }: { readonly path: string }) => sources.push(path)
-  const evaluated = await phases.time('evaluate', async () => {
-    try {
-      const results = []
-      for (const installable of [...(image === undefined ? [] : [image]), ...warm])
-        results.push(await evaluate({ ...common, installable, onSource }))
-      return results
-    } finally {
-      // A checkout that does not evaluate is in the store as well.
-      await exclude(places, sources)
-    }
-  })
-  const outputs = image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {})
-  await exclude(places, [...sources, ...outputs])
-  signal.throwIfAborted()
-  const realised = await phases.time('build', () =>
-    realise({
-      ...common,
-      evaluated,
-      scratch: places.scratch,
-      ...(cache.server === undefined ? {} : { cacheUrl: cache.server.url }),
-      onProgress: ({ builds }) => {
-        const last = builds.at(-1)
-        if (last !== undefined) state.costs[last.drvPath] = last.seconds
-      },
-    }).finally(() => save({})),
-  )
-  const outPath = image === undefined ? undefined : realised.outPaths[0]
-  save({ outPaths: [...realised.outPaths] })
-  report.build = buildReport(realised, outPath, cache)
-  report.cache.status = cacheStatus(cache, report.build)
+  const nix = { ...installed.nix, signal }
+  const built = await build(job, nix, cache)
+  // Before the push: what is deployed from that store is there when the image is.
+  await copyTo(job, nix, cache, built)
+  const { image: outPath } = built
   if (outPath === undefined) return
-  // A script is small and saves its own build; an archive is large, and in the registry.
-  if (await isStreamScript(outPath)) await exclude(places, sources)
-
-  // The push.
   if (client === undefined) {
-    report.unpushed = inputs.push === 'false' ? 'push is false' : `a ${context.eventName} does not push`
+    report.unpushed = whyUnpushed(inputs, job.context)
     return
   }
-  const pushed = await phases.time('push', async () => {
-    const opened = await openImage({ path: outPath, scratch: places.scratch, env: nix.env, log: runner })
-    try {
-      const { os, architecture, variant } = opened.platform
-      const platform = [os, architecture, variant].filter(Boolean).join('/')
-      const { compression, compressionLevel: level } = inputs
-      const options = { client, image: opened, compression, level, tags, memo: cache.index.layers }
-      const result = await pushImage({ ...options, scratch: places.scratch, log: runner, signal })
-      return { ...result, platform }
-    } finally {
-      await opened.close()
-    }
-  })
-  save({
-    layers: Object.fromEntries(
-      pushed.layers.map(({ diffId, digest, size }) => [
-        memoKey(diffId, inputs.compression, inputs.compressionLevel),
-        { digest, size },
-      ]),
-    ),
-  })
-  const { name } = client.repository
-  const { memo: _, layers, ...facts } = pushed
-  report.push = { ...facts, name, tags: tags.map(tag => `${name}:${tag}`), layers }
+  await phases.time('push', () => push(job, { nix, cache, client, outPath }))
 }
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */
@@ -231,173 +116,15 @@ export async function post(runner: Runner, env: NodeJS.ProcessEnv): Promise<void
   if (folder === '') return
   const places = placesIn(folder)
   // First, so that nothing below can leave it behind.
-  await attempt(runner, 'The access token was not removed', () => removeToken(places.confFile))
-  await attempt(runner, 'The store cache was not saved', () => finish(places, runner, env))
+  await attempt(runner, 'Tokens, logins and keys were not removed', () => removeSecrets(places.confFile))
+  await attempt(runner, 'The store cache was not saved', () => save(places, runner, env))
+  await attempt(runner, 'The end of this job was not noted', () => endJob(folder))
   await attempt(runner, `${folder} was not removed`, () => removePlaces(places))
 }
 
-async function finish(places: Places, runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
-  const state = readState(places.folder)
-  if (state === undefined) return
-  const { cache = {}, keep } = state
-  const served = cache.server === undefined ? undefined : await stopSubstituter(cache.server)
-  const context = await readContext(env)
-  const system = systemOf(process.arch)
-  const inputs = parseInputs(name => runner.input(name), { system, platform: platformOf(system) })
-  hideSecrets(runner, inputs)
-  const store = inputs.cache === 'true' ? entriesFor(inputs, env, runner) : undefined
-  if (store !== undefined) await saveStore(state, { inputs, context, places, served, env, runner })
-  if (keep !== undefined) {
-    await attempt(runner, 'Nix was not kept for the next job', async () => {
-      const release = parseKept(keep)
-      const entry = store && nixEntry(store, release, places.folder)
-      await keepRelease(release, { toolCache: context.toolCache, entry })
-    })
-  }
-}
+type Failure = NonNullable<Report['failure']>
 
-async function saveStore(
-  state: State,
-  job: {
-    readonly inputs: Inputs
-    readonly context: Context
-    readonly places: Places
-    readonly served: Stats | undefined
-    readonly env: NodeJS.ProcessEnv
-    readonly runner: Runner
-  },
-): Promise<void> {
-  if (state.nix === undefined) return
-  const { inputs, context, places, served, env, runner } = job
-  const { ours, closure, ...nix } = state.nix
-  const environment = { env, account: currentAccount(), bin: nix.bin, certificates: undefined, ours }
-  const phases = new Phases()
-  const saved = await phases.time('save the cache', async () =>
-    saveCache({
-      nix: { ...nix, env: nixEnvironment({ ...environment, confFile: places.confFile }) },
-      system: nix.system,
-      scope: inputs.cacheScope,
-      ...context,
-      ...places,
-      ...programs,
-      key: state.cache?.key,
-      started: state.started,
-      closure,
-      exclude: await excludedInJob(places),
-      outPaths: state.outPaths,
-      costs: state.costs,
-      layers: new Map(Object.entries(state.layers)) as LayerMemo,
-      served,
-      limit: inputs.cacheSize,
-      upstream: inputs.cacheUpstream,
-      publicKeys: inputs.trustedPublicKeys,
-      env,
-      log: runner,
-    }),
-  )
-  await runner.summary(postSummary(saved, phases.list()))
-  for (const reason of saved.reasons) runner.info(reason)
-  if (saved.outcome === 'denied') runner.info(`This job may only read the store cache: ${saved.why}`)
-  if (saved.outcome === 'failed') runner.warning(`The store cache was not saved: ${saved.why}`)
-}
-
-/** Milliseconds. To download Nix anew takes less than to wait longer for a service that hangs. */
-const releaseTimeout = 60_000
-
-/** The one thing that the runner itself hands from main to post; all else is in a file of that folder. */
-const folderState = 'folder'
-
-/** What goes wrong in saying or keeping something is a warning. */
-async function attempt(runner: Runner, what: string, work: () => Promise<void>): Promise<void> {
-  try {
-    await work()
-  } catch (error) {
-    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
-    runner.warning(`${what}: ${messageOf(error)}`)
-  }
-}
-
-function inWords(error: unknown): unknown {
-  if (error instanceof UserError || !['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '')) return error
-  return new UserError(`The disk is full: ${messageOf(error)}`, {
-    advice: 'Give the job more room, for instance by removing what it does not need before this step.',
-    cause: error,
-  })
-}
-
-const newState: State = { started: 0, outPaths: [], costs: {}, layers: {} }
-
-function platformOf(system: string): string {
-  return system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'
-}
-
-/** Undefined when this run does not push. */
-function clientFor(
-  inputs: Inputs,
-  context: Context,
-  env: NodeJS.ProcessEnv,
-  log: Runner,
-): RegistryClient | undefined {
-  if (inputs.image === undefined || inputs.push === 'false') return undefined
-  if (inputs.push === 'auto' && /^(pull_request|merge_group)/.test(context.eventName)) return undefined
-  const repository = parseName(inputs.name)
-  return registryClient({
-    repository,
-    credentials: credentialsFor(inputs, repository.host, context),
-    env,
-    log,
-  })
-}
-
-/**
- * The default password is the job's GitHub token. It stays with GitHub: another registry is not sent it, whatever it
- * asks for.
- */
-function credentialsFor(
-  { username, password, githubToken }: Inputs,
-  host: string,
-  { serverUrl }: Context,
-): Credentials | undefined {
-  const server = new URL(serverUrl).hostname
-  const githubs = server === 'github.com' ? host === 'ghcr.io' : host.endsWith(`.${server}`)
-  const isToken = password === githubToken || password.startsWith('ghs_')
-  return password === '' || (isToken && !githubs) ? undefined : { username, password }
-}
-
-/** Besides the secrets themselves the forms in which requests carry them. */
-function hideSecrets(runner: Runner, { username, password, githubToken }: Inputs): void {
-  for (const secret of [password, githubToken].filter(Boolean)) {
-    runner.secret(secret)
-    runner.secret(Buffer.from(`${username}:${secret}`).toString('base64'))
-  }
-}
-
-/** Undefined when this run uses no cache, or has none to use. */
-function entriesFor(
-  inputs: Inputs,
-  env: NodeJS.ProcessEnv,
-  log: Runner,
-  timeout?: number,
-): Entries | undefined {
-  if (inputs.cache === 'false' || !hasCacheService(env)) return undefined
-  return entries({ client: programs.client, env, log, ...(timeout === undefined ? {} : { timeout }) })
-}
-
-async function openTheCache(
-  inputs: Inputs,
-  context: Context,
-  places: Places,
-  env: NodeJS.ProcessEnv,
-  log: Runner,
-): Promise<OpenedCache> {
-  if (inputs.cache === 'false') return { status: 'off', index: emptyIndex }
-  return openCache({
-    system: systemOf(process.arch),
-    scope: inputs.cacheScope,
-    ...context,
-    ...places,
-    ...programs,
-    env,
-    log,
-  })
+function failureOf(error: unknown, where: Pick<Failure, 'phase' | 'cancelled'>): Failure {
+  const detail = error instanceof UserError ? error.detail : undefined
+  return { message: messageOf(error), advice: adviceOf(error), detail, ...where }
 }

@@ -1,4 +1,11 @@
+import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
+import { type TagEvent, tagsFor } from './metadata/tags.ts'
+import { userNetrc, userSandbox } from './nix/conf.ts'
+import { type Destination, parseDestination, parseSshKey } from './nix/destination.ts'
+import { type Login, splitLogin } from './nix/netrc.ts'
+import { type Release, selectRelease } from './nix/releases.ts'
 import type { Compression } from './registry/model.ts'
+import { parseName, type Repository } from './registry/reference.ts'
 import { UserError } from './util/errors.ts'
 import { splitShellWords } from './util/shell-words.ts'
 
@@ -51,25 +58,32 @@ export type InputName = (typeof inputNames)[number]
 
 /** What the workflow asks for: every input parsed and checked against the others. */
 export type Inputs = {
-  /** Installable of the image; undefined when nothing is to be pushed. */
-  readonly image: string | undefined
-  readonly warm: readonly string[]
-  /** Host and repository as the user wrote them. */
-  readonly name: string
-  /** Lines in metadata-action's vocabulary. */
+  /** Undefined when nothing is to be pushed. */
+  readonly image: Installable | undefined
+  readonly warm: readonly (Installable | Pattern)[]
+  /** Undefined when the name is empty, which only a run that does not push may have. */
+  readonly repository: Repository | undefined
+  /** Those of this event, the most important first. */
   readonly tags: readonly string[]
   readonly push: 'true' | 'false' | 'auto'
   readonly username: string
   readonly password: string
   readonly compression: Compression
   readonly compressionLevel: number | undefined
-  readonly nixVersion: string | undefined
-  /** 64 lower-case hex digits. */
-  readonly nixSha256: string | undefined
+  /** To install where there is no Nix, and whether the user asked for this version. */
+  readonly release: Release
+  readonly releaseAsked: boolean
   readonly nixMirror: string
   readonly nixConf: string
+  /** Without their logins. */
   readonly substituters: readonly string[]
+  readonly logins: readonly Login[]
+  /** Those whose login has no password, which are not in `substituters`. */
+  readonly lockedSubstituters: readonly string[]
   readonly trustedPublicKeys: readonly string[]
+  readonly copyTo: Destination | undefined
+  /** A private key, as ssh reads it. */
+  readonly sshKey: string | undefined
   readonly nixArgs: readonly string[]
   readonly githubToken: string
   readonly cache: 'true' | 'read' | 'false'
@@ -79,22 +93,24 @@ export type Inputs = {
   readonly cacheUpstream: boolean
 }
 
-/** Where the job runs, as far as inputs depend on it. */
-export type Machine = {
+/** The job, as far as inputs depend on it. */
+export type Surroundings = {
   /** `x86_64-linux` */
   readonly system: string
-  /** `linux/amd64` */
-  readonly platform: string
+  readonly event: TagEvent
 }
 
 const defaultCacheSize = 4 * 1024 ** 3
+
+/** Stands in until the problem with the version is thrown. */
+const noRelease: Release = { version: '', system: '', sha256: '' }
 
 /**
  * Reads and checks all inputs.
  * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions, and
  *   capabilities of the contract that this version does not have yet.
  */
-export function parseInputs(read: ReadInput, machine: Machine): Inputs {
+export function parseInputs(read: ReadInput, { system, event }: Surroundings): Inputs {
   const problems: string[] = []
   const problem = (name: InputName, what: string) => problems.push(`${name}: ${what}`)
 
@@ -122,9 +138,20 @@ export function parseInputs(read: ReadInput, machine: Machine): Inputs {
   for (const [name, without, what] of comingLater) {
     if (![...without, ''].includes(read(name))) problem(name, `${what} is not in this version yet`)
   }
+  /** What `parse` refuses is a problem of this input. */
+  const parsed = <T>(name: InputName, parse: () => T): T | undefined => {
+    try {
+      return parse()
+    } catch (error) {
+      if (!(error instanceof UserError)) throw error
+      problem(name, [error.message, error.advice].filter(Boolean).join(' ').replaceAll('\n', '\n    '))
+      return undefined
+    }
+  }
+
   for (const [name, own] of [
-    ['systems', machine.system],
-    ['platforms', machine.platform],
+    ['systems', system],
+    ['platforms', system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'],
   ] as const) {
     const others = read(name)
       .split(/[\s,]+/)
@@ -133,24 +160,34 @@ export function parseInputs(read: ReadInput, machine: Machine): Inputs {
       problem(name, `this job runs on ${own}; building for ${others.join(', ')} is not in this version yet`)
   }
 
+  const version = matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4')
+  const sha256 = matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase()
   const compression = oneOf('compression', ['gzip', 'zstd'], 'gzip')
+  const splits = words('substituters').flatMap(text => parsed('substituters', () => splitLogin(text)) ?? [])
+  const substituters = splits.filter(({ empty }) => !empty)
+  // Here for what it refuses.
+  parsed('nix-conf', () => userSandbox(read('nix-conf')))
   const inputs: Inputs = {
-    image: read('image') || undefined,
-    warm: lines('warm'),
-    name: read('name'),
-    tags: lines('tags'),
+    image: read('image') === '' ? undefined : parsed('image', () => parseInstallable(read('image'))),
+    warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
+    repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
+    tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
     push: oneOf('push', ['auto', 'true', 'false'], 'auto'),
     username: read('username'),
     password: read('password'),
     compression,
     compressionLevel: compressionLevel(),
-    nixVersion: matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4'),
-    nixSha256: matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase(),
+    release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
+    releaseAsked: version !== undefined,
     nixMirror: mirror(),
     nixConf: read('nix-conf'),
-    substituters: words('substituters'),
+    substituters: substituters.map(({ url }) => url),
+    logins: substituters.flatMap(({ login }) => login ?? []),
+    lockedSubstituters: splits.flatMap(({ url, empty }) => (empty ? [url] : [])),
     trustedPublicKeys: words('trusted-public-keys'),
-    nixArgs: nixArgs(),
+    copyTo: read('copy-to') === '' ? undefined : parsed('copy-to', () => parseDestination(read('copy-to'))),
+    sshKey: read('ssh-key') === '' ? undefined : parsed('ssh-key', () => parseSshKey(read('ssh-key'))),
+    nixArgs: parsed('nix-args', () => splitShellWords(read('nix-args'))) ?? [],
     githubToken: read('github-token'),
     cache: oneOf('cache', ['true', 'read', 'false'], 'true'),
     cacheSize: cacheSize(),
@@ -158,17 +195,26 @@ export function parseInputs(read: ReadInput, machine: Machine): Inputs {
     cacheUpstream: oneOf('cache-upstream', ['true', 'false'], 'false') === 'true',
   }
 
-  if (inputs.image === undefined && inputs.warm.length === 0)
+  if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
-  if (inputs.nixSha256 !== undefined && inputs.nixVersion === undefined)
+  if (sha256 !== undefined && version === undefined)
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
-  if (inputs.image !== undefined && inputs.push !== 'false' && inputs.name === '')
+  if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')
     problem('name', 'is empty: an image to push needs a name such as ghcr.io/owner/app')
   if (inputs.substituters.length > 0 && inputs.trustedPublicKeys.length === 0)
     problem(
       'substituters',
       'need trusted-public-keys: Nix takes nothing from a cache whose key it does not trust',
     )
+  if (inputs.logins.length > 0 && userNetrc(inputs.nixConf))
+    problem('substituters', 'hold a login, and nix-conf names a netrc-file: put the login into that file')
+  const twice = inputs.logins.filter(({ host, user, password }) =>
+    inputs.logins.some(other => other.host === host && (other.user !== user || other.password !== password)),
+  )
+  if (twice.length > 0)
+    problem('substituters', `hold two logins for ${twice[0]?.host}, and Nix can have one for a host`)
+  if (inputs.sshKey !== undefined && read('builders') === '' && inputs.copyTo?.kind !== 'ssh')
+    problem('ssh-key', 'is for copy-to with an ssh-ng:// URL, and there is none')
 
   if (problems.length > 0) {
     throw new UserError(
@@ -198,16 +244,6 @@ export function parseInputs(read: ReadInput, machine: Machine): Inputs {
     return text
   }
 
-  function nixArgs(): readonly string[] {
-    try {
-      return splitShellWords(read('nix-args'))
-    } catch (error) {
-      if (!(error instanceof UserError)) throw error
-      problem('nix-args', error.message)
-      return []
-    }
-  }
-
   function cacheSize(): number {
     const alias = read('gc-max-store-size')
     const size = parseSize(read('cache-size') || '4G')
@@ -235,9 +271,7 @@ const comingLater: readonly (readonly [InputName, readonly string[], string])[] 
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
   ['install-nix', ['always'], 'skipping the installation'],
-  ['copy-to', [], 'copying to another store'],
   ['builders', [], 'building on other machines'],
-  ['ssh-key', [], 'building on other machines'],
 ]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */

@@ -1,11 +1,12 @@
 import { randomBytes } from 'node:crypto'
 import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises'
-import { dirname, extname, join } from 'node:path'
+import { basename, dirname, extname, join } from 'node:path'
 
 /** The processes of ours that main and post start, beside this file in src/ and in dist/ alike. */
 export const programs = {
   client: join(import.meta.dirname, `cache-client${extname(import.meta.filename)}`),
   substituter: join(import.meta.dirname, `substituter${extname(import.meta.filename)}`),
+  narWorker: join(import.meta.dirname, `nar-worker${extname(import.meta.filename)}`),
 }
 
 /** Where one step keeps things. A job may have several steps of this action. */
@@ -30,6 +31,17 @@ export async function makePlaces({ temp }: { readonly temp: string }): Promise<P
   await mkdir(places.folder, { mode: 0o700 })
   await mkdir(places.scratch)
   return places
+}
+
+/**
+ * The files of settings that earlier steps of this job wrote.
+ * @param confFiles value of NIX_USER_CONF_FILES
+ */
+export function earlierConfFiles({ confFile }: Pick<Places, 'confFile'>, confFiles: string): string[] {
+  return confFiles.split(':').filter(file => {
+    const folder = dirname(file)
+    return file === placesIn(folder).confFile && basename(folder).startsWith(prefix) && file !== confFile
+  })
 }
 
 /**

@@ -1,4 +1,5 @@
-import type { Realised } from './build/flake.ts'
+import type { Build, Substitution } from './build/progress.ts'
+import type { Brought } from './cache/bring.ts'
 import type { OpenedCache } from './cache/open.ts'
 import type { Phase } from './util/phases.ts'
 
@@ -12,13 +13,30 @@ export type Report = {
     /** What the installation spent its time on. */
     readonly phases: readonly Phase[]
   }
-  cache?: { status: 'hit' | 'partial' | 'miss' | 'off'; paths: number; bytes: number }
+  cache?: {
+    /** Not known before the build has ended. */
+    status: 'hit' | 'partial' | 'miss' | 'off' | undefined
+    readonly paths: number
+    readonly bytes: number
+  }
   build?: {
     readonly outPath: string | undefined
     readonly builds: readonly { readonly name: string; readonly seconds: number }[]
-    /** Store paths that Nix substituted: from our cache, and from elsewhere. */
-    readonly substituted: { readonly cache: number; readonly upstream: number; readonly bytes: number }
-    readonly seconds: number
+    /** Names of the derivations whose build failed. */
+    readonly failed: readonly string[]
+    readonly substituted: {
+      /** Store paths from our cache, and from elsewhere. */
+      readonly cache: number
+      readonly upstream: number
+      /** As downloaded. */
+      readonly bytes: number
+    }
+  }
+  copy?: {
+    /** The store's URL. */
+    readonly to: string
+    /** How many store paths it did not have. */
+    readonly paths: number
   }
   push?: {
     readonly name: string
@@ -27,6 +45,8 @@ export type Report = {
     readonly tags: readonly string[]
     readonly platform: string
     readonly changed: boolean
+    /** Those of the tags, without the name, that named something else before, or nothing. */
+    readonly tagged: readonly string[]
     /** Bytes in the registry, and bytes sent by this run. */
     readonly size: number
     readonly uploaded: number
@@ -37,38 +57,63 @@ export type Report = {
     }[]
   }
   /** Why nothing was pushed, when the run was not asked to or did not get that far. */
-  unpushed?: string
-  failure?: string
+  unpushed?: string | undefined
+  failure?: {
+    readonly message: string
+    readonly advice: string | undefined
+    /** The end of a build's log, or Nix's own words. */
+    readonly detail: string | undefined
+    /** The phase that did not get done; undefined when none had begun or the run was cancelled. */
+    readonly phase?: string | undefined
+    readonly cancelled?: boolean
+  }
   phases: readonly Phase[]
+  /** Wall time of main, in seconds. Known at its end. */
+  seconds?: number
 }
 
-/** What `realise` did, with what came from the cache told from what came from elsewhere. */
+/** A store's URL without its settings, which not every version of Nix shows. */
+export function withoutQuery(url: string | undefined): string | undefined {
+  return url?.replace(/\?.*/, '')
+}
+
+/** What was done to have the outputs, also by a build that failed in the end. */
+type Done = {
+  readonly builds: readonly Build[]
+  readonly substitutions: readonly Substitution[]
+  /** Names of derivations. */
+  readonly failed?: readonly string[]
+}
+
+/** What was brought and built, with what came from the cache told from what came from elsewhere. */
 export function buildReport(
-  realised: Realised,
+  { builds, substitutions, failed = [] }: Done,
   outPath: string | undefined,
   cache: OpenedCache,
+  brought: Brought = { paths: [], bytes: 0 },
 ): NonNullable<Report['build']> {
-  const withoutQuery = (url: string | undefined) => url?.replace(/\?.*/, '')
   const url = withoutQuery(cache.server?.url)
-  const ours = realised.substitutions.filter(({ store }) => withoutQuery(store) === url)
+  const ours = substitutions.filter(({ store }) => withoutQuery(store) === url)
   return {
     outPath,
-    builds: realised.builds.map(({ name, seconds }) => ({ name, seconds })),
+    builds: builds.map(({ name, seconds }) => ({ name, seconds })),
+    failed,
     substituted: {
-      cache: ours.length,
-      upstream: realised.substitutions.length - ours.length,
-      bytes: realised.substitutions.reduce((total, { bytes }) => total + bytes, 0),
+      cache: brought.paths.length + ours.length,
+      upstream: substitutions.length - ours.length,
+      bytes: substitutions.reduce((total, { bytes }) => total + bytes, brought.bytes),
     },
-    seconds: realised.seconds,
   }
 }
 
-/** How much of what the build needed the cache had. */
+/** How much of what the build needed the cache had. `hit`: nothing was built. */
 export function cacheStatus(
   cache: OpenedCache,
   build: NonNullable<Report['build']>,
 ): NonNullable<Report['cache']>['status'] {
   if (cache.status === 'off') return 'off'
-  if (build.builds.length === 0 && build.substituted.upstream === 0) return 'hit'
-  return build.substituted.cache === 0 ? 'miss' : 'partial'
+  const { cache: ours, upstream } = build.substituted
+  // What public caches have need not be in ours.
+  if (build.builds.length === 0 && (ours > 0 || upstream === 0)) return 'hit'
+  return ours === 0 ? 'miss' : 'partial'
 }

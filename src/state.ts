@@ -17,6 +17,8 @@ const schema = z.object({
       bin: z.string(),
       system: z.string(),
       ours: z.boolean(),
+      /** Whether other jobs may use the store at the same time. */
+      shared: z.boolean(),
       /** Store paths of Nix itself: never cached. */
       closure: z.array(z.string()),
     })
@@ -25,8 +27,9 @@ const schema = z.object({
   keep: z.string().optional(),
   cache: z
     .object({
-      /** Key of the index that main opened. */
+      /** Keys of the indexes that main opened: of the job's own ref, and of the branch it comes from. */
       key: z.string().optional(),
+      base: z.string().optional(),
       /** The process that serves it. */
       server: z.object({ url: z.string(), pid: z.number() }).optional(),
     })
@@ -42,6 +45,8 @@ const schema = z.object({
 })
 
 export type State = z.infer<typeof schema>
+
+export const newState: State = { started: 0, outPaths: [], costs: {}, layers: {} }
 
 /** @returns undefined when main ended before it wrote anything. */
 export function readState(folder: string): State | undefined {

@@ -1,48 +1,77 @@
-import type { SaveReport } from './cache/save.ts'
 import type { Report } from './report.ts'
+import { code, codeBlock, cut, details, join, plain, quote, table, words } from './util/markdown.ts'
 import type { Phase } from './util/phases.ts'
 import { count, formatBytes, formatSeconds } from './util/text.ts'
 
 /** GitHub refuses a step's summary above 1 MiB; ours stays far below. */
-const maxListed = 10
+const most = { listed: 10, lines: 60, text: 4000, logLines: 12, logLine: 500 } as const
 
 /** What people look at after main: what was published, what it cost, where the time went. Markdown. */
 export function mainSummary(report: Report): string {
-  return [
-    heading(report),
-    ...(report.failure === undefined ? [] : [quote(report.failure)]),
-    ...(report.push === undefined
-      ? []
-      : [codeBlock(`docker pull ${report.push.name}@${report.push.digest}`)]),
-    table(facts(report)),
-    table(times(report), ['Phase', 'Time', 'Of which']),
-  ].join('\n\n')
-}
-
-function times({ phases, nix }: Report): string[][] {
-  const parts = (nix?.phases ?? []).map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`).join(', ')
-  return phases.map(({ name, seconds }) => [
-    name,
-    formatSeconds(seconds),
-    name === 'install Nix' ? plain(parts) : '',
+  const { push, build, nix } = report
+  return join([
+    `### ${heading(report)}`,
+    ...failure(report),
+    push === undefined ? '' : codeBlock(`docker pull ${push.name}@${push.digest}`),
+    table(['What', 'This run'], facts(report)),
+    timeTable(report),
+    ...more(
+      'The slowest of what was built',
+      ['Derivation', 'Time'],
+      slowest(build?.builds.map(({ name, seconds }) => [code(name), seconds] as const)),
+      3,
+    ),
+    ...more('What the installation of Nix spent its time on', ['Part', 'Time'], slowest(partsOf(nix)), 1),
+    ...more('The largest layers that were sent', ['Layer', 'Size'], largestLayers(push)),
   ])
 }
 
-function heading({ push, failure, unpushed, build }: Report): string {
-  if (failure !== undefined)
-    return push === undefined ? '### ❌ Failed: nothing was published' : '### ❌ Failed'
-  if (push === undefined) {
-    if (build?.outPath === undefined) return '### ✅ The store cache is warm'
-    return `### ✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${plain(unpushed)}`}`
+function heading({ push, failure, unpushed, build, cache }: Report): string {
+  if (failure !== undefined) {
+    const what = failure.cancelled
+      ? '🚫 Cancelled'
+      : `❌ ${failure.phase === undefined ? 'Failed' : `Could not ${plain(failure.phase)}`}`
+    // A push that ends early may have published the image, and some of the tags.
+    return push !== undefined || failure.phase === 'push' ? what : `${what}: nothing was published`
   }
-  return `### ${push.changed ? '📦 Published' : '✅ Unchanged'}: ${code(push.name)}`
+  if (push === undefined) {
+    if (build?.outPath === undefined) {
+      const done = 'what was asked for is built'
+      return cache?.status === 'off' ? `✅ Done: ${done}` : `✅ The store cache is warm: ${done}`
+    }
+    return `✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${words(unpushed)}`}`
+  }
+  const name = code(push.name)
+  if (push.changed) return `📦 Published: ${name}`
+  if (push.tagged.length === 0) return `✅ Unchanged: ${name}`
+  return `🏷️ Unchanged image, ${count(push.tagged.length, 'tag')} set: ${name}`
 }
 
-function facts({ push, build, cache, nix }: Report): string[][] {
+function failure({ failure }: Report): string[] {
+  if (failure === undefined) return []
+  const { message, advice, detail } = failure
+  const lines = message.split('\n')
+  const shown = lines.slice(0, most.lines).join('\n')
+  return [
+    quote(cut(shown, most.text) + (lines.length > most.lines ? '\n…' : '')),
+    advice === undefined ? '' : `**What to do**: ${words(cut(advice, most.text))}`,
+    detail === undefined ? '' : codeBlock(endOf(detail)),
+  ]
+}
+
+/** What went wrong is at the end of a log. */
+function endOf(detail: string): string {
+  const lines = detail.trimEnd().split(/\r\n?|\n/)
+  const last = lines.slice(-most.logLines).map(line => cut(line, most.logLine))
+  return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
+}
+
+function facts({ push, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
     const sent = push.layers.filter(layer => layer.how === 'uploaded')
-    rows.push(['Tags', push.tags.slice(0, maxListed).map(tagOf).map(code).join(' ') + more(push.tags.length)])
+    const tags = push.tags.slice(0, most.listed).map(reference => code(tagOf(reference)))
+    rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
     rows.push(['Platform', code(push.platform)])
     rows.push([
       'Layers',
@@ -51,35 +80,44 @@ function facts({ push, build, cache, nix }: Report): string[][] {
     ])
   }
   if (build !== undefined) {
-    const slowest = build.builds.toSorted((a, b) => b.seconds - a.seconds).slice(0, 3)
-    const named = slowest.map(({ name, seconds }) => `${code(name)} ${formatSeconds(seconds)}`).join(', ')
-    rows.push([
-      'Built',
-      build.builds.length === 0
-        ? 'nothing'
-        : `${count(build.builds.length, 'derivation')}: ${named}${more(build.builds.length, 3)}`,
-    ])
-    const { substituted } = build
-    rows.push([
-      'Substituted',
-      `${count(substituted.cache, 'path')} from the cache, ${count(substituted.upstream, 'path')} from elsewhere`,
-    ])
+    if (build.outPath !== undefined) rows.push(['Store path', code(build.outPath)])
+    rows.push(['Built', built(build)])
+    if (build.failed.length > 0)
+      rows.push(['Failed', list(build.failed.slice(0, most.listed).map(code), build.failed)])
+    rows.push(['Substituted', substituted(build.substituted)])
   }
-  if (cache !== undefined) {
-    rows.push([
-      'Cache',
-      cache.paths === 0
-        ? cache.status
-        : `${cache.status}: opened with ${count(cache.paths, 'path')}, ${formatBytes(cache.bytes)}`,
-    ])
+  if (copy !== undefined) {
+    const { paths, to } = copy
+    rows.push(['Copied', `${paths === 0 ? 'nothing new' : count(paths, 'path')} to ${code(to)}`])
   }
+  if (cache !== undefined) rows.push(['Cache', opened(cache)])
   if (nix !== undefined) {
-    rows.push([
-      'Nix',
-      `${plain(nix.version)}, ${origins[nix.from]}, sandbox ${nix.sandbox ? 'on' : '**off**'}`,
-    ])
+    const sandbox = nix.sandbox ? 'sandbox on' : 'sandbox **off**'
+    rows.push(['Nix', `${plain(nix.version)}, ${origins[nix.from]}, ${sandbox}`])
   }
   return rows
+}
+
+function built({ builds }: NonNullable<Report['build']>): string {
+  if (builds.length === 0) return 'nothing'
+  const slowest = builds.toSorted((a, b) => b.seconds - a.seconds).slice(0, 3)
+  const named = slowest.map(({ name, seconds }) => `${code(name)} ${formatSeconds(seconds)}`)
+  return `${count(builds.length, 'derivation')}: ${list(named, builds, ', ')}`
+}
+
+type Substituted = NonNullable<Report['build']>['substituted']
+
+function substituted({ cache, upstream, bytes }: Substituted): string {
+  if (cache + upstream === 0) return 'nothing'
+  return `${count(cache, 'path')} from the cache, ${count(upstream, 'path')} from elsewhere; ${formatBytes(bytes)}`
+}
+
+/** Of a run that failed it is not known what it would have needed. */
+function opened({ status, paths, bytes }: NonNullable<Report['cache']>): string {
+  if (status === 'off') return 'off'
+  const held =
+    paths === 0 ? 'it had nothing to give' : `it held ${count(paths, 'path')}, ${formatBytes(bytes)}`
+  return status === undefined ? held : `**${status}**; ${held}`
 }
 
 const origins: Readonly<Record<NonNullable<Report['nix']>['from'], string>> = {
@@ -89,68 +127,58 @@ const origins: Readonly<Record<NonNullable<Report['nix']>['from'], string>> = {
   present: 'already on the machine',
 }
 
-/** What people look at after post: what the cache gained and lost, against its bound. Markdown. */
-export function postSummary(saved: SaveReport, phases: readonly Phase[]): string {
-  const { after, added, dropped, limit } = saved
-  const change = (sign: string, { paths, bytes }: Amount) =>
-    paths === 0 ? 'nothing' : `${sign}${count(paths, 'path')}, ${formatBytes(bytes)}`
-  return [
-    `#### Store cache: ${outcomes[saved.outcome]}`,
-    ...(saved.why === undefined ? [] : [plain(saved.why)]),
-    table([
-      ['Holds', `${count(after.paths, 'path')}, ${formatBytes(after.bytes)} of ${formatBytes(limit)}`],
-      ['Added', change('+', added)],
-      ['Dropped', change('−', dropped)],
-      ['Uploaded', formatBytes(saved.uploaded)],
-      ...phases.map(({ name, seconds }) => [`Time to ${name}`, formatSeconds(seconds)]),
-    ]),
-  ].join('\n\n')
+/** In the order of their start: those that ran at the same time add up to more than the whole. */
+function timeTable({ phases, seconds }: Report): string {
+  const rows = phases
+    .toSorted((a, b) => a.start - b.start)
+    .map(phase => [
+      `${plain(phase.name)}${phases.some(other => overlap(phase, other)) ? ' (in parallel)' : ''}`,
+      formatSeconds(phase.start),
+      formatSeconds(phase.seconds),
+    ])
+  if (rows.length > 0 && seconds !== undefined) rows.push(['**Total**', '', `**${formatSeconds(seconds)}**`])
+  return table(['Phase', 'Begun at', 'Time'], rows)
 }
 
-type Amount = { readonly paths: number; readonly bytes: number }
-
-const outcomes: Readonly<Record<SaveReport['outcome'], string>> = {
-  saved: 'saved',
-  unchanged: 'nothing new, nothing uploaded',
-  denied: 'read only',
-  failed: 'not saved',
+/** Longer than the clock's grain. */
+function overlap(one: Phase, other: Phase): boolean {
+  const end = Math.min(one.start + one.seconds, other.start + other.seconds)
+  return one !== other && end - Math.max(one.start, other.start) > 0.001
 }
 
+type Row = readonly [name: string, seconds: number]
+
+function partsOf(nix: Report['nix']): Row[] {
+  return (nix?.phases ?? []).map(({ name, seconds }) => [plain(name), seconds])
+}
+
+/** Rows of name and time without those that took none. */
+function slowest(rows: readonly Row[] = []): string[][] {
+  return rows
+    .filter(([, seconds]) => seconds >= 0.05)
+    .toSorted(([, a], [, b]) => b - a)
+    .map(([name, seconds]) => [name, formatSeconds(seconds)])
+}
+
+function largestLayers(push: Report['push']): string[][] {
+  return (push?.layers ?? [])
+    .filter(({ how }) => how === 'uploaded')
+    .toSorted((a, b) => b.size - a.size)
+    .map(({ digest, size }) => [code(digest.slice(0, 19)), formatBytes(size)])
+}
+
+/** A folded table, where it says more than what is seen without it: `known` rows. */
+function more(title: string, head: readonly string[], rows: readonly string[][], known = 0): string[] {
+  return rows.length <= known ? [] : [details(title, table(head, rows.slice(0, most.listed)))]
+}
+
+/** `a b and 3 more` */
+function list(shown: readonly string[], all: readonly unknown[], separator = ' '): string {
+  const rest = all.length - shown.length
+  return shown.join(separator) + (rest > 0 ? ` and ${rest} more` : '')
+}
+
+/** `v1` of `ghcr.io/o/r:v1` */
 function tagOf(reference: string): string {
   return reference.slice(reference.lastIndexOf(':') + 1)
-}
-
-function more(length: number, shown = maxListed): string {
-  return length > shown ? ` and ${length - shown} more` : ''
-}
-
-/** Text that markdown and HTML leave alone, also within a table's cell. */
-function plain(text: string): string {
-  return text
-    .replace(/[&<>]/g, char => ({ '&': '&amp;', '<': '&lt;', '>': '&gt;' })[char] ?? char)
-    .replace(/[\\`*_{}[\]#|~]/g, '\\$&')
-    .replace(/\s*\n\s*/g, ' ')
-}
-
-function code(text: string): string {
-  return `<code>${plain(text)}</code>`
-}
-
-function codeBlock(text: string): string {
-  return `\`\`\`\n${text}\n\`\`\``
-}
-
-function quote(text: string): string {
-  return text
-    .slice(0, 4000)
-    .split('\n')
-    .slice(0, 60)
-    .map(line => `> ${plain(line)}`)
-    .join('  \n')
-}
-
-function table(rows: readonly (readonly string[])[], head: readonly string[] = ['', '']): string {
-  if (rows.length === 0) return ''
-  const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
 }

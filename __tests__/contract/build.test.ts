@@ -31,7 +31,7 @@ async function lineOf(text: string): Promise<number> {
 
 for (const [index, release] of releases.entries()) {
   // Each version as another user, so that both are tried.
-  const user = index % 2 === 0 ? 'root' : 'runner'
+  const user = index % 2 === 0 || !Machine.hasUsers() ? 'root' : 'runner'
 
   describe(`Nix ${release.version} as ${user}`, { skip }, () => {
     let at: Prepared
@@ -154,6 +154,14 @@ for (const [index, release] of releases.entries()) {
       )
       assert.ok(log.includes('fails-3.1> line 1') && log.includes('fails-3.1 failed'))
       assert.ok(!log.some(line => line.startsWith('built ')), log.join('\n'))
+    })
+
+    test('of several installables the advice names the one that needs what failed', async () => {
+      for (const others of [[], ['--keep-going']]) {
+        const { error } = await at.job([own('dep'), own('fails-below'), own('app')], { args: others })
+        assert.equal(error?.message, 'fails-3.1 failed to build: builder failed with exit code 3')
+        assert.match(error.advice ?? '', /`nix build -L [^ `]*#fails-below`/)
+      }
     })
 
     test('several failing builds are all named; a killed one gets its own advice', async () => {
@@ -409,7 +417,9 @@ for (const [index, release] of releases.entries()) {
     }
   })
 
-  test(`Nix ${release.version}: a checkout of another user's`, { skip }, async () => {
+  test(`Nix ${release.version}: a checkout of another user's`, {
+    skip: skip || Machine.withoutUsers(),
+  }, async () => {
     const at = await prepare(sample, release, { user: 'runner' })
     try {
       await expect(at.machine.run(['chown', '-R', '0:0', at.workspace], { as: 'root' }))

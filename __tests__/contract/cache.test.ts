@@ -9,53 +9,18 @@ import { silent } from '../../src/util/log.ts'
 import { type CacheService, startCacheService } from '../harness/cache-service/service.ts'
 import { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
-import { CacheMachine, type JobOptions } from './cache/job.ts'
+import { CacheMachine } from './cache/job.ts'
+import { built, copied, fill, keysOf, program } from './cache/samples.ts'
 
 const unavailable = Machine.unavailable()
 const releases = readStamp() === undefined ? [] : nixRelease().releases
 
 const main = { write: 'refs/heads/main' }
 
-/** A program on a library, as texts: nothing but a shell is needed to build them. */
-function program(texts: { lib?: string; app?: string; noise?: number } = {}): string {
-  const { lib = 'a library', app = 'a program', noise = 0 } = texts
-  return `let
-    make = name: script: derivation {
-      inherit name; system = "x86_64-linux"; builder = "/bin/sh"; args = [ "-c" script ];
-    };
-    lib = make "lib" "echo ${lib} > $out";
-    noise = "for ((i = 0; i < ${noise}; i++)); do printf '%x' $RANDOM; done >> $out";
-  in make "app" "echo ${app} \${lib} > $out; \${noise}"`
-}
-
-function built(stderr: string): string[] {
-  return [...stderr.matchAll(/^building '\/nix\/store\/\w{32}-(.*)\.drv'/gm)]
-    .map(match => match[1] ?? '')
-    .sort()
-}
-
-function copied(stderr: string): string[] {
-  return [...stderr.matchAll(/^copying path '\/nix\/store\/\w{32}-(.*)' from 'http:/gm)]
-    .map(match => match[1] ?? '')
-    .sort()
-}
-
 async function serve(t: TestContext): Promise<CacheService> {
   const service = await startCacheService()
   t.after(() => service.close())
   return service
-}
-
-/** A job that builds and saves; what it leaves is in the service. */
-async function fill(machine: CacheMachine, options: JobOptions, expression = program()): Promise<void> {
-  const job = await machine.begin(options)
-  await job.open()
-  assert.equal((await job.build(expression)).code, 0)
-  assert.equal((await job.save()).outcome, 'saved')
-}
-
-function keysOf(service: CacheService, kind: 'pack' | 'index'): string[] {
-  return service.entries().flatMap(({ key }) => (key.startsWith(`nia1-${kind}-`) ? [key] : []))
 }
 
 function bytesOf(service: CacheService, keys: readonly string[]): number {
@@ -86,7 +51,7 @@ async function replace(
 
 function replacePack(service: CacheService, change: (path: string) => void): Promise<void> {
   const [key = ''] = keysOf(service, 'pack')
-  return replace(service, key, key.slice('nia1-pack-'.length), change)
+  return replace(service, key, key.split('-')[3] ?? '', change)
 }
 
 function replaceIndex(service: CacheService, change: (text: string) => string): Promise<void> {
@@ -144,7 +109,7 @@ suite('store cache', { skip: unavailable ?? false }, () => {
           ['unchanged', 0, 0, 0],
         )
         const { CreateCacheEntry, DownloadBlob } = service.counts()
-        assert.deepEqual([CreateCacheEntry.calls, DownloadBlob.calls], [0, 3], 'two indexes and a pack')
+        assert.deepEqual([CreateCacheEntry.calls, DownloadBlob.calls], [0, 2], 'an index and a pack')
         for (const secret of service.secrets()) assert.ok(!log.includes(secret))
       }
       {
@@ -174,6 +139,80 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     await job.save()
   })
 
+  test('what a build needs is brought in bulk before it, and nothing else is', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    await fill(machine, { service }, program({ app: 'second' }))
+    await fill(machine, { service }, program({ lib: 'other', app: 'third' }))
+    assert.equal(keysOf(service, 'pack').length, 3)
+    const names = (stdout: string) =>
+      stdout.split('\n').filter(name => /^\w{32}-(lib|app)$/.test(name)).length
+    {
+      const job = await machine.begin({ service })
+      await job.open()
+      service.forget()
+      // In the second pack; it refers to something in the first one.
+      const brought = await job.bring(program({ app: 'second' }))
+      assert.deepEqual(
+        [brought.paths.length, service.counts().DownloadBlob.calls],
+        [2, 2],
+        brought.log.join('\n'),
+      )
+      const { stderr } = await job.build(program({ app: 'second' }))
+      assert.deepEqual([built(stderr), copied(stderr)], [[], []])
+      assert.equal((await job.bring(program({ app: 'second' }))).paths.length, 0, 'it is there')
+      // To build it takes the library only.
+      assert.equal((await job.bring(program({ app: 'new' }))).paths.length, 0)
+      assert.deepEqual(built((await job.build(program({ app: 'new' }))).stderr), ['app'])
+      assert.equal(names(await expect(job.machine.run(['ls', '/nix/store']))), 3)
+      await job.save()
+    }
+    {
+      // The run before needed two packs: they are fetched without anybody asking.
+      const job = await machine.begin({ service })
+      service.forget()
+      const asked = service.hold({ method: 'DownloadBlob', key: 'nia1-pack-' })
+      await job.open()
+      await asked.reached
+      asked.release()
+      const brought = await job.bring(program({ lib: 'other', app: 'third' }))
+      assert.equal(brought.paths.length, 2, brought.log.join('\n'))
+      const { stats } = await job.stop()
+      assert.deepEqual([stats?.packs.fetched.length, stats?.packs.needed.length], [3, 1])
+    }
+  })
+
+  test('what is amiss with a pack is left to the substituter, which finds it out', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    const damages: Record<string, (path: string) => void> = {
+      'another NAR, and a description that is true of it': path => {
+        const files = readdirSync(path).filter(name => name.endsWith('.narinfo'))
+        const texts = files.map(name => readFileSync(join(path, name), 'utf8'))
+        const about = (text = '') => /^URL: (?:.*\n)*?(?=References: )/m.exec(text)?.[0] ?? ''
+        const lib = texts.findIndex(text => /^StorePath: .*-lib$/m.test(text))
+        const other = about(texts[1 - lib])
+        writeFileSync(join(path, files[lib] ?? ''), (texts[lib] ?? '').replace(about(texts[lib]), other))
+      },
+      'another NAR': path => {
+        const [one = '', two = ''] = readdirSync(join(path, 'nar')).map(name => join(path, 'nar', name))
+        writeFileSync(one, readFileSync(two))
+      },
+    }
+    for (const [name, damage] of Object.entries(damages)) {
+      await replacePack(service, damage)
+      const job = await machine.begin({ service })
+      await job.open()
+      const brought = await job.bring(program())
+      assert.match(brought.log.join('\n'), /is left to the substituter: /, name)
+      const { code, out } = await job.build(program())
+      assert.equal(code, 0, name)
+      const [lib = ''] = /\/nix\/store\/\S*/.exec(await expect(job.machine.run(['cat', out]))) ?? []
+      assert.equal(await expect(job.machine.run(['cat', lib])), 'a library\n', name)
+      await job.save()
+    }
+  })
+
   test('a damaged or missing pack ends in a build, and is replaced', async t => {
     const nar = (path: string) => {
       const names = readdirSync(join(path, 'nar')).sort()
@@ -185,7 +224,11 @@ suite('store cache', { skip: unavailable ?? false }, () => {
           const [one = '', two = ''] = nar(path)
           writeFileSync(one, readFileSync(two))
         }),
-      'no pack': async service => service.delete(keysOf(service, 'pack')[0] ?? ''),
+      'no pack': async service => {
+        service.delete(keysOf(service, 'pack')[0] ?? '')
+        // One that was saved a moment ago may just not be found yet.
+        await replaceIndex(service, text => text.replace(/"created":\d+/g, '"created":1000000000'))
+      },
     }
     for (const [name, damage] of Object.entries(damages)) {
       const service = await serve(t)
@@ -262,6 +305,38 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     assert.deepEqual([opened.status, opened.warnings.length], ['empty', 1])
     await job.build(program({ app: 'other' }))
     assert.equal((await job.save()).outcome, 'saved')
+  })
+
+  test('an index in which paths refer to each other in a circle ends in a build', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    await replaceIndex(service, text => {
+      const index = JSON.parse(text)
+      const paths = index.packs.flatMap((pack: { paths: unknown[] }) => pack.paths)
+      const named = (name: string) => paths.find((path: { name: string }) => path.name.endsWith(`-${name}`))
+      named('lib').references = named('app').name.slice(0, 32)
+      return JSON.stringify(index)
+    })
+    const job = await machine.begin({ service })
+    const opened = await job.open()
+    assert.deepEqual([opened.status, opened.warnings.length], ['empty', 1])
+    const { code, stderr } = await job.build(program())
+    assert.equal(code, 0, stderr)
+    assert.equal((await job.save()).after.paths, 2)
+  })
+
+  test('a service that goes down when the index is read ends in a build, and nothing is forgotten', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    const job = await machine.begin({ service })
+    assert.equal((await job.open()).status, 'opened')
+    await service.down()
+    assert.deepEqual((await job.bring(program())).paths, [])
+    const { code, stderr } = await job.build(program())
+    assert.deepEqual([code, built(stderr)], [0, ['app', 'lib']], stderr)
+    await service.up()
+    const saved = await job.save()
+    assert.deepEqual([saved.outcome, saved.after.paths], ['unchanged', 2])
   })
 
   test('a substituter that has died ends in a build', async t => {
@@ -420,7 +495,7 @@ suite('store cache', { skip: unavailable ?? false }, () => {
       assert.equal(named.length, Math.min(at + 1, 2))
       if (at < 2) continue
       assert.equal(saved.dropped.paths, 1)
-      assert.match(saved.reasons.join(), /^1 path .* had to go to stay within cache-size/)
+      assert.match(saved.reasons.join(), /^1 path .* was dropped to stay within cache-size/)
     }
     const job = await machine.begin({ service })
     await job.open()
@@ -429,6 +504,47 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     assert.deepEqual(built((await job.build(one)).stderr), [], 'it shares the pack of the library')
     assert.deepEqual(built((await job.build(three)).stderr), ['app'])
     assert.deepEqual(built((await job.build(two)).stderr), ['app'])
+  })
+
+  test('what is needed of a pack that has no room moves into a new one, as it is', async t => {
+    const service = await serve(t)
+    await fill(machine, { service }, program({ app: 'large', noise: 20_000 }))
+    const [large = ''] = keysOf(service, 'pack')
+    const describe = (job: { path(name: string): string }) => {
+      const document = JSON.parse(readFileSync(job.path('index/index.json'), 'utf8'))
+      const packs: { key: string; paths: { name: string; fileHash: string }[] }[] = document.packs
+      const lib = packs.flatMap(({ paths }) => paths).find(({ name }) => name.endsWith('-lib'))
+      return { keys: packs.map(({ key }) => key), lib: lib?.fileHash, retired: document.retired.length }
+    }
+    const small = program({ app: 'small' })
+    const limit = Math.floor(bytesOf(service, [large]) * 0.5)
+    for (const trouble of [true, false]) {
+      service.forget()
+      const job = await machine.begin({ service })
+      await job.open()
+      const { code, stderr } = await job.build(small)
+      assert.deepEqual([code, built(stderr), copied(stderr)], [0, ['app'], ['lib']])
+      const before = describe({ path: () => job.path('opened-index.json') })
+      const fault = trouble && service.fault({ method: 'UploadBlob', key: 'nia1-pack-', status: 403 })
+      const saved = await job.save({ limit })
+      if (fault) {
+        fault.clear()
+        assert.equal(saved.outcome, 'failed', 'what could not be sent is not given up')
+        continue
+      }
+      assert.deepEqual([saved.outcome, saved.repacked?.packs, saved.after.paths], ['saved', 1, 2])
+      assert.deepEqual([saved.added.paths, saved.dropped.paths, saved.held?.built.paths], [1, 1, 2])
+      assert.match(saved.reasons.join(), /1 pack \(.*\) was rewritten to free /)
+      const after = describe(job)
+      assert.deepEqual([after.keys.includes(large), after.keys.length, after.retired], [false, 1, 1])
+      assert.equal(after.lib, before.lib)
+      assert.ok(bytesOf(service, after.keys) <= limit)
+      assert.ok(service.counts().total.calls <= 25)
+    }
+    const next = await machine.begin({ service })
+    await next.open()
+    const { stderr } = await next.build(small)
+    assert.deepEqual([built(stderr), copied(stderr)], [[], ['app', 'lib']])
   })
 
   test('what does not fit at all is said, and nothing is uploaded for it', async t => {
@@ -510,26 +626,20 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     assert.deepEqual(service.entries(), [])
   })
 
-  test('what was damaged before it was saved is refused by Nix, built, and replaced', async t => {
+  test('what is damaged on the disk is not saved, and is said', async t => {
     const service = await serve(t)
-    {
-      const job = await machine.begin({ service })
-      await job.open()
-      const { out } = await job.build(program())
-      await expect(job.machine.run(['chmod', '+w', out]))
-      await expect(job.machine.run(['tee', out], { stdin: 'something else' }))
-      assert.equal((await job.save()).after.paths, 2)
-    }
-    {
-      const job = await machine.begin({ service })
-      await job.open()
-      const { code, stderr } = await job.build(program())
-      assert.deepEqual([code, built(stderr), copied(stderr)], [0, ['app'], ['app', 'lib']], stderr)
-      const saved = await job.save()
-      assert.deepEqual([saved.outcome, saved.after.paths], ['saved', 2])
-    }
     const job = await machine.begin({ service })
     await job.open()
-    assert.deepEqual(built((await job.build(program())).stderr), [])
+    const { out } = await job.build(program())
+    await expect(job.machine.run(['chmod', '+w', out]))
+    await expect(job.machine.run(['tee', out], { stdin: 'something else' }))
+    const saved = await job.save()
+    assert.deepEqual([saved.outcome, saved.after.paths], ['saved', 1])
+    assert.match(saved.reasons.join('\n'), /-app is smaller than Nix says/)
+    const next = await machine.begin({ service })
+    await next.open()
+    const { stderr } = await next.build(program())
+    assert.deepEqual([built(stderr), copied(stderr)], [['app'], ['lib']])
+    assert.equal((await next.save()).after.paths, 2)
   })
 })

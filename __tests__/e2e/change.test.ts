@@ -21,7 +21,7 @@ test('a changed source rebuilds only what depends on it, and uploads only what c
   }
   const after = await world.run({ change })
   assert.equal(after.main.code, 0, after.main.log)
-  const { build, push } = JSON.parse(after.main.outputs.metadata ?? '')
+  const { build, push } = JSON.parse(after.main.outputs.metadata ?? '').details
 
   const names = build.builds.map(({ name }: { name: string }) => name).sort()
   assert.deepEqual(names, ['app', 'redis-conf.json', 'stream-redis'])

@@ -31,7 +31,11 @@ test('a wrong password: said before anything is built, with the user and the hos
   const message = errorOf(main)
   assert.match(message, new RegExp(world.registry.host))
   assert.match(message, /octo-robot/)
-  assert.doesNotMatch(main.raw, new RegExp(password))
+  assert.doesNotMatch(main.raw + main.summary, new RegExp(password))
+  assert.match(
+    main.summary,
+    /^### ❌ Could not log in: nothing was published\n\n> .*octo-robot.*\n\n\*\*What to do\*\*: /,
+  )
   assert.doesNotMatch(main.log, /building /)
 })
 
@@ -56,6 +60,9 @@ test('a failing build: the derivation and the end of its log; what was built bef
   const message = errorOf(main)
   assert.match(message, /fails/)
   assert.match(message, /40/)
+  assert.match(main.summary, /^### ❌ Could not build/)
+  assert.match(main.summary, /\*\*What to do\*\*: .*<code>nix build -L \.\\#fails<\/code>/)
+  assert.match(main.summary, /\n> line 40 of 40\n.*\n```\n/)
   assert.equal(main.outputs['nix-version'] !== undefined, true, 'what is known is an output')
   assert.equal(post.code, 0, post.log)
 })

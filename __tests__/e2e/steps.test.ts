@@ -34,23 +34,31 @@ test('later steps have Nix, and it is served by the cache', async () => {
   assert.deepEqual(end.orphans, [])
 })
 
-test('two steps in one job: the image archive of neither is kept', async () => {
+test('two steps in one job: each has its own token, and the image archive of neither is kept', async () => {
   const scope = { 'cache-scope': 'two' }
   await using prepared = await world.prepare({ with: scope })
   const uses = (image: string) =>
-    prepared.job.uses({ action: actionFolder, id: image.slice(2), with: { ...prepared.with, image } })
+    prepared.job.uses({
+      ...{ action: actionFolder, id: image.slice(2) },
+      with: { ...prepared.with, image, 'github-token': `ghs_for${image.slice(2)}` },
+    })
   for (const image of ['.#image', '.#image-gz']) {
     const main = await uses(image)
     assert.equal(main.code, 0, main.log)
+    // In capitals, since the runner masks it.
+    const shown = await prepared.job.run(['sh', '-c', 'nix config show access-tokens | tr a-z A-Z'])
+    const tokens = shown.log.match(/=GHS_\S*/g)
+    assert.deepEqual(tokens, [`=GHS_FOR${image.slice(2).toUpperCase()}`], shown.log)
   }
   const { posts } = await prepared.job.end()
   assert.equal(posts.length, 2)
   for (const post of posts) {
     assert.equal(post.code, 0, post.log)
     assert.deepEqual(post.warnings, [])
+    assert.doesNotMatch(post.summary, /\b0 paths/)
   }
   const next = await world.run({ with: { ...scope, image: '.#image' } })
-  const { build } = JSON.parse(next.main.outputs.metadata ?? '')
+  const { build } = JSON.parse(next.main.outputs.metadata ?? '').details
   assert.deepEqual(
     build.builds.map(({ name }: { name: string }) => name),
     ['docker-image-busybox.tar'],
@@ -63,7 +71,7 @@ test('every kind of archive has the same image id', async () => {
     for (const compression of ['gzip', 'zstd']) {
       const { main } = await world.run({ with: { image, compression, tags: 'x' } })
       assert.equal(main.code, 0, main.log)
-      const { push } = JSON.parse(main.outputs.metadata ?? '')
+      const { push } = JSON.parse(main.outputs.metadata ?? '').details
       ids.add(push.layers.map(({ diffId }: { diffId: string }) => diffId).join())
     }
   }
@@ -85,10 +93,37 @@ test('a pull request builds and does not push, with the default branch’s cache
   assert.equal(post.code, 0)
 })
 
+test('a tag that is new on a known image is said to be set; without any tag the image goes by its digest', async () => {
+  const name = { name: `${world.registry.host}/org/tags`, image: '.#image-stream' }
+  const first = await world.run({ with: name })
+  assert.match(first.main.summary, /^### 📦 Published/)
+  const second = await world.run({ with: { ...name, tags: 'main\nv2' } })
+  assert.match(second.main.summary, /^### 🏷️ Unchanged image, 1 tag set/)
+  const none = await world.run({ with: { ...name, tags: 'type=ref,event=tag' } })
+  assert.equal(none.main.code, 0, none.main.log)
+  assert.match(none.main.summary, /^### ✅ Unchanged/)
+  assert.match(none.main.summary, /Tags \| \*\*none\*\*/)
+  assert.deepEqual([none.main.outputs.tags, none.main.outputs.digest], ['', first.main.outputs.digest])
+  assert.match(none.main.warnings.map(({ message }) => message).join(), /No tag: .*refs\/heads\/main/)
+})
+
+test('a cache-size that the job does not fit into: a warning, and the same in the summary', async () => {
+  const small = { 'cache-size': '64K', 'cache-scope': 'small' }
+  const { main, post } = await world.run({ with: { ...small, image: '', warm: '.#busybox' } })
+  assert.equal(main.code, 0, main.log)
+  assert.equal(post.warnings.length, 1, post.log)
+  assert.match(post.warnings[0]?.message ?? '', /cache-size.*64\.0 KiB/)
+  assert.match(post.summary, /\n- .*cache-size \(64\.0 KiB\)/)
+})
+
 test('a failed build saves what was built before it failed', async () => {
   const scope = { 'cache-scope': 'red' }
   const red = await world.run({ with: { ...scope, image: '.#fails', warm: '.#busybox' } })
   assert.notEqual(red.main.code, 0)
+  assert.match(
+    red.main.summary,
+    /\| Built \| 1 derivation: <code>busybox<\/code>.*\n\| Failed \| <code>fails</,
+  )
   assert.match(red.post.summary, /saved/)
   const green = await world.run({ with: { ...scope, image: '', warm: '.#busybox' } })
   assert.equal(green.main.outputs.cache, 'hit', green.main.log)
@@ -107,7 +142,7 @@ test('nix-args, nix-conf and a Nix that is there already are used', async () => 
     },
   })
   assert.equal(again.code, 0, again.log)
-  assert.equal(JSON.parse(again.outputs.metadata ?? '').nix.how, 'found')
+  assert.equal(JSON.parse(again.outputs.metadata ?? '').details.nix.how, 'found')
   const shown = await expect(
     prepared.machine.run([
       'env',

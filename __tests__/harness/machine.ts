@@ -1,5 +1,13 @@
 import { type ChildProcess, spawn } from 'node:child_process'
-import { readFileSync, writeFileSync } from 'node:fs'
+import {
+  accessSync,
+  constants,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
 import { chmod, chown, mkdir, writeFile } from 'node:fs/promises'
 import { dirname, join } from 'node:path'
 import { createInterface } from 'node:readline'
@@ -102,11 +110,33 @@ export class Machine implements AsyncDisposable {
 
   /** Whether the user that is not root can exist here: not in a user namespace that maps one user only. */
   static hasUsers(): boolean {
+    return Machine.withoutUsers() === false
+  }
+
+  /** Why there can be no user but root, for a test's `skip`; false when there can be. */
+  static withoutUsers(): string | false {
     const ranges = readFileSync('/proc/self/uid_map', 'utf8').trim().split('\n')
-    return ranges.some(range => {
+    const { uid } = users.runner
+    const isMapped = ranges.some(range => {
       const [first = 0, , count = 0] = range.trim().split(/\s+/).map(Number)
-      return first <= users.runner.uid && users.runner.uid < first + count
+      return first <= uid && uid < first + count
     })
+    return isMapped ? false : `uid ${uid} is not mapped in this user namespace`
+  }
+
+  /** Why no container can be started in a machine, for a test's `skip`; false when one can be. */
+  static withoutContainers(): string | false {
+    const root = '/sys/fs/cgroup'
+    const groups = existsSync(root) ? [root, ...readdirSync(root).map(name => join(root, name))] : []
+    const writable = groups.some(group => {
+      try {
+        accessSync(group, constants.W_OK)
+        return statSync(group).isDirectory()
+      } catch {
+        return false
+      }
+    })
+    return writable ? false : `no control group can be made in ${root}`
   }
 
   /** Throws, with the reason, when no machine can be made. */
@@ -114,7 +144,8 @@ export class Machine implements AsyncDisposable {
     const reason = Machine.unavailable()
     if (reason !== undefined) throw new Error(reason)
     const user = users[options.user]
-    if (user.uid !== 0 && !Machine.hasUsers()) throw new Error(`uid ${user.uid} is not mapped here`)
+    const withoutUsers = Machine.withoutUsers()
+    if (user.uid !== 0 && withoutUsers !== false) throw new Error(withoutUsers)
     const nix = options.nix ?? 'root'
     const owner = nix === 'user' ? user.uid : 0
     const size = options.nixSize === undefined ? '' : `,size=${options.nixSize}`

@@ -3,12 +3,11 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { partsBin } from '../../script/parts/paths.ts'
 import { parseName } from '../../src/registry/reference.ts'
-import { exec } from '../../src/util/exec.ts'
 import { login, openDesk } from './registry/desk.ts'
 import { startRegistry } from './registry/registry.ts'
 import { noise, sampleImage, sampleLayer } from './registry/sample.ts'
+import { skopeo } from './skopeo.ts'
 
 const image = () => sampleImage(sampleLayer({ name: 'a', data: noise(6_000_000) }))
 
@@ -16,27 +15,18 @@ test('real clients log in, pull and push through the front as they do at GHCR', 
   for (const options of [{ tokens: login }, { basic: login }]) {
     await using desk = await openDesk(options)
     const { digest } = await desk.push(image())
-    const skopeo = (creds: string) =>
-      exec(
-        join(partsBin, 'skopeo'),
-        [
-          ...[
-            'copy',
-            '--insecure-policy',
-            '--preserve-digests',
-            '--src-tls-verify=false',
-            '--dest-tls-verify=false',
-          ],
-          ...['--src-creds', creds, '--dest-creds', creds],
-          ...[`docker://${desk.name}:main`, `docker://${desk.registry.host}/octo/copy:main`],
-        ],
-        { env: { HOME: desk.directory, TMPDIR: desk.directory } },
-      )
-    const right = await skopeo(`${login.username}:${login.password}`)
+    const copyAs = (creds: string) =>
+      skopeo(desk.directory, [
+        ...['copy', '--insecure-policy', '--preserve-digests'],
+        ...['--src-tls-verify=false', '--dest-tls-verify=false'],
+        ...['--src-creds', creds, '--dest-creds', creds],
+        ...[`docker://${desk.name}:main`, `docker://${desk.registry.host}/octo/copy:main`],
+      ])
+    const right = await copyAs(`${login.username}:${login.password}`)
     assert.equal(right.code, 0, right.stderr)
     const copy = desk.client({ repository: parseName(`${desk.registry.host}/octo/copy`) })
     assert.equal((await copy.headManifest('main'))?.digest, digest)
-    const wrong = await skopeo(`${login.username}:wrong-horse`)
+    const wrong = await copyAs(`${login.username}:wrong-horse`)
     assert.notEqual(wrong.code, 0)
     assert.match(wrong.stderr, /403 Forbidden|unauthorized/)
   }

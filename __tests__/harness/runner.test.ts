@@ -13,11 +13,13 @@ const sample = join(fixtures, 'sample-action')
 const token = 'ghs_0123456789abcdefghijklmnopqrstuvwxyz'
 const origin = { repository: 'octo-org/Hello-World', actor: 'mona' }
 
+/** Most runners are ordinary users. */
+const needsUsers = { skip: Machine.withoutUsers() }
 let machine: Machine
 beforeEach(async () => {
-  machine = await Machine.create({ user: 'runner' })
+  if (needsUsers.skip === false) machine = await Machine.create({ user: 'runner' })
 })
-afterEach(() => machine.dispose())
+afterEach(() => machine?.dispose())
 
 function start(options: Partial<JobOptions> = {}): Promise<Job> {
   return Job.start({ machine, event: pushToDefaultBranch(origin), token, ...options })
@@ -29,43 +31,47 @@ async function seen(job: Job, phase: 'main' | 'post' = 'main'): Promise<Seen> {
   return JSON.parse(await readFile(machine.path(`${job.temp}/${phase}.json`), 'utf8'))
 }
 
-test('an action finds the inputs, variables, folders and files that the runner gives', async () => {
-  const job = await start({ services: { ACTIONS_RESULTS_URL: 'http://127.0.0.1:1/' } })
-  const step = await job.uses({ action: sample, with: { PRINT: 'hello\n' } })
-  const { env, cwd, node } = await seen(job)
-  assert.equal(step.code, 0)
-  assert.equal(step.log, 'hello')
-  assert.equal(node, process.version)
-  assert.equal(cwd, '/home/runner/work/Hello-World/Hello-World')
-  assert.equal(join(cwd, '../../_temp'), env.RUNNER_TEMP)
-  const expected = {
-    INPUT_TWO_WORDS: 'for octo-org/Hello-World',
-    'INPUT_USER-NAME': 'mona',
-    INPUT_TOKEN: token,
-    INPUT_EXIT: '0',
-    INPUT_HANG: 'false',
-    INPUT_ENV: '',
-    GITHUB_WORKSPACE: cwd,
-    GITHUB_REPOSITORY: 'octo-org/Hello-World',
-    GITHUB_REPOSITORY_OWNER: 'octo-org',
-    GITHUB_REF: 'refs/heads/main',
-    GITHUB_REF_NAME: 'main',
-    GITHUB_REF_TYPE: 'branch',
-    GITHUB_EVENT_NAME: 'push',
-    GITHUB_ACTOR: 'mona',
-    GITHUB_RUN_ATTEMPT: '1',
-    RUNNER_OS: 'Linux',
-    CI: 'true',
-    HOME: '/home/runner',
-    ACTIONS_RESULTS_URL: 'http://127.0.0.1:1/',
-  }
-  assert.deepEqual(Object.fromEntries(Object.keys(expected).map(name => [name, env[name]])), expected)
-  assert.equal(env.GITHUB_TOKEN, undefined)
-  const payload = JSON.parse(await readFile(machine.path(env.GITHUB_EVENT_PATH ?? ''), 'utf8'))
-  assert.equal(payload.after, env.GITHUB_SHA)
-})
+test(
+  'an action finds the inputs, variables, folders and files that the runner gives',
+  needsUsers,
+  async () => {
+    const job = await start({ services: { ACTIONS_RESULTS_URL: 'http://127.0.0.1:1/' } })
+    const step = await job.uses({ action: sample, with: { PRINT: 'hello\n' } })
+    const { env, cwd, node } = await seen(job)
+    assert.equal(step.code, 0)
+    assert.equal(step.log, 'hello')
+    assert.equal(node, process.version)
+    assert.equal(cwd, '/home/runner/work/Hello-World/Hello-World')
+    assert.equal(join(cwd, '../../_temp'), env.RUNNER_TEMP)
+    const expected = {
+      INPUT_TWO_WORDS: 'for octo-org/Hello-World',
+      'INPUT_USER-NAME': 'mona',
+      INPUT_TOKEN: token,
+      INPUT_EXIT: '0',
+      INPUT_HANG: 'false',
+      INPUT_ENV: '',
+      GITHUB_WORKSPACE: cwd,
+      GITHUB_REPOSITORY: 'octo-org/Hello-World',
+      GITHUB_REPOSITORY_OWNER: 'octo-org',
+      GITHUB_REF: 'refs/heads/main',
+      GITHUB_REF_NAME: 'main',
+      GITHUB_REF_TYPE: 'branch',
+      GITHUB_EVENT_NAME: 'push',
+      GITHUB_ACTOR: 'mona',
+      GITHUB_RUN_ATTEMPT: '1',
+      RUNNER_OS: 'Linux',
+      CI: 'true',
+      HOME: '/home/runner',
+      ACTIONS_RESULTS_URL: 'http://127.0.0.1:1/',
+    }
+    assert.deepEqual(Object.fromEntries(Object.keys(expected).map(name => [name, env[name]])), expected)
+    assert.equal(env.GITHUB_TOKEN, undefined)
+    const payload = JSON.parse(await readFile(machine.path(env.GITHUB_EVENT_PATH ?? ''), 'utf8'))
+    assert.equal(payload.after, env.GITHUB_SHA)
+  },
+)
 
-test('events look to a job as on GitHub', async () => {
+test('events look to a job as on GitHub', needsUsers, async () => {
   const variables = async (event: Event) => {
     const job = await start({ event })
     await job.uses({ action: sample })
@@ -79,49 +85,53 @@ test('events look to a job as on GitHub', async () => {
   )
 })
 
-test('what a step writes to its files reaches later steps and its own post step only', async () => {
-  const job = await start({ env: { GREETING: 'hi' }, services: { ACTIONS_RUNTIME_TOKEN: 'tok-runtime' } })
-  const step = await job.uses({
-    action: sample,
-    id: 'first',
-    with: {
-      env: 'ONE=1=1\nMANY<<END\na=b\n\nc<<d\nEND\nGITHUB_SHA=forged\nGREETING=hello\n',
-      path: '/opt/one\n/opt/two\n',
-      output: 'list<<E1\nx\ny\nE1\n',
-      state: 'id=42\n',
-      step_summary: '# Title\n',
-    },
-  })
-  assert.deepEqual(step.outputs, { list: 'x\ny' })
-  assert.deepEqual(step.env, { ONE: '1=1', MANY: 'a=b\n\nc<<d', GITHUB_SHA: 'forged', GREETING: 'hello' })
-  assert.deepEqual(step.path, ['/opt/one', '/opt/two'])
-  assert.equal(step.summary, '# Title\n')
+test(
+  'what a step writes to its files reaches later steps and its own post step only',
+  needsUsers,
+  async () => {
+    const job = await start({ env: { GREETING: 'hi' }, services: { ACTIONS_RUNTIME_TOKEN: 'tok-runtime' } })
+    const step = await job.uses({
+      action: sample,
+      id: 'first',
+      with: {
+        env: 'ONE=1=1\nMANY<<END\na=b\n\nc<<d\nEND\nGITHUB_SHA=forged\nGREETING=hello\n',
+        path: '/opt/one\n/opt/two\n',
+        output: 'list<<E1\nx\ny\nE1\n',
+        state: 'id=42\n',
+        step_summary: '# Title\n',
+      },
+    })
+    assert.deepEqual(step.outputs, { list: 'x\ny' })
+    assert.deepEqual(step.env, { ONE: '1=1', MANY: 'a=b\n\nc<<d', GITHUB_SHA: 'forged', GREETING: 'hello' })
+    assert.deepEqual(step.path, ['/opt/one', '/opt/two'])
+    assert.equal(step.summary, '# Title\n')
 
-  const later = await job.run(['sh', '-c', 'env; pwd'], { env: { MINE: 'yes' } })
-  const lines = later.log.split('\n')
-  for (const line of ['ONE=1=1', 'GREETING=hello', 'MINE=yes', 'MANY=a=b', job.workspace])
-    assert.ok(lines.includes(line), line)
-  assert.match(later.log, /^PATH=\/opt\/two:\/opt\/one:\//m)
-  assert.doesNotMatch(later.log, /forged|^STATE_|^INPUT_|^ACTIONS_/m)
+    const later = await job.run(['sh', '-c', 'env; pwd'], { env: { MINE: 'yes' } })
+    const lines = later.log.split('\n')
+    for (const line of ['ONE=1=1', 'GREETING=hello', 'MINE=yes', 'MANY=a=b', job.workspace])
+      assert.ok(lines.includes(line), line)
+    assert.match(later.log, /^PATH=\/opt\/two:\/opt\/one:\//m)
+    assert.doesNotMatch(later.log, /forged|^STATE_|^INPUT_|^ACTIONS_/m)
 
-  await job.uses({ action: sample, id: 'second' })
-  assert.equal((await seen(job)).env.STATE_id, undefined)
-  const { posts, conclusion } = await job.end()
-  assert.deepEqual(
-    posts.map(({ id, log }) => [id, log]),
-    [
-      ['second', 'post of mona'],
-      ['first', 'post of mona'],
-    ],
-  )
-  const { env } = await seen(job, 'post')
-  assert.equal(env.STATE_id, '42')
-  assert.equal(env.INPUT_STEP_SUMMARY, '# Title\n')
-  assert.equal(env.ACTIONS_RUNTIME_TOKEN, 'tok-runtime')
-  assert.equal(conclusion, 'success')
-})
+    await job.uses({ action: sample, id: 'second' })
+    assert.equal((await seen(job)).env.STATE_id, undefined)
+    const { posts, conclusion } = await job.end()
+    assert.deepEqual(
+      posts.map(({ id, log }) => [id, log]),
+      [
+        ['second', 'post of mona'],
+        ['first', 'post of mona'],
+      ],
+    )
+    const { env } = await seen(job, 'post')
+    assert.equal(env.STATE_id, '42')
+    assert.equal(env.INPUT_STEP_SUMMARY, '# Title\n')
+    assert.equal(env.ACTIONS_RUNTIME_TOKEN, 'tok-runtime')
+    assert.equal(conclusion, 'success')
+  },
+)
 
-test('a failed step fails the job and its post step still runs', async () => {
+test('a failed step fails the job and its post step still runs', needsUsers, async () => {
   const job = await start()
   const step = await job.uses({
     action: sample,
@@ -135,7 +145,7 @@ test('a failed step fails the job and its post step still runs', async () => {
   assert.equal(end.posts.length, 1)
 })
 
-test('a malformed file and a summary that is too long are held against the step', async () => {
+test('a malformed file and a summary that is too long are held against the step', needsUsers, async () => {
   const job = await start()
   const malformed = await job.uses({ action: sample, with: { output: 'no sense\n' } })
   assert.equal(malformed.conclusion, 'failure')
@@ -145,7 +155,7 @@ test('a malformed file and a summary that is too long are held against the step'
   assert.equal(long.summary, '')
 })
 
-test('tokens are masked from the beginning, and what a step adds from then on', async () => {
+test('tokens are masked from the beginning, and what a step adds from then on', needsUsers, async () => {
   const job = await start({ secrets: ['hunter2hunter2'], services: { ACTIONS_RUNTIME_TOKEN: 'tok-runtime' } })
   const print = `${token} hunter2hunter2 tok-runtime late\n::add-mask::late\nlate\n`
   const step = await job.uses({ action: sample, with: { print } })
@@ -155,7 +165,7 @@ test('tokens are masked from the beginning, and what a step adds from then on', 
   assert.equal(later.log, 'too ***')
 })
 
-test('a step can be killed at a moment of its own; its post step has the state', async () => {
+test('a step can be killed at a moment of its own; its post step has the state', needsUsers, async () => {
   const job = await start()
   const printed = Promise.withResolvers<void>()
   const running = await job.startUses({
@@ -171,7 +181,7 @@ test('a step can be killed at a moment of its own; its post step has the state',
   assert.equal((await seen(job, 'post')).env.STATE_half, 'done')
 })
 
-test('what steps left running is named and ended with the job', async () => {
+test('what steps left running is named and ended with the job', needsUsers, async () => {
   const job = await start()
   const step = await job.uses({ action: sample, with: { leave: '98765' } })
   assert.equal(step.code, 0)
@@ -180,7 +190,7 @@ test('what steps left running is named and ended with the job', async () => {
   assert.deepEqual((await job.end()).orphans, [])
 })
 
-test('another job on the same machine finds the tool cache but no temporary file', async () => {
+test('another job on the same machine finds the tool cache but no temporary file', needsUsers, async () => {
   const first = await start()
   await first.run(['sh', '-c', 'touch "$RUNNER_TEMP/left" "$RUNNER_TOOL_CACHE/kept"'])
   await first.end()
@@ -190,7 +200,7 @@ test('another job on the same machine finds the tool cache but no temporary file
   assert.doesNotMatch(log, /left/)
 })
 
-test('the toolkit of GitHub is understood', async t => {
+test('the toolkit of GitHub is understood', needsUsers, async t => {
   const action = await mkdtemp(join(tmpdir(), 'toolkit-action-'))
   t.after(() => rm(action, { recursive: true }))
   await bundled(join(fixtures, 'toolkit-action'), action)

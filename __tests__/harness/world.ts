@@ -21,6 +21,8 @@ export type WorldOptions = {
 export type RunOptions = {
   readonly user?: MachineOptions['user']
   readonly machine?: Partial<MachineOptions>
+  /** A machine of the user's own, as earlier jobs left it; it stays when the job is disposed of. */
+  readonly on?: Machine
   readonly release?: NixTarball
   readonly event?: Event
   /** Inputs besides those by which the action finds the world's servers. */
@@ -88,6 +90,7 @@ export class World implements AsyncDisposable {
     const registryFolder = join(stays, 'registry')
     const registry = await startRegistry({ tokens: login, directory: registryFolder })
     const cache = await startCacheService({ directory: join(stays, 'cache') })
+    cache.githubToken({ repository: repositoryName }, githubToken)
     return new World({ registry, cache, mirror: await nixMirror(), flake, folder, registryFolder })
   }
 
@@ -95,24 +98,34 @@ export class World implements AsyncDisposable {
     return `${this.registry.host}/org/app`
   }
 
+  /** A fresh machine that sees the repository. */
+  machine(options: MachineOptions): Promise<Machine> {
+    return Machine.create({ binds: [this.flake], ...options })
+  }
+
   /** A fresh machine with a checkout of the repository, ready for the action. */
   async prepare(options: RunOptions = {}): Promise<Prepared> {
     const { user = 'root', event = pushToDefaultBranch({ repository: repositoryName }) } = options
     const release = options.release ?? nixRelease().releases[0]
     if (release === undefined) throw new Error('there is no Nix release to install')
-    const machine = await Machine.create({ user, binds: [this.flake], ...options.machine })
+    const machine = options.on ?? (await this.machine({ user, ...options.machine }))
     const job = await Job.start({
       machine,
       event,
       token: githubToken,
+      selfHosted: options.on !== undefined,
       secrets: [login.password],
       services:
         options.cache === 'none'
           ? {}
-          : this.cache.env(this.cache.token({ write: event.ref, ...options.cache })),
+          : this.cache.env(
+              this.cache.token({ repository: repositoryName, write: event.ref, ...options.cache }),
+            ),
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
     })
+    // As a checkout does that finds another.
+    await expect(machine.run(['find', job.workspace, '-mindepth', '1', '-delete']))
     await expect(machine.run(['cp', '-r', '--no-preserve=ownership', `${this.flake}/.`, job.workspace]))
     await options.change?.(job.workspace, machine)
     const inputs = {
@@ -136,7 +149,9 @@ export class World implements AsyncDisposable {
         if (post === undefined) throw new Error('there was no post step')
         return post
       },
-      [Symbol.asyncDispose]: () => machine.dispose(),
+      [Symbol.asyncDispose]: async () => {
+        if (options.on === undefined) await machine.dispose()
+      },
     }
   }
 

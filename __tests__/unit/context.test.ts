@@ -28,6 +28,34 @@ test('a pull request that runs on the base branch does not get its tags', async 
   assert.deepEqual(tagsFor([], await readContext({ ...env, GITHUB_EVENT_PATH: event })), ['main'])
 })
 
+test('a run reads what its base and the default branch have cached', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'context-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const event = join(folder, 'event.json')
+  const repository = { default_branch: 'main' }
+  const basesOf = async (name: string, ref: string, payload: unknown) => {
+    await writeFile(event, JSON.stringify(payload))
+    const more = { GITHUB_EVENT_NAME: name, GITHUB_REF: ref, GITHUB_EVENT_PATH: event }
+    const { cacheRef, cacheBases } = await readContext({ ...env, ...more })
+    return [cacheRef, ...cacheBases]
+  }
+  const pull_request = { number: 7, base: { ref: 'release/1' } }
+  const [main, release, pull] = ['refs/heads/main', 'refs/heads/release/1', 'refs/pull/7/merge']
+  const queue = 'refs/heads/gh-readonly-queue/release/1/pr-7-0123'
+  for (const [name, ref, payload, expected] of [
+    ['push', main, { repository }, [main, main]],
+    ['push', 'refs/tags/v1', { repository }, ['refs/tags/v1', main]],
+    ['schedule', main, {}, [main]],
+    ['pull_request', pull, { repository, pull_request }, [pull, release, main]],
+    ['pull_request_target', release, { repository, pull_request }, [release, release, main]],
+    ['merge_group', queue, { repository, merge_group: { base_ref: release } }, [queue, release, main]],
+    // Who sends what is not as GitHub's own has no bases, and runs.
+    ['push', main, { repository: {}, merge_group: 'x' }, [main]],
+  ] as const) {
+    assert.deepEqual(await basesOf(name, ref, payload), expected, `${name} ${ref}`)
+  }
+})
+
 test('only runners that are kept have a tool cache that is worth filling', async () => {
   assert.equal((await readContext(env)).toolCache, true)
   assert.equal((await readContext({ ...env, RUNNER_ENVIRONMENT: 'github-hosted' })).toolCache, false)

@@ -73,3 +73,14 @@ test('a signal that aborts interrupts the program', async () => {
   })
   assert.equal(code, 130)
 })
+
+test('a program that takes no notice of being interrupted is ended all the same', async () => {
+  const controller = new AbortController()
+  const program = "process.on('SIGINT', () => {}); console.error('ready'); setInterval(() => {}, 1000)"
+  const { code } = await exec(process.execPath, ['-e', program], {
+    env: {},
+    signal: controller.signal,
+    onStderrLine: () => controller.abort(),
+  })
+  assert.equal(code, 128 + 15)
+})

@@ -32,13 +32,19 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   runner: [],
 }
 
+/** Steps are parts of action.ts: like it they may import everything but the entries and action.ts itself. */
+const aboveSteps = ['action', 'main', 'post', 'substituter', 'cache-client', 'nar-worker'].map(
+  name => `src/${name}.ts`,
+)
+
 const folderOf = (file: string) => (file.split('/').length > 2 ? file.split('/')[1] : undefined)
 
 test('imports point one way', () => {
   assert.ok(imports.length > 30, 'the imports were found')
   for (const { file, to, type } of imports) {
     const from = folderOf(file)
-    if (from === undefined || !to.startsWith('src/')) continue
+    if (from === 'steps') assert.ok(!aboveSteps.includes(to), `${file} imports ${to}`)
+    if (from === undefined || from === 'steps' || !to.startsWith('src/')) continue
     const target = folderOf(to)
     if (type && to.endsWith('/model.ts')) continue
     assert.ok(target !== undefined, `${file} imports ${to}, which only entry points and action.ts may`)
@@ -72,4 +78,18 @@ test('there are no cycles between files', () => {
     done.add(file)
   }
   for (const file of files) visit(file, [])
+})
+
+test('what is exported is used in src/, not in tests alone', () => {
+  const comments = /\/\*[\s\S]*?\*\/|^\s*\/\/.*$/gm
+  const texts = files.map(file => readFileSync(join(root, file), 'utf8').replaceAll(comments, ''))
+  const uses = Map.groupBy(
+    texts.flatMap(text => text.match(/[A-Za-z_$][\w$]*/g) ?? []),
+    word => word,
+  )
+  const unused = texts
+    .flatMap(text => [...text.matchAll(/^export (?:async )?(?:function|const|class|type)\*? (\w+)/gm)])
+    .map(([, name = '']) => name)
+    .filter(name => uses.get(name)?.length === 1)
+  assert.deepEqual(unused, [])
 })

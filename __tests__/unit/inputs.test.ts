@@ -5,7 +5,8 @@ import fc from 'fast-check'
 import { type InputName, inputNames, parseInputs, parseSize } from '../../src/inputs.ts'
 import { UserError } from '../../src/util/errors.ts'
 
-const machine = { system: 'x86_64-linux', platform: 'linux/amd64' }
+const event = { eventName: 'push', ref: 'refs/heads/main', sha: 'a'.repeat(40) }
+const machine = { system: 'x86_64-linux', event }
 
 function parse(given: Partial<Record<InputName, string>> = {}) {
   const defaults = { image: '.#image', name: 'ghcr.io/o/r', 'nix-mirror': 'https://mirror.example/nix' }
@@ -33,29 +34,54 @@ test('the defaults of action.yml are accepted as they are', () => {
     if (value !== undefined) defaults.set(name, value.replace(/^(['"])(.*)\1$/, '$2'))
   }
   assert.ok(defaults.size > 10)
+  // Expressions are evaluated before the step sees them.
+  defaults.set('name', 'ghcr.io/o/r')
   const parsed = parseInputs(name => defaults.get(name) ?? '', machine)
-  assert.equal(parsed.image, '.#image')
+  assert.equal(parsed.image?.text, '.#image')
+  assert.deepEqual(parsed.tags, ['main'])
   assert.equal(parsed.cacheSize, 4 * 1024 ** 3)
   assert.equal(parsed.push, 'auto')
   assert.equal(parsed.compression, 'gzip')
 })
 
-test('action.yml, the code and the README name the same inputs in the same order', () => {
+/** What action.yml says of each input. */
+function descriptions(): ReadonlyMap<string, string> {
   const yml = readFileSync(new URL('../../action.yml', import.meta.url), 'utf8')
-  const declared = [
-    ...yml.slice(yml.indexOf('\ninputs:'), yml.indexOf('\noutputs:')).matchAll(/^ {2}([a-z0-9-]+):$/gm),
-  ]
-  assert.deepEqual(
-    declared.map(found => found[1]),
-    [...inputNames],
-  )
+  const inputs = yml.slice(yml.indexOf('\ninputs:'), yml.indexOf('\noutputs:'))
+  const found = inputs.matchAll(/^ {2}([a-z0-9-]+):\n {4}description: "(.*)"$/gm)
+  return new Map([...found].map(([, name = '', text = '']) => [name, text]))
+}
+
+test('action.yml, the code and the README name the same inputs in the same order; the README those to come apart', () => {
+  assert.deepEqual([...descriptions().keys()], [...inputNames])
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const section = readme.slice(readme.indexOf('\n## Inputs'), readme.indexOf('\n## Outputs'))
-  const rows = section.split('\n').filter(line => line.startsWith('| `'))
-  const listed = rows.flatMap(row =>
-    [...(row.split('|')[1] ?? '').matchAll(/`([a-z0-9-]+)`/g)].map(found => found[1]),
+  const [now = [], later = []] = section
+    .split(/\n\n(?=\| input )/)
+    .slice(1)
+    .map(table => [...table.matchAll(/^\| `([a-z0-9-]+)`/gm)].map(([, name]) => name))
+  const isLater = (name: string) => descriptions().get(name)?.startsWith('Not in this version yet: ')
+  assert.deepEqual(later, inputNames.filter(isLater))
+  assert.deepEqual(
+    now,
+    inputNames.filter(name => !isLater(name)),
   )
-  assert.deepEqual(listed, [...inputNames])
+})
+
+test('action.yml marks those inputs as to come that are refused, and no others', () => {
+  assert.equal(descriptions().size, inputNames.length)
+  for (const [name, text] of descriptions()) {
+    const value = { systems: 'other-system', platforms: 'other/platform', tags: 'type=semver' }[name] ?? 'x'
+    let said = ''
+    try {
+      parse({ [name]: value })
+    } catch (error) {
+      said = (error as Error).message
+    }
+    const refused = said.includes('is not in this version yet')
+    // Of `install-nix` one value is to come, and any other word is refused as the same.
+    assert.equal(/Not in this version yet/.test(text), refused, `${name}: ${said}`)
+  }
 })
 
 test('every problem is listed in one error', () => {
@@ -65,9 +91,21 @@ test('every problem is listed in one error', () => {
     'cache-size': 'much',
     'nix-sha256': 'abc',
     'nix-args': '"open',
+    image: '/nix/store/x',
+    warm: '.#ok\n--flag',
+    name: 'ghcr.io/o/r:tag',
+    tags: 'type=edge\ntype=nonsense\nlatest',
+    'nix-version': '2.1',
+    'nix-conf': 'cores = 2\ncores=2',
   })
-  for (const name of ['push', 'compression', 'cache-size', 'nix-sha256', 'nix-args'])
+  for (const name of [
+    ...['push', 'compression', 'cache-size', 'nix-sha256', 'nix-args', 'image', 'warm', 'name', 'tags'],
+    ...['nix-version', 'nix-conf'],
+  ])
     assert.match(message, new RegExp(`^ {2}- ${name}: `, 'm'))
+  assert.match(message, /nix-conf: line 2 is not a setting: 'cores=2' Write each line as/)
+  assert.match(message, /type=edge: 'edge' is not in this version yet/)
+  assert.match(message, /type=nonsense: 'nonsense' is no type of docker\/metadata-action/)
 })
 
 test('inputs that contradict each other are refused', () => {
@@ -80,6 +118,48 @@ test('inputs that contradict each other are refused', () => {
   assert.match(problemsOf({ substituters: 'https://cache.example' }), /need trusted-public-keys/)
   assert.match(problemsOf({ compression: 'gzip', 'compression-level': '12' }), /1 to 9/)
   assert.equal(parse({ compression: 'zstd', 'compression-level': '12' }).compressionLevel, 12)
+})
+
+const sshKey = '-----BEGIN OPENSSH PRIVATE KEY-----\nhunter2\n-----END OPENSSH PRIVATE KEY-----'
+
+test('other stores: logins leave the URLs, keys need a use, and no secret is in a message', () => {
+  const keys = { 'trusted-public-keys': 'a:b' }
+  const inputs = parse({ ...keys, substituters: 'https://u:hunter2@h.example/c https://other.example' })
+  assert.deepEqual(inputs.substituters, ['https://h.example/c', 'https://other.example'])
+  assert.deepEqual(inputs.logins, [{ host: 'h.example', user: 'u', password: 'hunter2' }])
+  const locked = parse({ substituters: 'https://ci:@h.example/c', 'copy-to': 'ssh-ng://h', 'ssh-key': '' })
+  assert.deepEqual(
+    [locked.substituters, locked.lockedSubstituters, locked.logins, locked.sshKey],
+    [[], ['https://h.example/c'], [], undefined],
+  )
+  const to = parse({ 'copy-to': 'ssh-ng://u@h:2222', 'ssh-key': sshKey })
+  assert.deepEqual([to.copyTo?.store, to.copyTo?.port, to.sshKey], ['ssh-ng://u@h', 2222, `${sshKey}\n`])
+  const rows: [Partial<Record<InputName, string>>, RegExp][] = [
+    [
+      { ...keys, substituters: 'https://u:hunter2@h', 'nix-conf': 'netrc-file = /x' },
+      /put the login into that file/,
+    ],
+    [{ ...keys, substituters: 'https://u:hunter2@h/a https://v:hunter2@h/b' }, /two logins for h,/],
+    [{ ...keys, substituters: 'https://hunter2@h' }, /not user:password/],
+    [{ 'ssh-key': sshKey }, /ssh-key: is for copy-to/],
+    [{ 'ssh-key': sshKey, 'copy-to': 'file:///x' }, /ssh-key: is for copy-to/],
+    [{ 'ssh-key': 'hunter2', 'copy-to': 'ssh-ng://h' }, /ssh-key: this is not a private key/],
+    [{ 'copy-to': 'https://u:hunter2@h' }, /copy-to: the URL holds a password/],
+    [
+      { builders: 'ssh-ng://h', 'ssh-key': sshKey },
+      /builders: building on other machines is not in this version/,
+    ],
+  ]
+  for (const [given, expected] of rows) {
+    const message = problemsOf(given)
+    assert.match(message, expected)
+    assert.doesNotMatch(message, /hunter2/)
+  }
+})
+
+test('patterns are for warm only', () => {
+  assert.match(problemsOf({ image: '.#packages.*.image' }), /image: '.*' is a pattern/)
+  assert.equal(parse({ warm: '.#checks.*.*\n.#a' }).warm.length, 2)
 })
 
 test('what this version lacks is refused, and asking for nothing is not', () => {
@@ -106,7 +186,11 @@ test('the alias of cache-size counts bytes', () => {
 })
 
 test('lists leave out comments and empty lines', () => {
-  assert.deepEqual(parse({ warm: '\n  .#a \n# no\n.#b\n' }).warm, ['.#a', '.#b'])
+  const { warm } = parse({ warm: '\n  .#a \n# no\n.#b\n' })
+  assert.deepEqual(
+    warm.map(({ text }) => text),
+    ['.#a', '.#b'],
+  )
 })
 
 test('parseSize reads back every whole number of every unit, and nothing negative or fractional in bytes', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { directoryInWorkspace, parseInstallable } from '../../src/build/installable.ts'
+import { isPattern, parseInstallable, parsePattern } from '../../src/build/installable.ts'
 import { UserError } from '../../src/util/errors.ts'
 
 test('the forms of the contract and of the manual', () => {
@@ -64,21 +64,23 @@ test('what is not a flake output is refused by name', () => {
   }
 })
 
-test('in the workspace or elsewhere', () => {
-  const rows: [string, string | undefined][] = [
-    ['.#a', '/w/s'],
-    ['./b#a', '/w/s/b'],
-    ['path:/w/s/b#a', '/w/s/b'],
-    ['/w/s?dir=c#a', '/w/s/c'],
-    ['..#a', undefined],
-    ['/w/sibling#a', undefined],
-    ['./../s2#a', undefined],
-    ['github:o/r#a', undefined],
-    ['s#a', undefined],
+test('a * that is a whole name makes a pattern, which only parsePattern takes', () => {
+  const rows: [string, number[]][] = [
+    ['.#checks.x86_64-linux.*', [2]],
+    ['.#*.x.*', [0, 2]],
+    ['./sub#packages.*.x^*', [1]],
+    ['.#*', [0]],
   ]
-  for (const [text, expected] of rows) {
-    assert.equal(directoryInWorkspace(parseInstallable(text), '/w/s'), expected, text)
+  for (const [text, every] of rows) {
+    const pattern = parsePattern(text)
+    assert.ok(isPattern(pattern), text)
+    assert.deepEqual(pattern.every, every)
+    assert.throws(() => parseInstallable(text), /is a pattern/)
   }
+  for (const text of ['.#a', '.#a."*".b', '.#"*"', '.#a^*', '.#a*', '.#*a.b', '.', 'github:o/r?x=*#a']) {
+    assert.deepEqual(parsePattern(text), parseInstallable(text), text)
+  }
+  assert.deepEqual(parseInstallable('.#a."*".b').attributes, ['a', '*', 'b'])
 })
 
 test('any text is parsed or refused, and what is parsed begins with its flake', () => {

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parsePathInfo, storePathHash } from '../../src/nix/cli.ts'
+import { parsePathInfo } from '../../src/nix/cli.ts'
 
 const a = '/nix/store/12wigjpizrn8axaqxj288q1b751qmwya-a'
 const b = '/nix/store/mxfyh6dq3pj8wggqhb10ckc4xipf75gk-b'
@@ -45,13 +45,5 @@ test('what is built here and signed', () => {
 test('anything else is refused', () => {
   for (const json of ['', '3', '[1]', `{"${a}":{}}`, `[{"path":"${a}","valid":true}]`]) {
     assert.throws(() => parsePathInfo(json), json)
-  }
-})
-
-test('the hash of a store path, also of what is below it', () => {
-  assert.equal(storePathHash(a), '12wigjpizrn8axaqxj288q1b751qmwya')
-  assert.equal(storePathHash(`${a}/bin/x`), '12wigjpizrn8axaqxj288q1b751qmwya')
-  for (const bad of ['/nix/store', '/nix/store/short-x', `${a.slice(1)}`, '/tmp/x']) {
-    assert.throws(() => storePathHash(bad), /not a store path/)
   }
 })

@@ -3,7 +3,13 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
-import { findCertificates, nixEnvironment, userConfFiles } from '../../src/nix/environment.ts'
+import {
+  cloudVariables,
+  findCertificates,
+  nixEnvironment,
+  userConfFiles,
+  withoutCloud,
+} from '../../src/nix/environment.ts'
 
 const account = { name: 'runner', home: '/home/runner', uid: 1001, gid: 1001 }
 const make = (env: NodeJS.ProcessEnv, more: { ours?: boolean; bin?: string; certificates?: string } = {}) =>
@@ -42,6 +48,12 @@ test('inputs, tokens of the runner and foreign libraries stay out; everything el
       .sort(),
     ['AWS_PROFILE', 'GITHUB_SHA', 'NIX_CONFIG', 'https_proxy'],
   )
+})
+
+test('the keys of a cloud are told from the rest', () => {
+  const env = { AWS_SECRET_ACCESS_KEY: 'secret', AWS_REGION: 'r', NOT_AWS_: 'x', PATH: '/bin' }
+  assert.deepEqual(cloudVariables(env), { AWS_SECRET_ACCESS_KEY: 'secret', AWS_REGION: 'r' })
+  assert.deepEqual(withoutCloud(env), { NOT_AWS_: 'x', PATH: '/bin' })
 })
 
 test('behind a proxy our cache on this machine is reached without it', () => {

@@ -49,7 +49,7 @@ test('without a digest both ways out are named', () => {
   for (const version of ['2.99.1', '2.3', '2.34.80']) {
     assert.throws(() => selectRelease(version, undefined, x86), {
       name: 'UserError',
-      message: `The digest of Nix ${version} for ${x86} is not known to this action`,
+      message: `The digest of Nix ${version} for ${x86} is not known to this action.`,
       advice: new RegExp(
         `one of 2\\.35\\.2, .*2\\.28\\.3, or set nix-sha256 .* nix-${version}-${x86}\\.tar\\.xz`,
       ),

@@ -47,7 +47,7 @@ const read = (name: string) => readFile(join(folder, name), 'utf8').catch(() => 
 
 test('where AppArmor forbids it, a profile for the one program is loaded and the sandbox tried again', async () => {
   await plant('apparmor_parser', 'cat "$2" > "$FOLDER/loaded"')
-  assert.deepEqual(await open('1\n'), { on: true, warning: undefined })
+  assert.deepEqual(await open('1\n'), { on: true, keepGroups: false, warning: undefined })
   assert.equal(await read('commands'), `apparmor_parser --replace ${folder}/apparmor-profile\n`)
   assert.equal(await read('loaded'), renderProfile(program))
   assert.match(
@@ -59,9 +59,31 @@ test('where AppArmor forbids it, a profile for the one program is loaded and the
 test('where it is not AppArmor, or nobody can become root, nothing is loaded', async () => {
   for (const result of [await open('0\n'), await open('1\n', false)]) {
     assert.equal(result.on, false)
-    assert.match(result.warning ?? '', new RegExp(`${why}.*sandbox = false`))
+    assert.match(result.warning ?? '', new RegExp(`${why}\\. They.*Allow unprivileged.*sandbox = false`))
     assert.equal(await read('commands'), '')
     assert.equal(await read('builds'), 'built\n')
+  }
+})
+
+test('where Nix cannot drop its groups it keeps them, and only there', async () => {
+  const groups =
+    'setgroups failed. Set the require-drop-supplementary-groups option to false to skip this step.'
+  const keeps = `case "$*" in *"--option require-drop-supplementary-groups false"*) ;; *) echo "error: ${groups}" >&2; exit 1; esac`
+  const before = await readFile(join(folder, 'nix-build'), 'utf8')
+  try {
+    await plant('nix-build', keeps)
+    assert.deepEqual(await open('0\n', false), { on: true, keepGroups: true, warning: undefined })
+    // When that is not enough, its reason is told: once, and with advice that fits.
+    await plant('nix-build', `${keeps}\necho "error: something else." >&2; exit 1`)
+    const { on, keepGroups, warning } = await open('1\n')
+    assert.deepEqual([on, keepGroups], [false, false])
+    assert.equal(
+      warning,
+      "Builds run without Nix's sandbox on this machine: something else. They can see the machine's files and network. Set `sandbox = false` in nix-conf to accept it.",
+    )
+    assert.equal(await read('commands'), '', 'no profile was loaded')
+  } finally {
+    await writeFile(join(folder, 'nix-build'), before)
   }
 })
 

@@ -1,117 +1,293 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { emptyIndex } from '../../src/cache/model.ts'
+import type { SaveReport } from '../../src/cache/save-model.ts'
 import { outputsOf } from '../../src/outputs.ts'
-import type { Report } from '../../src/report.ts'
-import { mainSummary, postSummary } from '../../src/summary.ts'
+import { postSummary } from '../../src/post-summary.ts'
+import { cacheStatus, type Report } from '../../src/report.ts'
+import { mainSummary } from '../../src/summary.ts'
+import { hostile, outline } from './markdown.ts'
 
-const built = {
+const built: NonNullable<Report['build']> = {
   outPath: '/nix/store/x-image',
   builds: [
     { name: 'fast', seconds: 1 },
     { name: 'slow', seconds: 100 },
   ],
-  substituted: { cache: 3, upstream: 1, bytes: 10 },
-  seconds: 101,
+  failed: [],
+  substituted: { cache: 3, upstream: 1, bytes: 2048 },
+}
+
+const pushed: NonNullable<Report['push']> = {
+  name: 'ghcr.io/o/r',
+  digest: `sha256:${'a'.repeat(64)}`,
+  tags: ['ghcr.io/o/r:main', 'ghcr.io/o/r:v1'],
+  platform: 'linux/amd64',
+  changed: true,
+  tagged: ['main', 'v1'],
+  size: 3000,
+  uploaded: 1000,
+  layers: [
+    { digest: 'sha256:1', size: 2000, how: 'present' },
+    { digest: 'sha256:2', size: 1000, how: 'uploaded' },
+  ],
+}
+
+const nix: NonNullable<Report['nix']> = {
+  version: '2.34.8',
+  how: 'installed',
+  from: 'mirror',
+  sandbox: true,
+  phases: [
+    { name: 'look for Nix', start: 0, seconds: 0.01 },
+    { name: 'unpack', start: 0, seconds: 1.5 },
+    { name: 'try the sandbox', start: 1.5, seconds: 0.3 },
+  ],
 }
 
 const report: Report = {
-  nix: {
-    version: '2.34.8',
-    how: 'installed',
-    from: 'mirror',
-    sandbox: true,
-    phases: [{ name: 'unpack', seconds: 1.5 }],
-  },
+  nix,
   cache: { status: 'partial', paths: 1200, bytes: 5 * 1024 ** 2 },
   build: built,
-  push: {
-    name: 'ghcr.io/o/r',
-    digest: `sha256:${'a'.repeat(64)}`,
-    tags: ['ghcr.io/o/r:main', 'ghcr.io/o/r:v1'],
-    platform: 'linux/amd64',
-    changed: true,
-    size: 3000,
-    uploaded: 1000,
-    layers: [
-      { digest: 'sha256:1', size: 2000, how: 'present' },
-      { digest: 'sha256:2', size: 1000, how: 'uploaded' },
-    ],
-  },
-  phases: [{ name: 'install Nix', seconds: 2 }],
+  push: pushed,
+  phases: [
+    { name: 'build', start: 2, seconds: 100 },
+    { name: 'install Nix', start: 0.1, seconds: 1.9 },
+    { name: 'open the cache', start: 0.1, seconds: 0.4 },
+  ],
+  seconds: 102.5,
 }
+const { push: _, ...unpushed } = report
 
 test('the summary says what was published, what it cost and where the time went', () => {
   const text = mainSummary(report)
   assert.match(text, /Published: <code>ghcr\.io\/o\/r<\/code>/)
   assert.match(text, /docker pull ghcr\.io\/o\/r@sha256:a{64}/)
+  assert.match(text, /\| Tags \| <code>main<\/code> <code>v1<\/code> \|/)
   assert.match(text, /2 layers, 2\.9 KiB: 1 uploaded, 1 already there; 1000 B sent/)
   assert.match(text, /2 derivations: <code>slow<\/code> 1 min 40 s, <code>fast<\/code> 1\.0 s/)
-  assert.match(text, /3 paths from the cache, 1 path from elsewhere/)
-  assert.match(text, /install Nix \| 2\.0 s \| unpack 1\.5 s/)
+  assert.match(text, /3 paths from the cache, 1 path from elsewhere; 2\.0 KiB/)
+  assert.match(text, /\| Cache \| \*\*partial\*\*; it held 1,200 paths, 5\.0 MiB \|/)
+  assert.match(text, /\| Store path \| <code>\/nix\/store\/x-image<\/code> \|/)
 })
 
-test('an unchanged image, one that was not pushed, and a warm cache have headings of their own', () => {
-  const { push, build } = report
-  assert.ok(push && build)
-  assert.match(mainSummary({ ...report, push: { ...push, changed: false } }), /Unchanged/)
-  const { push: _, ...unpushed } = report
-  assert.match(mainSummary({ ...unpushed, unpushed: 'push is false' }), /built, not pushed: push is false/)
-  assert.match(mainSummary({ ...unpushed, build: { ...build, outPath: undefined } }), /cache is warm/)
+test('phases are in the order of their start, with what ran in parallel marked, and the total', () => {
+  const rows = mainSummary(report).split('\n')
+  const phases = rows.slice(rows.indexOf('| Phase | Begun at | Time |') + 2)
+  assert.deepEqual(phases.slice(0, 4), [
+    '| install Nix (in parallel) | 0.1 s | 1.9 s |',
+    '| open the cache (in parallel) | 0.1 s | 0.4 s |',
+    '| build | 2.0 s | 1 min 40 s |',
+    '| **Total** |  | **1 min 43 s** |',
+  ])
+})
+
+test('what took no time is not listed, and no table has a header without words', () => {
+  const text = mainSummary(report)
+  assert.match(text, /<details>.*installation of Nix.*\n\n\| Part \| Time \|\n.*\n\| unpack \| 1\.5 s \|/)
+  assert.doesNotMatch(text, /look for Nix/)
+  assert.doesNotMatch(text, /^(\|\s+)+\|$/m)
+  assert.doesNotMatch(text, /slowest/, 'the table has them already')
+  const builds = ['a', 'b', 'c', 'd'].map((name, index) => ({ name, seconds: index + 1 }))
+  assert.match(mainSummary({ ...report, build: { ...built, builds } }), /slowest.*\n\n.*\n.*\n\| <code>d</)
+})
+
+test('an image that was there, one that was not pushed, and a warm cache have headings of their own', () => {
+  const again = { ...pushed, changed: false }
+  const headingOf = (one: Report) => mainSummary(one).split('\n')[0]
+  assert.equal(
+    headingOf({ ...report, push: { ...again, tagged: [] } }),
+    '### ✅ Unchanged: <code>ghcr.io/o/r</code>',
+  )
+  assert.equal(
+    headingOf({ ...report, push: { ...again, tagged: ['v1'] } }),
+    '### 🏷️ Unchanged image, 1 tag set: <code>ghcr.io/o/r</code>',
+  )
   assert.match(
-    mainSummary({ ...unpushed, failure: 'it broke' }),
-    /Failed: nothing was published\n\n> it broke/,
+    mainSummary({ ...unpushed, unpushed: '`push` is `false`' }),
+    /built, not pushed: <code>push<\/code> is <code>false</,
+  )
+  assert.match(mainSummary({ ...unpushed, build: { ...built, outPath: undefined } }), /cache is warm/)
+  const off = { status: 'off', paths: 0, bytes: 0 } as const
+  assert.equal(
+    headingOf({ ...unpushed, cache: off, build: { ...built, outPath: undefined } }),
+    '### ✅ Done: what was asked for is built',
+  )
+  assert.match(mainSummary({ ...report, push: { ...pushed, tags: [] } }), /Tags \| \*\*none\*\*: pushed by/)
+})
+
+test('a failure says what happened, what to do, and the end of the log; then how far the run came', () => {
+  const { build: __, ...begun } = unpushed
+  const log = Array.from({ length: 40 }, (_, index) => `> line ${index}`)
+  const failed: Report = {
+    ...begun,
+    cache: { status: undefined, paths: 5, bytes: 1024 },
+    build: { ...built, outPath: undefined, failed: ['app-1'] },
+    failure: {
+      message: 'app-1 failed to build',
+      advice: 'Run `nix log`.',
+      detail: [...log, '```', '<b>'].join('\n'),
+      phase: 'build',
+    },
+  }
+  const text = mainSummary(failed)
+  assert.match(text, /^### ❌ Could not build: nothing was published\n\n> app-1 failed to build\n\n/)
+  assert.match(text, /\n\n\*\*What to do\*\*: Run <code>nix log<\/code>\.\n\n/)
+  assert.match(text, /\n\n````\n…\n> line 30\n(> line \d+\n){9}```\n<b>\n````\n\n/)
+  assert.match(text, /\| Built \| 2 derivations/)
+  assert.match(text, /\| Failed \| <code>app-1<\/code> \|/)
+  assert.match(text, /\| Cache \| it held 5 paths, 1\.0 KiB \|/)
+  assert.doesNotMatch(text, /undefined/)
+})
+
+test('of a push that failed it is not said that nothing was published; a cancelled run is called one', () => {
+  const failure = { message: 'it broke', advice: undefined, detail: undefined }
+  const headingOf = (more: object) =>
+    mainSummary({ phases: [], failure: { ...failure, ...more } }).split('\n')[0]
+  assert.equal(headingOf({}), '### ❌ Failed: nothing was published')
+  assert.equal(headingOf({ phase: 'push' }), '### ❌ Could not push')
+  assert.equal(headingOf({ cancelled: true, phase: 'build' }), '### 🚫 Cancelled: nothing was published')
+  assert.equal(headingOf({ cancelled: true, phase: 'push' }), '### 🚫 Cancelled')
+})
+
+test('whatever a failure or a name holds, it stays text in its block, and every table keeps its columns', () => {
+  fc.assert(
+    fc.property(hostile(3000), hostile(40), (text, name) => {
+      const markdown = mainSummary({
+        ...report,
+        failure: { message: text, advice: text, detail: text, phase: name },
+        build: { ...built, builds: [{ name, seconds: 1 }], failed: [name], outPath: name },
+        nix: { ...nix, version: name, phases: [1, 2].map(seconds => ({ name, start: 0, seconds })) },
+        phases: [{ name, start: 0, seconds: 1 }],
+      })
+      assert.ok(Buffer.byteLength(markdown) < 1024 ** 2)
+      const blocks = outline(markdown)
+      assert.deepEqual(
+        blocks.filter(kind => !kind.startsWith('quote')),
+        [
+          'heading',
+          'paragraph',
+          'code',
+          'code',
+          'table of 2',
+          'table of 3',
+          'details',
+          'table of 2',
+          'end of details',
+          'details',
+          'table of 2',
+          'end of details',
+        ],
+        markdown,
+      )
+    }),
   )
 })
 
-test('whatever a failure or a name holds, it stays text, and every table keeps its columns', () => {
-  fc.assert(
-    fc.property(
-      fc.string({ unit: 'binary', maxLength: 6000 }),
-      fc.string({ maxLength: 40 }),
-      (failure, name) => {
-        const text = mainSummary({
-          ...report,
-          failure,
-          build: { ...built, builds: [{ name, seconds: 1 }] },
-        })
-        assert.ok(Buffer.byteLength(text) < 1024 ** 2)
-        assert.doesNotMatch(text.replaceAll(/<\/?code>/g, ''), /<\w/)
-        const [facts] = text.split('\n\n').filter(block => block.startsWith('|'))
-        for (const row of facts?.split('\n') ?? []) assert.equal(row.match(/(?<!\\)\|/g)?.length, 3, row)
-      },
-    ),
+test('a summary stays small whatever the run was like', () => {
+  const long = '`<'.repeat(1_000_000)
+  const names = Array.from({ length: 20_000 }, (_, index) => `${index}-${'x'.repeat(500)}`)
+  const lines = Array.from({ length: 100_000 }, () => long.slice(0, 1000)).join('\n')
+  const text = mainSummary({
+    ...report,
+    build: { ...built, builds: names.map(name => ({ name, seconds: 1 })), failed: names },
+    push: {
+      ...pushed,
+      tags: names,
+      layers: names.map(digest => ({ digest, size: 1, how: 'uploaded' })),
+    },
+    failure: { message: long, advice: long, detail: lines },
+  })
+  assert.ok(Buffer.byteLength(text) < 128 * 1024, `${Buffer.byteLength(text)}`)
+  const post = postSummary({ ...saved, why: long, reasons: names.map(() => long) }, time)
+  assert.ok(Buffer.byteLength(post) < 512 * 1024, `${Buffer.byteLength(post)}`)
+})
+
+test('a hit is a run that built nothing, wherever the rest came from', () => {
+  const cache = { status: 'opened', index: emptyIndex } as const
+  const status = (builds: number, ours: number, upstream: number) =>
+    cacheStatus(cache, {
+      ...{ outPath: undefined, failed: [], substituted: { cache: ours, upstream, bytes: 0 } },
+      builds: Array.from({ length: builds }, () => ({ name: 'x', seconds: 1 })),
+    })
+  assert.deepEqual(
+    [status(0, 3, 2), status(0, 0, 0), status(0, 0, 2), status(1, 3, 0), status(1, 0, 2)],
+    ['hit', 'hit', 'miss', 'partial', 'miss'],
   )
+  const off = { ...cache, status: 'off' } as const
+  assert.equal(cacheStatus(off, { ...built, builds: [] }), 'off')
 })
 
 test('outputs are those that are known', () => {
   assert.equal(outputsOf(report).get('image'), `ghcr.io/o/r@sha256:${'a'.repeat(64)}`)
   assert.equal(outputsOf(report).get('tags'), 'ghcr.io/o/r:main\nghcr.io/o/r:v1')
   assert.deepEqual([...outputsOf({ phases: [] }).keys()], ['metadata'])
-  assert.deepEqual(JSON.parse(outputsOf(report).get('metadata') ?? ''), report)
+  const { metadata = '', ...others } = Object.fromEntries(outputsOf(report))
+  assert.deepEqual(JSON.parse(metadata), { ...others, details: report })
 })
 
-test('post says what the cache holds, gained and lost, against its bound', () => {
-  const none = { paths: 0, bytes: 0 }
-  const saved = { before: none, uploaded: 10, limit: 2048, reasons: [], calls: 3 }
-  const text = postSummary(
-    {
-      ...saved,
-      outcome: 'saved',
-      after: { paths: 3, bytes: 1024 },
-      added: { paths: 2, bytes: 10 },
-      dropped: none,
-    },
-    [],
-  )
+const none = { paths: 0, bytes: 0 }
+const time = { phases: [{ name: 'save the cache', start: 0.1, seconds: 2 }], seconds: 2.5 }
+const saved: SaveReport = {
+  outcome: 'saved',
+  before: { paths: 1, bytes: 1014 },
+  after: { paths: 3, bytes: 1024 },
+  added: { paths: 2, bytes: 10 },
+  dropped: none,
+  uploaded: 10,
+  limit: 2048,
+  reasons: ['What this run used is more than `cache-size`.', '<b>gone</b>'],
+  calls: 3,
+}
+
+test('post says what the cache holds, gained and lost, against its bound, why, and what it took', () => {
+  const text = postSummary(saved, time)
+  assert.match(text, /^#### Store cache: saved\n/)
   assert.match(text, /Holds \| 3 paths, 1\.0 KiB of 2\.0 KiB/)
   assert.match(text, /Added \| \+2 paths, 10 B/)
   assert.match(text, /Dropped \| nothing/)
-  assert.match(
-    postSummary(
-      { ...saved, outcome: 'failed', why: 'no <b>disk</b>', after: none, added: none, dropped: none },
-      [],
-    ),
-    /no &lt;b&gt;/,
+  assert.match(text, /Time \| 2\.5 s \(save the cache 2\.0 s\)/)
+  assert.match(text, /\n\n- What this run used is more than <code>cache-size<\/code>\.\n- &lt;b&gt;gone/)
+})
+
+test('post says what the cache is made of and what was tidied up, where that is known', () => {
+  const held = { built: { paths: 20, bytes: 9 }, source: { paths: 5, bytes: 1 }, upstream: none }
+  const more = { held, repacked: { packs: 1, bytes: 2048 }, deleted: { entries: 1, bytes: 1024 } }
+  const text = postSummary({ ...saved, ...more }, time)
+  assert.match(text, /Holds \| 3 paths, 1\.0 KiB of 2\.0 KiB: 20 built here, 5 sources \|/)
+  assert.match(text, /Packed anew \| 2\.0 KiB \|\n\| Deleted \| 1 old entry, 1\.0 KiB \|/)
+  assert.doesNotMatch(postSummary(saved, time), /undefined|Packed|Deleted|:\s*\|/)
+  const tidied = { ...saved, added: none, uploaded: 0, deleted: more.deleted }
+  assert.match(postSummary(tidied, time), /saved\n[\s\S]*Deleted/, 'not nothing')
+})
+
+test('a post that did nothing is one line', () => {
+  const idle = { ...saved, added: none, uploaded: 0, reasons: [] }
+  const lines = (one: SaveReport) => postSummary(one, time).split('\n\n')
+  assert.deepEqual(lines({ ...idle, outcome: 'unchanged' }), [
+    '#### Store cache: nothing new, nothing uploaded',
+    'It holds 3 paths, 1.0 KiB of 2.0 KiB. Time: 2.5 s (save the cache 2.0 s).',
+  ])
+  assert.deepEqual(lines({ ...idle, after: none }), [
+    '#### Store cache: nothing to add',
+    'Time: 2.5 s (save the cache 2.0 s).',
+  ])
+  const failed = { ...idle, outcome: 'failed', why: 'no <b>disk</b>', after: none } as const
+  assert.deepEqual(lines(failed).slice(0, 2), ['#### Store cache: not saved', 'no &lt;b&gt;disk&lt;/b&gt;'])
+})
+
+test('whatever the cache service says, it stays text in post’s summary', () => {
+  fc.assert(
+    fc.property(hostile(50), why => {
+      const reasons = [why, why]
+      const kinds = outline(postSummary({ ...saved, why, reasons }, time))
+      // Of nothing but white space no paragraph is made.
+      assert.deepEqual(
+        kinds.filter(kind => kind !== 'paragraph'),
+        ['heading', 'table of 2', 'list'],
+      )
+    }),
+    { numRuns: 1000 },
   )
 })

@@ -78,17 +78,20 @@ async function neighbours(path, failure) {
   return result.code === 0 ? schema.parse(JSON.parse(result.stdout)) : undefined
 }
 
-function nixString(text) {
+/** A text as a literal of the Nix language. */
+export function nixString(text) {
   return `"${text.replace(/["\\]|\$(?=\{)/g, '\\$&')}"`
 }
 
-function quote(name) {
+/** An attribute's name as it stands between the dots of an installable. */
+export function quote(name) {
   return /^[a-zA-Z_][\w'-]*$/.test(name) ? name : `"${name}"`
 }
 
 const mostNames = 30
 
-function list(names) {
+/** The first 30 names, and how many more there are. */
+export function list(names) {
   const rest = names.length - mostNames
   return `${names.slice(0, mostNames).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }

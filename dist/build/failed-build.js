@@ -1,9 +1,11 @@
+import { runNix } from '../nix/cli.js'
 import { UserError } from '../util/errors.js'
 import { harmless } from '../util/harmless.js'
 
 import { unableToDownload } from './failed-machine.js'
 
 import { isPlaceholder, spellings } from './hash.js'
+
 import { shortName } from './progress.js'
 import { findLines } from './source.js'
 
@@ -114,12 +116,13 @@ function otherSystem(cause, { nix }) {
   })
 }
 
-function failedBuilder({ drvPath, reason }, failure) {
+async function failedBuilder({ drvPath, reason }, failure) {
   const name = shortName(drvPath)
   const tail = failure.progress.tails.get(drvPath) ?? []
   const log = tail.map(line => `> ${harmless(line)}`).join('\n')
   const fetch = unableToDownload(tail.join('\n'))
-  const [installable] = failure.installables
+  const installable = await needing(drvPath, failure)
+  const command = installable === undefined ? '' : `\`nix build -L ${installable.text}\` or `
   const message = `${name} failed to build: ${harmless(reason)}`
   return new UserError(fetch === undefined ? message : `${message}. ${fetch.message}`, {
     detail: tail.length > 0 ? `The end of its log:\n${log}` : 'Its log is empty.',
@@ -127,6 +130,17 @@ function failedBuilder({ drvPath, reason }, failure) {
       fetch?.advice ??
       (/signal 9|exit code 137/.test(reason)
         ? 'Something killed it, most often for want of memory: take a larger runner, or set `max-jobs = 1` in `nix-conf`.'
-        : `The whole log is above; \`nix build -L ${installable?.text}\` or \`nix log ${drvPath}\` shows it on your machine.`),
+        : `The whole log is in that of this step; ${command}\`nix log ${drvPath}\` shows it on your machine.`),
   })
+}
+
+/** Of several installables the first that needs this derivation; undefined when that cannot be found out. */
+async function needing(drvPath, { installables, drvPaths = [], nix }) {
+  if (installables.length === 1) return installables[0]
+  for (const [index, own] of drvPaths.entries()) {
+    const query = runNix(nix, 'nix-store', ['--query', '--requisites', own])
+    const needed = await query.then(({ stdout }) => stdout.split('\n')).catch(() => [])
+    if (needed.includes(drvPath)) return installables[index]
+  }
+  return undefined
 }

@@ -129,9 +129,9 @@ async function inNixCode(error, failure) {
   const place = places.find(found => found !== undefined)
   const what = error.what.split('\n').slice(0, 10).join('\n').trim()
   const at = place === undefined ? '' : ` at ${place.file}:${place.line}`
-  const name = installables[0]?.text
-  const command = step === 'built' ? `nix build -L ${name}` : `nix eval --show-trace ${name}`
-  return new UserError(harmless(`${name} cannot be ${step}${at}: ${what}`), {
+  const texts = installables.slice(0, 5).map(({ text }) => text)
+  const command = `${step === 'built' ? 'nix build -L' : 'nix eval --show-trace'} ${texts.join(' ')}`
+  return new UserError(harmless(`${texts.join(', ')} cannot be ${step}${at}: ${what}`), {
     detail: harmless(shortened(error.text, isOurs)).replaceAll(`${source?.path}/`, ''),
     advice: `\`${command}\` shows the same on your machine.`,
     ...(place === undefined ? {} : { place }),

@@ -1,4 +1,3 @@
-import { resolve, sep } from 'node:path'
 import { UserError } from '../util/errors.js'
 
 const asExpected = 'Write a flake output, such as .#image, ./sub#image or github:owner/repo#image.'
@@ -10,6 +9,28 @@ const asExpected = 'Write a flake output, such as .#image, ./sub#image or github
  * @throws UserError
  */
 export function parseInstallable(text) {
+  const { every, ...installable } = parse(text)
+  if (every.length === 0) return Object.freeze(installable)
+  throw new UserError(`'${text}' is a pattern: it stands for several outputs.`, {
+    advice: 'Only `warm` takes patterns. An attribute with the name * is written "*".',
+  })
+}
+
+/**
+ * Parses an installable, or a pattern such as `.#checks.x86_64-linux.*`: a `*` without quotes as the whole name of an
+ * attribute.
+ * @throws UserError
+ */
+export function parsePattern(text) {
+  const { every, ...installable } = parse(text)
+  return Object.freeze(every.length === 0 ? installable : { ...installable, every })
+}
+
+export function isPattern(installable) {
+  return 'every' in installable
+}
+
+function parse(text) {
   const refuse = what => new UserError(`'${text}' ${what}.`, { advice: asExpected })
 
   if (text.trim() === '') throw refuse('is empty')
@@ -21,13 +42,15 @@ export function parseInstallable(text) {
   const flake = hash === -1 ? rest : rest.slice(0, hash)
   if (/[\s(){};"<>\0]/.test(flake))
     throw refuse('is a Nix expression or has spaces in it, not a flake output')
-  return Object.freeze({
+  const every = []
+  return {
     text,
     flake,
     attributes: hash === -1 ? [] : parseAttributePath(decode(rest.slice(hash + 1))),
     outputs,
     directory: directoryOf(flake, decode),
-  })
+    every,
+  }
 
   function splitOutputs(all) {
     const at = all.lastIndexOf('^')
@@ -40,15 +63,22 @@ export function parseInstallable(text) {
 
   function parseAttributePath(path) {
     const names = []
-    let name = ''
+    let [name, written] = ['', '']
+    const end = () => {
+      if (written === '*') every.push(names.length)
+      names.push(name)
+      name = written = ''
+    }
     for (const [part, quoted] of path.matchAll(/"([^"]*)"|[^".]+|[."]/g)) {
       if (part === '"') throw refuse('has an open quote')
-      if (part === '.') {
-        names.push(name)
-        name = ''
-      } else name += quoted ?? part
+      if (part === '.') end()
+      else {
+        name += quoted ?? part
+        written += part
+      }
     }
-    return name === '' ? names : [...names, name]
+    if (name !== '') end()
+    return names
   }
 
   function decode(part) {
@@ -58,13 +88,6 @@ export function parseInstallable(text) {
       throw refuse(`has a '%' that two hex digits do not follow`)
     }
   }
-}
-
-/** The flake's directory, absolute, when it is inside `workspace`; undefined for every other flake. */
-export function directoryInWorkspace(installable, workspace) {
-  if (installable.directory === undefined) return undefined
-  const directory = resolve(workspace, installable.directory)
-  return directory === workspace || directory.startsWith(workspace + sep) ? directory : undefined
 }
 
 /** Nix takes a word, or words joined by slashes, for a name in the flake registry: `nixpkgs/nixos-25.05`. */

@@ -9,10 +9,9 @@ const mostErrors = 500
 
 export function startProgress() {
   return {
-    planned: { builds: 0, fetches: 0, size: '' },
+    planned: { builds: 0, fetches: 0 },
     builds: [],
     substitutions: new Map(),
-    substituting: 0,
     building: new Map(),
     failed: new Set(),
     tails: new Map(),
@@ -20,8 +19,6 @@ export function startProgress() {
     lines: [],
     internal: {
       fetches: new Map(),
-      fetching: 0,
-      fetchingSince: 0,
       ended: [],
       confirmed: new Map(),
       counters: new Map(),
@@ -58,7 +55,6 @@ function started(progress, event, at) {
       break
     case activity.substitute: {
       if (first === undefined || second === undefined) break
-      if (internal.fetching++ === 0) internal.fetchingSince = at
       const fetch = { path: first, store: second, since: at, seconds: 0, bytes: 0, file: '', doubtful: false }
       internal.fetches.set(event.id, { type: event.type, fetch })
       break
@@ -94,7 +90,6 @@ function stopped(progress, id, at) {
   const ended = internal.fetches.get(id)
   internal.fetches.delete(id)
   if (ended?.type === activity.substitute) {
-    if (--internal.fetching === 0) progress.substituting += at - internal.fetchingSince
     ended.fetch.seconds = at - ended.fetch.since
     // A second attempt, from another store, takes the place of the first.
     const before = internal.ended.findIndex(other => other.path === ended.fetch.path)
@@ -165,12 +160,9 @@ function said(progress, event) {
   }
   if (event.level <= 1) doubt(progress, event.text)
   const builds = /^(?:this|these (\d+)) derivations? will be built:/.exec(event.text)
-  const fetches = /^(?:this|these (\d+)) paths? will be fetched \((.*)\):/.exec(event.text)
+  const fetches = /^(?:this|these (\d+)) paths? will be fetched \(.*\):/.exec(event.text)
   if (builds) planned.builds += Number(builds[1] ?? 1)
-  if (fetches) {
-    planned.fetches += Number(fetches[1] ?? 1)
-    planned.size = fetches[2] ?? ''
-  }
+  if (fetches) planned.fetches += Number(fetches[1] ?? 1)
 }
 
 /** Takes note of a derivation that an error names, if it was or is being built. */

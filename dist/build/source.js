@@ -8,13 +8,21 @@ const schema = z.object({
   url: z.string(),
   locked: z.object({ rev: z.string().optional(), narHash: z.string().optional() }),
   resolved: z.object({ type: z.string(), url: z.string().optional(), path: z.string().optional() }),
+  // Absent where no lock file can be had; of its nodes only the names of those that the root has.
+  locks: z
+    .object({
+      root: z.string(),
+      nodes: z.record(z.string(), z.object({ inputs: z.record(z.string(), z.unknown()).optional() })),
+    })
+    .optional(),
 })
 
 /** Reads what `nix flake metadata --json` prints. */
 export function parseMetadata(json) {
-  const { path, url, locked, resolved } = schema.parse(JSON.parse(json))
+  const { path, url, locked, resolved, locks } = schema.parse(JSON.parse(json))
   const directory = resolved.type === 'path' ? resolved.path : localGit(resolved.url)
-  return Object.freeze({ path, url, rev: locked.rev, narHash: locked.narHash, directory })
+  const inputs = Object.keys(locks?.nodes[locks.root]?.inputs ?? {})
+  return Object.freeze({ path, url, rev: locked.rev, narHash: locked.narHash, directory, inputs })
 }
 
 function localGit(url) {
@@ -53,7 +61,7 @@ export async function guessSource(positions, directory) {
       [file, join(directory, below)].map(name => readFile(name, 'utf8').catch(() => undefined)),
     )
     if (here !== undefined && here === there) {
-      return { path, directory, url: directory, rev: undefined, narHash: undefined }
+      return { path, directory, url: directory, rev: undefined, narHash: undefined, inputs: [] }
     }
   }
   return undefined

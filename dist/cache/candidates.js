@@ -3,7 +3,7 @@ import { hashOf } from './model.js'
 
 /** What the cache could gain from this job. Closed: see `Candidates`. Pure. */
 export function findCandidates(input) {
-  const { valid, index, started, upstreamKeys, upstream } = input
+  const { valid, index, started, ofJob, upstreamKeys, upstream } = input
   const excluded = new Set(input.exclude)
   const ofNix = new Set(input.closure)
   const known = path => index.paths.has(hashOf(path))
@@ -13,9 +13,10 @@ export function findCandidates(input) {
     ofNix.has(path) || excluded.has(path) || path.endsWith('.drv') || ca?.startsWith('text:') === true
   const never = info => info.path.endsWith('.drv') || (excluded.has(info.path) && info.ca === undefined)
 
+  const ofThisJob = ({ path, registrationTime }) => ofJob?.has(path) ?? registrationTime >= started
   const wanted = valid
     .values()
-    .filter(info => info.registrationTime >= started && !unwanted(info) && !known(info.path))
+    .filter(info => ofThisJob(info) && !unwanted(info) && !known(info.path))
     .filter(info => upstream || !fromUpstream(info.path))
   const taken = new Map()
   const elsewhere = new Set()
@@ -48,7 +49,12 @@ export function isSignedBy(info, keys) {
 function referencesFirst(infos, kept) {
   const sorted = []
   const seen = new Set()
-  for (const root of [...kept].sort()) {
+  const referred = new Set(
+    infos.values().flatMap(({ path, references }) => references.filter(reference => reference !== path)),
+  )
+  // What belongs together lies together: each program is followed by what only it needs.
+  const [programs, libraries] = [[...kept].filter(path => !referred.has(path)), [...kept]]
+  for (const root of [...programs.sort(), ...libraries.sort()]) {
     const stack = [{ path: root, done: false }]
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       const info = infos.get(at.path)

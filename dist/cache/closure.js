@@ -26,6 +26,38 @@ export function closeReferences(references, elsewhere) {
   return kept
 }
 
+/**
+ * As `closeReferences`, and without paths that refer to each other in a circle: Nix makes none, and ends with a failed
+ * assertion when a binary cache tells of some. A path may refer to itself.
+ */
+export function wellFounded(references, elsewhere) {
+  const open = new Map()
+  const referrers = new Map()
+  const ready = []
+  for (const [path, needed] of references) {
+    let waits = 0
+    for (const reference of needed) {
+      if (reference === path || elsewhere(reference)) continue
+      waits++
+      const list = referrers.get(reference)
+      if (list === undefined) referrers.set(reference, [path])
+      else list.push(path)
+    }
+    if (waits === 0) ready.push(path)
+    else open.set(path, waits)
+  }
+  const founded = new Set()
+  for (let path = ready.pop(); path !== undefined; path = ready.pop()) {
+    founded.add(path)
+    for (const referrer of referrers.get(path) ?? []) {
+      const left = (open.get(referrer) ?? 0) - 1
+      open.set(referrer, left)
+      if (left === 0) ready.push(referrer)
+    }
+  }
+  return founded
+}
+
 /** `roots` and all that they refer to, as far as `referencesOf` knows; those it does not know are left out. */
 export function reach(roots, referencesOf) {
   const reached = new Set()

@@ -1,8 +1,11 @@
 import { isSignedBy } from './candidates.js'
+import { hashOf } from './model.js'
 
 import { base32OfHash } from './narinfo.js'
 
-import { sizeInCache } from './pack.js'
+import { estimateOf } from './policy/select.js'
+
+import { sizeInCache } from './size.js'
 
 /** Store paths with their compressed NARs as what a pack is made of; those without a NAR are left out. Pure. */
 export function membersOf(paths, nars, options) {
@@ -32,10 +35,13 @@ export function membersOf(paths, nars, options) {
   })
 }
 
-/** What the paths refer to and what is not among them. Pure. */
-export function outsideOf(paths) {
-  const inside = new Set(paths.map(({ path }) => path))
-  return new Set(paths.flatMap(({ references }) => references)).difference(inside)
+/** Store paths as the candidates that they will be, with sizes that are known or estimated instead of NARs. Pure. */
+export function estimatedOf(paths, known, options) {
+  const none = { fileHash: '', file: '' }
+  const nars = new Map(paths.map(info => [info.path, { ...none, fileSize: estimateOf(info) }]))
+  return membersOf(paths, nars, options).map(({ path, size }) => {
+    return { path, size: known.get(hashOf(path.name))?.size ?? size }
+  })
 }
 
 function nameOf(path) {

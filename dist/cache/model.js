@@ -3,6 +3,9 @@ export const emptyIndex = Object.freeze({
   paths: new Map(),
   elsewhere: new Set(),
   layers: new Map(),
+  recent: new Set(),
+  tooLarge: new Map(),
+  retired: new Map(),
 })
 
 /** The 32 characters by which paths are known, of a name or of a whole store path. */

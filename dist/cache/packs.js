@@ -1,11 +1,23 @@
-import { createHash } from 'node:crypto'
-import { createReadStream } from 'node:fs'
-import { lstat, rm } from 'node:fs/promises'
+import { rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
-import { limiter } from '../util/limiter.js'
+import { messageOf } from '../util/errors.js'
 
-import { narFile, nixBase32 } from './narinfo.js'
+import { queue } from '../util/queue.js'
+
+import { isNarFile } from './nar-file.js'
+import { narFile } from './narinfo.js'
+
+/** Whose turn it is: what Nix waits for, what the build will need, what the last run needed. */
+const rank = { asked: 0, wanted: 1, ahead: 2 }
+
+/** Bytes that are left to the build. Until it is unpacked, a pack takes up its size twice. */
+const reserve = 512 * 1024 * 1024
+
+/** Seconds in which the service may not yet know a pack that was just saved. */
+export const settling = 10 * 60
+
+/** A service that fails so often in a row is given up: a build that waits for each pack would never end. */
+const mostFailures = 3
 
 /** @returns `<folder>/packs/<hash>`: where a pack lies while it is used or made. */
 export function packFolder(folder, hash) {
@@ -13,43 +25,74 @@ export function packFolder(folder, hash) {
 }
 
 /** Any number of requests for the same pack are one fetch. What cannot be had is not asked for again. */
-export function lazyPacks({ index, entries, folder, log, concurrency = 4 }) {
-  const limit = limiter(concurrency)
+export function lazyPacks(options) {
+  const { index, entries, folder, log, concurrency = 4, now = Date.now } = options
+  const free = options.free ?? (() => freeBytes(folder))
+  const turns = queue(concurrency)
   const fetches = new Map()
   const verified = new Map()
   const lost = new Map()
+  const needed = new Set()
   const fetched = []
-  let [bytes, seconds] = [0, 0]
+  let [bytes, seconds, failures] = [0, 0, 0]
 
-  function fetch(hash) {
-    return remembered(fetches, hash, () =>
-      limit(async () => {
-        const pack = index.packs.get(hash)
-        if (pack === undefined) return false
-        const began = performance.now()
-        const result = await entries.restore(packFolder(folder, hash), pack.key)
-        const took = (performance.now() - began) / 1000
-        seconds += took
-        if (result.outcome === 'restored') {
-          fetched.push(hash)
-          bytes += pack.size
-          log.info(`pack ${hash}: ${pack.size} bytes in ${took.toFixed(2)} s`)
-          return true
-        }
-        lost.set(hash, result.outcome === 'missing' ? 'gone' : 'unreachable')
-        log.info(`pack ${hash}: ${result.outcome === 'missing' ? 'is gone' : result.why}`)
-        await rm(packFolder(folder, hash), { recursive: true, force: true })
-        return false
-      }),
-    )
+  function fetch(hash, urgency) {
+    if (urgency < rank.ahead) needed.add(hash)
+    turns.hurry(hash, urgency)
+    return remembered(fetches, hash, () => turns.run(hash, urgency, () => restore(hash)))
+  }
+
+  async function restore(hash) {
+    const pack = index.packs.get(hash)
+    if (pack === undefined) return false
+    try {
+      return await bringIn(hash, pack)
+    } catch (error) {
+      // Nobody waits for a pack that is fetched ahead: what is thrown would end the process.
+      lost.set(hash, 'unreachable')
+      log.info(`pack ${hash}: ${messageOf(error)}`)
+      return false
+    }
+  }
+
+  async function bringIn(hash, pack) {
+    const lose = (state, why) => {
+      lost.set(hash, state)
+      log.info(`pack ${hash}: ${why}`)
+      return false
+    }
+    if (failures >= mostFailures) return lose('unreachable', 'not asked for: the service is in trouble')
+    if ((await free()) < 2 * pack.size + reserve) return lose('unreachable', 'the disk has no room for it')
+    const began = performance.now()
+    const result = await entries.restore(packFolder(folder, hash), pack.key)
+    const took = (performance.now() - began) / 1000
+    seconds += took
+    if (result.outcome === 'restored') {
+      failures = 0
+      fetched.push(hash)
+      bytes += pack.size
+      log.info(`pack ${hash}: ${pack.size} bytes in ${took.toFixed(2)} s`)
+      return true
+    }
+    await rm(packFolder(folder, hash), { recursive: true, force: true })
+    if (result.outcome === 'missing') {
+      const settled = pack.created + settling < now() / 1000
+      return lose(settled ? 'gone' : 'unreachable', 'the service does not have it')
+    }
+    failures++
+    return lose('unreachable', result.why)
   }
 
   return {
     has: hash => index.packs.has(hash) && !lost.has(hash),
+    prefetch(hashes, urgency) {
+      for (const hash of hashes) if (index.packs.has(hash)) void fetch(hash, rank[urgency])
+    },
+    folder: async hash => ((await fetch(hash, rank.wanted)) ? packFolder(folder, hash) : undefined),
     async file(path) {
-      if (!(await fetch(path.pack)) || lost.has(path.pack)) return undefined
+      if (!(await fetch(path.pack, rank.asked)) || lost.has(path.pack)) return undefined
       const file = join(packFolder(folder, path.pack), narFile(path.fileHash))
-      if (await remembered(verified, file, () => verify(file, path))) return file
+      if (await remembered(verified, file, () => isNarFile({ ...path, file }))) return file
       if (!lost.has(path.pack)) log.info(`pack ${path.pack}: ${narFile(path.fileHash)} is damaged or missing`)
       lost.set(path.pack, 'gone')
       return undefined
@@ -61,22 +104,21 @@ export function lazyPacks({ index, entries, folder, log, concurrency = 4 }) {
           .filter(([, why]) => why === state)
           .map(([hash]) => hash)
           .toArray()
-      return { fetched: [...fetched], gone: those('gone'), unreachable: those('unreachable'), bytes, seconds }
+      return {
+        needed: [...needed],
+        fetched: [...fetched],
+        gone: those('gone'),
+        unreachable: those('unreachable'),
+        bytes,
+        seconds,
+      }
     },
   }
 }
 
-/** Size and digest must be what the index says. A link is followed nowhere. */
-async function verify(file, { fileHash, fileSize }) {
-  try {
-    const found = await lstat(file)
-    if (!found.isFile() || found.size !== fileSize) return false
-    const hash = createHash('sha256')
-    await pipeline(createReadStream(file), hash)
-    return nixBase32(hash.digest()) === fileHash
-  } catch {
-    return false
-  }
+async function freeBytes(folder) {
+  const { bavail, bsize } = await statfs(folder)
+  return bavail * bsize
 }
 
 function remembered(known, key, make) {

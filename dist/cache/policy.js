@@ -1,162 +1,89 @@
-import { count, formatBytes, formatSeconds } from '../util/text.js'
-import { closeReferences, reach } from './closure.js'
-import { hashOf, sizeOf } from './model.js'
-
-/** A pack is worth as much as the path in it that was used last. */
-export const leastRecentlyUsed = ({ paths }) =>
-  paths.reduce((latest, { lastUse }) => Math.max(latest, lastUse), 0)
-
-/** Bytes that candidates can get at most, whatever they are: the packs that this run used stay. */
-export function roomForNew({ index, used, limit }) {
-  const packs = new Set([...used].flatMap(hash => index.paths.get(hash)?.pack ?? []))
-  return [...packs].reduce((room, pack) => room - (index.packs.get(pack)?.size ?? 0), limit)
-}
+import { choose } from './policy/choose.js'
+import { bytesOf, itemsOf, withUses } from './policy/items.js'
+import { reasonsOf } from './policy/reasons.js'
+import { callsFor, chooseRewrites } from './policy/rewrites.js'
 
 /**
- * Decides what the cache holds after this run: at most `limit` bytes, closed under references. What this run used
- * comes first, in the order of `rank`, and only when all of that has its place comes what it did not use. A pack
- * frees its bytes only as a whole, so it is kept or dropped as a whole; a path in a kept pack is unnamed only when it
- * refers to something that is gone. Pure.
+ * Decides what the cache holds after this run: at most `limit` bytes, closed under references. What this run used or
+ * made comes first, then what it may have used, and only when all that it used of the index has its place comes what
+ * it did not use; within each, what saves the most seconds by the byte: see `Worth`.
+ *
+ * A pack frees its bytes only as a whole, so every path in a pack that stays is kept, unless it refers to something
+ * that is gone. A pack that is rewritten keeps what is worth its bytes; which packs are, see `chooseRewrites`. Pure.
  */
 export function plan(input) {
+  const { calls = 0, onDisk } = input
   const index = withUses(input)
-  const entries = entriesOf(input, index)
-  const refused = new Set()
-  for (;;) {
-    const { chosen, complete } = choose(entries, refused, input)
-    const { paths, left, emptied } = settle(chosen, index.elsewhere)
-    // With something used left out, what is kept must at least be good for something that was used.
-    const useless = complete ? [] : left.filter(entry => !entry.candidate && !isUsed(entry, input))
-    const wrong = [...emptied, ...useless.flatMap(({ id }) => chosen.find(entry => entry.id === id) ?? [])]
-    if (wrong.length === 0) return describe(input, resultOf(input, index, left, paths))
-    // They would only take up room that others can use.
-    for (const entry of wrong) refused.add(entry)
+  const all = itemsOf(index, input)
+  const { freeing, merging } = chooseRewrites(all, input)
+  const choice = choose(all.items, freeing.union(merging), input.limit, true)
+
+  // A rewrite that turned out to free little is an upload for nothing.
+  const kept = new Set(choice.kept)
+  const whole = new Set(choice.whole)
+  let room = choice.room
+  for (const pack of [...freeing].sort((a, b) => deadIn(a, kept) - deadIn(b, kept))) {
+    const dead = deadIn(pack, kept)
+    if (dead > room || dead * 2 > pack.size || !pack.members.some(item => kept.has(item))) continue
+    room -= dead
+    whole.add(pack)
   }
-}
-
-function entriesOf(input, index) {
-  const byPack = Map.groupBy(index.paths.values(), path => path.pack)
-  const packs = [...index.packs].map(([id, { size, created }]) => {
-    const paths = byPack.get(id) ?? []
-    return { id, size, created, paths, candidate: false, used: isUsed({ paths }, input) }
-  })
-  // What is younger refers to what is older.
-  const oldestFirst = packs.toSorted((a, b) => a.created - b.created)
-  const fresh = input.candidates.map(({ path, size }) => {
-    return { id: hashOf(path.name), size, paths: [path], candidate: true, used: true }
-  })
-  return [...oldestFirst, ...fresh]
-}
-
-function isUsed({ paths }, { now, unknown = new Set() }) {
-  return paths.some(({ name, lastUse }) => lastUse >= now || unknown.has(hashOf(name)))
-}
-
-/** Takes entries in order as long as they fit. `complete`: nothing used had to be left out. */
-function choose(entries, refused, { limit, now, rank = leastRecentlyUsed }) {
-  const chosen = new Set()
-  const lacking = new Set()
-  let room = limit
-  const take = some => {
-    const ranked = some.map(entry => ({ entry, rank: rank(entry, now) }))
-    // The sort is stable: of equal worth, packs come before candidates.
-    for (const { entry } of ranked.toSorted((a, b) => b.rank - a.rank)) {
-      const { candidate, paths, size } = entry
-      const broken = candidate && paths.some(path => path.references.some(name => lacking.has(hashOf(name))))
-      if (broken || refused.has(entry) || size > room) {
-        for (const { name } of paths) lacking.add(hashOf(name))
-        continue
-      }
-      chosen.add(entry)
-      room -= size
-    }
-    return some.every(entry => chosen.has(entry))
+  // What else they hold takes nothing.
+  for (const item of choice.order) {
+    const free = item.pack !== undefined && whole.has(item.pack) && !item.broken
+    if (free && item.references.every(reference => kept.has(reference))) kept.add(item)
   }
-  const complete = take(entries.filter(({ used }) => used))
-  if (complete) take(entries.filter(({ used }) => !used))
-  return { chosen: [...chosen], complete }
-}
 
-/**
- * Takes out of what was chosen the paths whose references were not.
- * @returns the paths that stay, the entries with what is left in each, and those in which nothing is left
- */
-function settle(chosen, elsewhere) {
-  const others = new Set([...elsewhere].map(hashOf))
-  const all = new Map(chosen.flatMap(({ paths }) => paths.map(path => [hashOf(path.name), path])))
-  const closed = closeReferences(
-    new Map(all.entries().map(([hash, { references }]) => [hash, references.map(hashOf)])),
-    reference => others.has(reference),
+  const moving = [...freeing, ...merging].filter(pack => !whole.has(pack))
+  const rewrite = new Map(
+    moving
+      .map(pack => [pack.hash, pack.members.filter(item => kept.has(item)).map(asCandidate)])
+      .filter(([, members]) => members.length > 0),
   )
-  const left = []
-  const emptied = []
-  for (const entry of chosen) {
-    const paths = entry.paths.filter(({ name }) => closed.has(hashOf(name)))
-    if (paths.length === 0) emptied.push(entry)
-    else left.push({ ...entry, paths })
-  }
-  return { paths: new Map(all.entries().filter(([hash]) => closed.has(hash))), left, emptied }
-}
+  const fresh = Map.groupBy(
+    all.items.filter(({ candidate }) => candidate !== undefined),
+    item => kept.has(item),
+  )
+  const candidatesIn = (some = []) => some.flatMap(({ candidate }) => candidate ?? [])
+  const added = candidatesIn(fresh.get(true))
+  // More than was thought may find a place in what is split, and so be written again.
+  const fetched = rewrite.keys().filter(hash => onDisk?.has(hash) !== true)
+  const bytes = bytesOf([...rewrite.values()].flat())
+  const isTooMuch = rewrite.size > 0 && callsFor([...fetched].length, bytes, bytesOf(added)) > calls
+  if (isTooMuch) return plan({ ...input, calls: calls - 3 })
 
-function resultOf({ candidates }, index, left, paths) {
-  const kept = new Set(left.filter(({ candidate }) => !candidate).map(({ id }) => id))
-  return {
+  const stays = all.items.filter(({ pack }) => pack !== undefined && whole.has(pack))
+  const paths = new Map(stays.filter(item => kept.has(item)).map(({ hash, path }) => [hash, path]))
+  const names = new Set([...whole].map(({ hash }) => hash))
+  const result = {
     index: {
       ...index,
-      packs: new Map(index.packs.entries().filter(([id]) => kept.has(id))),
-      paths: new Map(index.paths.entries().filter(([hash]) => paths.has(hash))),
-      elsewhere: neededElsewhere(index.elsewhere, paths.values()),
+      packs: new Map(index.packs.entries().filter(([hash]) => names.has(hash))),
+      paths,
+      elsewhere: neededElsewhere(index.elsewhere, kept),
     },
-    add: candidates.filter(({ path }) => paths.has(hashOf(path.name))),
+    dropped: new Set(index.packs.keys().filter(hash => !names.has(hash))),
+    rewrite,
+    add: added,
+    leftOut: candidatesIn(fresh.get(false)),
+    total: bytesOf(whole) + bytes + bytesOf(added),
   }
+  return { ...result, reasons: reasonsOf(all, kept, result, input) }
 }
 
-/** The index as this run leaves it before anything is dropped. */
-function withUses({ index, candidates, used, now }) {
-  const roots = [...used, ...candidates.flatMap(({ path }) => path.references.map(hashOf))]
-  const reached = reach(roots, hash => index.paths.get(hash)?.references.map(hashOf))
-  const paths = new Map(
-    index.paths
-      .entries()
-      // A clock that was wrong once must not keep a path for ever.
-      .map(([hash, path]) => {
-        const lastUse = reached.has(hash) ? now : Math.min(path.lastUse, now - 1)
-        return [hash, lastUse === path.lastUse ? path : { ...path, lastUse }]
-      }),
-  )
-  return { ...index, paths }
+/** Bytes of a pack that nothing which is kept takes up. */
+function deadIn(pack, kept) {
+  return pack.size - bytesOf(pack.members.filter(item => kept.has(item)))
 }
 
-function neededElsewhere(elsewhere, paths) {
+function asCandidate({ path, size }) {
+  return { path, size }
+}
+
+function neededElsewhere(elsewhere, kept) {
   const needed = new Set()
-  for (const { references } of paths) for (const name of references) if (elsewhere.has(name)) needed.add(name)
-  return needed
-}
-
-function describe({ index, candidates, used, now, limit }, made) {
-  const dropped = new Set(index.packs.keys().filter(id => !made.index.packs.has(id)))
-  const adding = new Set(made.add)
-  const leftOut = candidates.filter(candidate => !adding.has(candidate))
-  const total = sizeOf(made.index) + made.add.reduce((sum, { size }) => sum + size, 0)
-  return { ...made, dropped, leftOut, total, reasons: [...reasons()] }
-
-  function* reasons() {
-    const bound = `cache-size (${formatBytes(limit)})`
-    const alive = index.paths
-      .values()
-      .filter(path => dropped.has(path.pack))
-      .toArray()
-    const freed = [...dropped].reduce((sum, id) => sum + (index.packs.get(id)?.size ?? 0), 0)
-    const wanted = alive.some(({ name }) => used.has(hashOf(name))) || leftOut.length > 0
-    if (wanted) yield `What this run used is more than ${bound}.`
-    if (leftOut.length > 0) {
-      const size = leftOut.reduce((sum, candidate) => sum + candidate.size, 0)
-      const were = leftOut.length === 1 ? 'was' : 'were'
-      yield `${count(leftOut.length, 'new path')} (${formatBytes(size)}) did not fit and ${were} not saved.`
-    }
-    if (alive.length > 0) {
-      const oldest = Math.max(...alive.map(({ lastUse }) => now - lastUse))
-      yield `${count(alive.length, 'path')} (${formatBytes(freed)}) had to go to stay within ${bound}, the longest unused for ${formatSeconds(Math.max(0, oldest))}.`
-    }
+  for (const { path } of kept) {
+    for (const name of path.references) if (elsewhere.has(name)) needed.add(name)
   }
+  return needed
 }

@@ -1,13 +1,16 @@
 import { createReadStream } from 'node:fs'
-import { stat } from 'node:fs/promises'
+import { readFile, stat } from 'node:fs/promises'
 import { createServer } from 'node:http'
+import { json } from 'node:stream/consumers'
 import { pipeline } from 'node:stream/promises'
+import * as z from '../vendor/zod.js'
 import { messageOf } from '../util/errors.js'
 
+import { readAtOnce } from './nar-file.js'
 import { cacheInfo, renderNarInfo } from './narinfo.js'
 
 /**
- * A Nix binary cache over HTTP that answers from the index in memory and has a pack fetched when something in it is
+ * A Nix binary cache over HTTP, and for this action's other processes a way to whole packs. It answers from the index in memory and has a pack fetched when something in it is
  * asked for. What cannot be had is 404: Nix then asks elsewhere or builds. All names come from the index, none from a
  * request: what is asked for is only ever looked up.
  * https://nix.dev/manual/nix/latest/protocols/
@@ -18,11 +21,20 @@ export function binaryCache({ index, packs, token, log }) {
 
   async function answer(request, response) {
     const url = request.url ?? ''
+    const asked = url.startsWith(`/${token}/`) ? url.slice(token.length + 2) : ''
+    if (request.method === 'POST' && asked === 'want') {
+      packs.prefetch(wantedSchema.parse(await json(request)), 'wanted')
+      return text(response, 202, '')
+    }
     if (request.method !== 'GET' && request.method !== 'HEAD')
       return text(response, 405, 'this cache is read-only\n')
-    const asked = url.startsWith(`/${token}/`) ? url.slice(token.length + 2) : ''
     if (asked === 'nix-cache-info') return text(response, 200, cacheInfo, 'text/x-nix-cache-info')
     if (asked === 'stats') return text(response, 200, JSON.stringify(stats()), 'application/json')
+    const pack = /^packs\/([0-9a-f]{64})$/.exec(asked)?.[1]
+    if (pack !== undefined) {
+      const folder = await packs.folder(pack)
+      return folder === undefined ? missing(response) : text(response, 200, folder)
+    }
     const described = /^([0-9a-z]{32})\.narinfo$/.exec(asked)?.[1]
     if (described !== undefined) {
       const path = index.paths.get(described)
@@ -43,7 +55,8 @@ export function binaryCache({ index, packs, token, log }) {
     // Counted before it is sent: who has read all of it may ask for the counts before this process is told of its end.
     served.add(hash)
     bytes += size
-    await pipeline(createReadStream(file), response)
+    if (size <= readAtOnce) response.end(await readFile(file))
+    else await pipeline(createReadStream(file), response)
   }
 
   function stats() {
@@ -60,6 +73,9 @@ export function binaryCache({ index, packs, token, log }) {
   server.keepAliveTimeout = 10 * 60 * 1000
   return server
 }
+
+/** Hashes of packs. */
+const wantedSchema = z.array(z.string()).max(20_000)
 
 function missing(response) {
   text(response, 404, 'not in this cache\n')

@@ -1,6 +1,6 @@
 import { rm } from 'node:fs/promises'
 
-import { nextPackKey, packKey } from './keys.js'
+import { isPackKey, nextPackKey, packKey } from './keys.js'
 import { makePack } from './pack.js'
 
 /**
@@ -8,13 +8,13 @@ import { makePack } from './pack.js'
  * fills the line. The first one that is denied is the last one that is tried.
  */
 export async function uploadPacks(packs, options) {
-  const { folder, store, created, gone, random } = options
+  const { folder, created, gone } = options
   const uploaded = []
   const problems = []
   for (const members of packs) {
     const pack = await makePack(members, folder)
     const { hash, size } = pack
-    const { result, key } = await upload(pack, { random, store, damaged: gone.has(hash) })
+    const { result, key } = await upload(pack, { ...options, damaged: gone.has(hash) })
     await rm(pack.folder, { recursive: true, force: true })
     if (result.outcome === 'denied') return { uploaded, problems, denied: result.why }
     if (result.outcome === 'failed') {
@@ -29,14 +29,33 @@ export async function uploadPacks(packs, options) {
   return { uploaded, problems }
 }
 
+/**
+ * So many times it is looked for a pack that another job has saved, or is saving now: 12 s in all. The service shows
+ * what was saved after a while only.
+ */
+const looks = 3
+
 async function upload(pack, options) {
-  const { random, store, damaged } = options
-  const key = packKey(pack.hash)
+  const { random, store, wait, damaged, ref, bases } = options
+  const key = packKey(options, pack.hash)
+  // A key is taken in one ref only: the service would let this one save what the default branch has.
+  const isBranch = bases.some(base => base !== ref)
+  const find = async () => {
+    const found = await store.find(pack.folder, key)
+    // The service also finds a key that begins so: that of a second attempt.
+    return found.outcome === 'restored' && isPackKey(found.key, pack.hash) ? found.key : undefined
+  }
+  const there = isBranch && !damaged ? await find() : undefined
+  if (there !== undefined) return { result: { outcome: 'exists' }, key: there }
   const result = await store.save(pack.folder, key)
   if (result.outcome !== 'exists') return { result, key }
+  for (let look = 0; look < looks && !damaged; look++) {
+    if (look > 0) await wait(2000 * 2 ** look)
+    const found = await find()
+    if (found !== undefined) return { result, key: found }
+  }
   // A job that was killed leaves the key reserved: it finds nothing and is blocked for everybody else.
-  if (!damaged && (await store.find(pack.folder, key)).outcome === 'restored') return { result, key }
-  const other = nextPackKey(pack.hash, random())
+  const other = nextPackKey(options, pack.hash, random())
   const second = await store.save(pack.folder, other)
   if (second.outcome !== 'exists') return { result: second, key: other }
   return { result: { outcome: 'failed', why: `its keys ${key} and ${other} are taken` }, key: other }

@@ -1,7 +1,7 @@
 import { mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { codeOf, UserError } from '../util/errors.js'
+import { isDiskFull, UserError } from '../util/errors.js'
 
 const chunkSize = 256 * 1024
 
@@ -31,8 +31,7 @@ export async function spoolArchive(produce, { name, scratch }) {
     return await archiveFile(name, handle)
   } catch (error) {
     await handle.close()
-    const code = codeOf(error)
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+    if (!isDiskFull(error)) throw error
     throw new UserError(`The disk is full: ${scratch} has no room for the unpacked image ${name}.`, {
       advice: 'Free space there before this step, or build an uncompressed archive, which is read in place.',
       cause: error,

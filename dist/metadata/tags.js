@@ -38,6 +38,7 @@ const rules = {
   },
 }
 
+const laterTypes = ['semver', 'pep440', 'match', 'edge']
 const commonAttributes = ['enable', 'priority', 'prefix', 'suffix']
 const ownAttributes = {
   schedule: ['pattern'],
@@ -62,7 +63,12 @@ export function tagsFor(lines, event) {
       if (line.includes('{{')) throw new Error('handlebars expressions are not in this version yet')
       const { type, attributes } = rulesOf(fields)
       const rule = rules[type]
-      if (rule === undefined) throw new Error(`the type '${type}' is not in this version yet`)
+      if (rule === undefined) {
+        const what = laterTypes.includes(type)
+          ? 'not in this version yet'
+          : 'no type of docker/metadata-action'
+        throw new Error(`'${type}' is ${what}`)
+      }
       for (const name of attributes.keys()) {
         if (!commonAttributes.includes(name) && !ownAttributes[type]?.includes(name))
           throw new Error(`the type '${type}' has no attribute '${name}'`)
@@ -84,7 +90,7 @@ export function tagsFor(lines, event) {
     }
   }
   if (problems.length > 0) {
-    throw new UserError(`tags: not usable:\n${problems.join('\n')}`, {
+    throw new UserError(`Not usable:\n${problems.join('\n')}\n`, {
       advice:
         'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=sha, type=raw,value=…, or a plain tag.',
     })

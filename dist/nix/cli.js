@@ -12,18 +12,6 @@ export function runNix(nix, program, args, options = {}) {
   return exec(join(nix.bin, program), args, { ...options, env: nix.env, signal: nix.signal })
 }
 
-/** The 32 characters that name a store path, for the path itself or for something below it. */
-export function storePathHash(path) {
-  const hash = /^\/nix\/store\/([0-9a-z]{32})-/.exec(path)?.[1]
-  if (hash === undefined) throw new Error(`not a store path: '${path}'`)
-  return hash
-}
-
-/** Whether the store has `path` and knows that it is complete. */
-export async function isValid(nix, path) {
-  return (await runNix(nix, 'nix-store', ['--check-validity', path])).code === 0
-}
-
 /**
  * Asks the store about paths. Any number of them may be given: they go through stdin.
  * @param paths store paths, or `all` for every valid path

@@ -4,6 +4,9 @@ import { UserError } from '../util/errors.js'
 import { compareVersions } from './releases.js'
 
 const tokenFile = 'access-tokens.conf'
+const netrcName = 'netrc'
+/** Beside nix.conf, for as long as something is copied by ssh. */
+export const sshKeyName = 'ssh-key'
 
 /**
  * Writes nix.conf as `man nix.conf` specifies it. Later lines win. The user's come after every setting that has one
@@ -22,10 +25,13 @@ export function renderNixConf(options) {
     ...when(options.trusted, [
       'log-lines = 50',
       'max-jobs = auto',
+      // The database need not outlive a crash.
+      ...when(options.thrownAway === true, ['fsync-metadata = false']),
       'fallback = true',
       // Substitution of many small paths waits for the network, not for the processor.
       'max-substitution-jobs = 128',
       'http-connections = 128',
+      ...(options.netrcFile === undefined ? [] : [`netrc-file = ${options.netrcFile}`]),
       ...when(since('2.19'), ['always-allow-substitutes = true']),
     ]),
     ...when(options.withoutBuildUsers, ['build-users-group =']),
@@ -35,6 +41,7 @@ export function renderNixConf(options) {
       ...when(!setsSandbox, ['sandbox-fallback = false']),
     ]),
     ...when(options.sandbox === false, ['sandbox = false']),
+    ...when(options.keepGroups === true, ['require-drop-supplementary-groups = false']),
     ...extra,
     'extra-experimental-features = nix-command flakes',
     ...when(options.trusted && substituters.length > 0, [`extra-substituters = ${substituters.join(' ')}`]),
@@ -50,11 +57,17 @@ export function renderNixConf(options) {
 /**
  * The sandbox setting that the user's lines make, as they wrote it (`true`, `false`, `relaxed`); undefined when they
  * do not speak of it.
+ * @throws UserError as `renderNixConf`
  */
 export function userSandbox(extra) {
   return userLines(extra)
     .map(line => /^sandbox\s*=\s*(\S+)/.exec(line)?.[1])
     .findLast(value => value !== undefined)
+}
+
+/** Whether the user's lines name a netrc file of their own. */
+export function userNetrc(extra) {
+  return /^\s*netrc-file\s*=/m.test(extra)
 }
 
 function when(condition, lines) {
@@ -67,7 +80,7 @@ function userLines(extra) {
     const line = text.replace(/#.*/, '').trim()
     if (line === '') return []
     if (!/^(\S+\s+=(\s|$)|!?include\s+\S+$)/.test(line)) {
-      throw new UserError(`nix-conf: line ${index + 1} is not a setting: '${line}'`, {
+      throw new UserError(`line ${index + 1} is not a setting: '${line}'`, {
         advice: "Write each line as 'name = value', with spaces around '='.",
       })
     }
@@ -76,30 +89,35 @@ function userLines(extra) {
 }
 
 /**
- * Writes `file`, and beside it the token in a file of its own that `removeToken` takes away again. Both and their
- * folder can be read by the job's user only.
+ * Writes `file`, and the secrets beside it. All of them and their folder can be read by the job's user only.
+ * With a token those of earlier steps are removed: of several for one host Nix takes the one that it read first, and
+ * it reads the oldest file first.
  */
-export async function writeConf(file, options, token) {
-  const text = renderNixConf(options)
+export async function writeConf(file, options, { token, netrc, earlier = [] }) {
+  const netrcFile = netrc === undefined ? {} : { netrcFile: beside(file, netrcName) }
+  const text = renderNixConf({ ...options, ...netrcFile })
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await removeToken(file)
+  await removeSecrets(file)
   if (token !== undefined) {
-    await writeSecret(tokenPath(file), `extra-access-tokens = ${token.host}=${token.token}\n`)
+    // Where we may not remove it Nix cannot read it either.
+    for (const other of earlier) await rm(beside(other, tokenFile), { force: true }).catch(() => {})
+    await writeSecret(beside(file, tokenFile), `extra-access-tokens = ${token.host}=${token.token}\n`)
   }
+  if (netrc !== undefined) await writeSecret(beside(file, netrcName), netrc)
   await rm(file, { force: true })
   await writeSecret(file, text)
 }
 
-/** Removes the token that `writeConf` wrote beside `file`. Later calls of Nix go without it. */
-export async function removeToken(file) {
-  await rm(tokenPath(file), { force: true })
+/** Removes the secrets beside `file`, also a key that a killed copy left. Later calls of Nix go without them. */
+export async function removeSecrets(file) {
+  for (const name of [tokenFile, netrcName, sshKeyName]) await rm(beside(file, name), { force: true })
 }
 
-function tokenPath(file) {
-  return join(dirname(file), tokenFile)
+function beside(file, name) {
+  return join(dirname(file), name)
 }
 
 /** `wx`: a file or link that somebody else put there is never written through. */
-async function writeSecret(file, text) {
+export async function writeSecret(file, text) {
   await writeFile(file, text, { mode: 0o600, flag: 'wx' })
 }

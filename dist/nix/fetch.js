@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, messageOf, UserError } from '../util/errors.js'
+import { isDiskFull, messageOf, UserError } from '../util/errors.js'
 import { sha256OfFile } from './archive.js'
 import { releaseName, releaseUrl } from './releases.js'
 
@@ -34,7 +34,7 @@ export async function fetchRelease(release, mirror, folder) {
 }
 
 function explain(error, url) {
-  if (error instanceof UserError || codeOf(error) === 'ENOSPC') return error
+  if (error instanceof UserError || isDiskFull(error)) return error
   const status = error instanceof Error && 'httpStatusCode' in error ? error.httpStatusCode : undefined
   if (status === 404) {
     return new UserError(`${url} does not exist (HTTP 404)`, {

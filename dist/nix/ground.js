@@ -24,7 +24,7 @@ const socket = `${stateFolder}/daemon-socket/socket`
  */
 export async function survey(version, env) {
   const stat = await lstat('/nix').catch(() => undefined)
-  if (stat === undefined) return { state: 'free', writable: await can('/', constants.W_OK) }
+  if (stat === undefined) return { state: 'free', exists: false, writable: await can('/', constants.W_OK) }
   if (!stat.isDirectory()) {
     throw new UserError('/nix is not a directory', { advice: 'Remove it: Nix does not work through a link.' })
   }
@@ -33,7 +33,7 @@ export async function survey(version, env) {
   if (found !== undefined) return { state: 'present', nix: found }
   const entries = await readdir('/nix').catch(() => undefined)
   if (entries?.every(entry => entry === 'lost+found')) {
-    return { state: 'free', writable: await can('/nix', constants.W_OK) }
+    return { state: 'free', exists: true, writable: await can('/nix', constants.W_OK) }
   }
   throw new UserError('There is a /nix on this machine, but no Nix in it that this job can use', {
     advice: 'Remove /nix, or put its Nix on PATH and let the user who runs the job write to it.',

@@ -41,28 +41,24 @@ export async function installNix(options) {
   }
   const nix = await describe(present, options)
   const trusted = present.kind !== 'daemon' || (await isTrusted(nix))
-  if (!trusted) {
-    log.warning(
-      `The Nix daemon of this machine does not trust the user '${account.name}', so nothing can be taken from the cache. Add the user to trusted-users in /etc/nix/nix.conf.`,
-    )
-  }
+  if (!trusted) log.warning(untrusted(account, options.substituters))
   const withoutBuildUsers = present.kind === 'ours' && account.uid === 0
   const sandbox = await phases.time('try the sandbox', async () => {
     const wanted = wantedSandbox ?? (present.kind === 'ours' ? 'true' : await sandboxSetting(nix))
-    if (wanted === 'false') return false
-    const { on, warning } = await openSandbox(nix, {
+    if (wanted === 'false') return { on: false, keepGroups: false }
+    const { warning, ...found } = await openSandbox(nix, {
       ...{ asRoot, withoutBuildUsers, temp: options.temp, salt: randomUUID() },
       program: await realpath(join(nix.bin, 'nix')),
     })
     if (warning !== undefined) log.warning(warning)
-    return on
+    return found
   })
   return {
     nix,
     how: source === undefined ? 'found' : 'installed',
     from: source?.from ?? 'present',
     kind: present.kind,
-    sandbox,
+    sandbox: sandbox.on,
     closure: await closureOfNix(nix, present),
     phases: phases.list(),
     keep: source?.from === 'mirror' ? { ...release, tarball: source.archive } : undefined,
@@ -70,10 +66,18 @@ export async function installNix(options) {
       version: nix.version,
       withoutBuildUsers,
       // The configuration of a machine that is somebody else's stays as it is.
-      sandbox: present.kind === 'ours' ? sandbox : undefined,
+      sandbox: present.kind === 'ours' ? sandbox.on : undefined,
+      keepGroups: sandbox.keepGroups,
       trusted,
     },
   }
+}
+
+/** What a daemon that takes no settings from this user means for the job. */
+export function untrusted({ name }, substituters = []) {
+  const lost =
+    substituters.length === 0 ? '' : ` and \`substituters\` is not used (${substituters.join(' ')})`
+  return `The Nix daemon of this machine does not trust the user '${name}', so nothing can be taken from the cache${lost}. Add the user to trusted-users in /etc/nix/nix.conf.`
 }
 
 /** The store path itself, not the link to it, which a later install may replace. */

@@ -22,7 +22,7 @@ const systems = { x64: 'x86_64-linux', arm64: 'aarch64-linux' }
 export function systemOf(architecture) {
   const system = systems[architecture]
   if (system === undefined) {
-    throw new UserError(`There is no Nix here for the processor architecture '${architecture}'`, {
+    throw new UserError(`There is no Nix here for the processor architecture '${architecture}'.`, {
       advice: 'Run the job on an x86_64 or arm64 Linux runner.',
     })
   }
@@ -44,7 +44,7 @@ export function selectRelease(version, sha256, system) {
   const found = versions.find(known => known === wanted || known.startsWith(`${wanted}.`))
   const digest = found === undefined ? undefined : pinned[found]?.[system]
   if (found === undefined || digest === undefined) {
-    throw new UserError(`The digest of Nix ${wanted} for ${system} is not known to this action`, {
+    throw new UserError(`The digest of Nix ${wanted} for ${system} is not known to this action.`, {
       advice: `Set nix-version to one of ${versions.join(', ')}, or set nix-sha256 to the sha256 of nix-${wanted}-${system}.tar.xz.`,
     })
   }

@@ -7,30 +7,46 @@ import { runNix } from './cli.js'
 
 /**
  * Finds out whether builds can be sandboxed. Where Ubuntu's AppArmor keeps ordinary users from making user
- * namespaces, an AppArmor profile for this one program is loaded and the probe repeated.
+ * namespaces, an AppArmor profile for this one program is loaded and the probe repeated. It is repeated, too, where the
+ * kernel does not let Nix drop its supplementary groups.
  * docs/adr/0002 says why this way.
  */
 export async function openSandbox(nix, options) {
   const first = await probe(nix, options, '1')
-  if (first === undefined) return { on: true, warning: undefined }
+  if (first === undefined) return on(false)
+  if (/setgroups|supplementary.groups/.test(first)) {
+    const kept = await probe(nix, { ...options, keepGroups: true }, '2')
+    return kept === undefined ? on(true) : off(kept)
+  }
   const restriction = options.restriction ?? '/proc/sys/kernel/apparmor_restrict_unprivileged_userns'
   const asRoot = (await isRestricted(restriction)) ? await options.asRoot() : undefined
   if (asRoot === undefined) return off(first)
   const problem = await loadProfile(options.program, asRoot, options.temp, nix.env)
   if (problem !== undefined) return off(`${first}; an AppArmor profile could not be loaded: ${problem}`)
   const second = await probe(nix, options, '2')
-  return second === undefined ? { on: true, warning: undefined } : off(second)
+  return second === undefined ? on(false) : off(second)
+}
+
+function on(keepGroups) {
+  return { on: true, keepGroups, warning: undefined }
 }
 
 function off(why) {
+  const reason = why.replace(/[.\s]+$/, '')
+  const advice = isRefused.test(why)
+    ? 'Allow unprivileged user namespaces, or in a container job add `--privileged` to its options; or set'
+    : 'Set'
   return {
     on: false,
+    keepGroups: false,
     warning:
-      `Builds run without Nix's sandbox on this machine: ${why}. They can see the machine's files and network. ` +
-      'Allow unprivileged user namespaces, or in a container job add `--privileged` to its options; ' +
-      'or set `sandbox = false` in nix-conf to accept it.',
+      `Builds run without Nix's sandbox on this machine: ${reason}. They can see the machine's files and network. ` +
+      `${advice} \`sandbox = false\` in nix-conf to accept it.`,
   }
 }
+
+/** What Nix says where the kernel, or who configured it, keeps it from making namespaces or mounts. */
+const isRefused = /namespace|clon(e|ing)|mount|pivot_root|Operation not permitted|Permission denied/i
 
 /**
  * Builds something that needs no shell and no other path, in the sandbox, without the fallback that would hide a
@@ -42,6 +58,7 @@ async function probe(nix, options, attempt) {
   const settings = {
     ...{ sandbox: 'true', 'sandbox-fallback': 'false', substitute: 'false', builders: '' },
     ...(options.withoutBuildUsers ? { 'build-users-group': '' } : {}),
+    ...(options.keepGroups ? { 'require-drop-supplementary-groups': 'false' } : {}),
   }
   const { code, stdout, stderr } = await runNix(nix, 'nix-build', [
     '--no-out-link',

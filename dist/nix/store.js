@@ -28,7 +28,12 @@ export async function isTrusted(nix) {
 
 /** The machine's `sandbox` setting: `true`, `false` or `relaxed`. */
 export async function sandboxSetting(nix) {
+  return (await setting(nix, 'sandbox')) ?? 'true'
+}
+
+/** What a setting is by all the configuration files that Nix reads; undefined when Nix does not say. */
+export async function setting(nix, name) {
   const command = compareVersions(nix.version, '2.20') >= 0 ? ['config', 'show'] : ['show-config']
   const { stdout } = await runNix(nix, 'nix', [...newCli, ...command])
-  return /^sandbox = (\S+)$/m.exec(stdout)?.[1] ?? 'true'
+  return new RegExp(`^${name} = (.+)$`, 'm').exec(stdout)?.[1]
 }

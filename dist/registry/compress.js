@@ -6,7 +6,7 @@ import { dirname } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip, createZstdCompress } from 'node:zlib'
 
-import { codeOf, UserError } from '../util/errors.js'
+import { isDiskFull, UserError } from '../util/errors.js'
 import { formatBytes } from '../util/text.js'
 
 /** As gzip and zstd themselves have it. */
@@ -44,7 +44,7 @@ export async function compressLayer(layer, compression, level, file, signal) {
     return { digest: `sha256:${hash.digest('hex')}`, size }
   } catch (error) {
     await rm(file, { force: true })
-    if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') throw await diskFull(layer, file, error)
+    if (isDiskFull(error)) throw await diskFull(layer, file, error)
     throw error
   }
 }

@@ -33,10 +33,13 @@ export async function pushImage(options) {
   const before = await pMap(tags, tag => client.headManifest(tag, signal), { concurrency: 4 })
   const { manifest, blobs, changed, sent } = (await recall()) ?? (await publish())
   const digest = sha256(manifest)
+  const tagged = []
   for (const [index, tag] of tags.entries()) {
     // Another job may have moved the tag since.
     const there = before[index]?.digest === digest ? await client.headManifest(tag, signal) : undefined
-    if (there?.digest !== digest) await put(tag)
+    if (there?.digest === digest) continue
+    await put(tag)
+    tagged.push(tag)
   }
 
   const uploaded = sum(sent.values())
@@ -52,6 +55,7 @@ export async function pushImage(options) {
     size: config.size + sum(different.values()),
     uploaded,
     changed,
+    tagged,
     layers: layers.map(({ diffId, digest, size }, index) => ({
       diffId,
       digest,
@@ -61,7 +65,7 @@ export async function pushImage(options) {
           ? 'uploaded'
           : 'present',
     })),
-    memo: learned(blobs),
+    memo: memoOf(blobs),
   }
 
   /** The image as `memo` has it, if the registry still does. */
@@ -104,7 +108,7 @@ export async function pushImage(options) {
       if (!(error instanceof BlobUnknown) || wait === undefined) throw error
       log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
       await (options.sleep ?? realSleep)(wait, signal)
-      return publish(new Map([...memo, ...learned(blobs)]), later, sent)
+      return publish(new Map([...memo, ...memoOf(blobs)]), later, sent)
     }
     if ((await client.getManifest(digest, signal)) === undefined) {
       throw new UserError(
@@ -135,15 +139,9 @@ export async function pushImage(options) {
     return imageManifest(config, layers, options.annotations ?? {})
   }
 
-  function learned(blobs) {
-    const entries = [...blobs].map(([diffId, { digest, size }]) => {
-      return [memoKey(diffId, compression, level), { digest, size }]
-    })
+  function memoOf(blobs) {
     return new Map(
-      entries.filter(([key, { digest, size }]) => {
-        const known = memo.get(key)
-        return known?.digest !== digest || known.size !== size
-      }),
+      [...blobs].map(([diffId, { digest, size }]) => [memoKey(diffId, compression, level), { digest, size }]),
     )
   }
 }

@@ -1,7 +1,13 @@
 import { readFile } from 'node:fs/promises'
 import * as z from '../vendor/zod.js'
 
-const payloadSchema = z.object({ pull_request: z.object({ number: z.number() }).optional() })
+const payloadSchema = z.object({
+  pull_request: z
+    .object({ number: z.number(), base: z.object({ ref: z.string() }).optional().catch(undefined) })
+    .optional(),
+  merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
+  repository: z.object({ default_branch: z.string() }).optional().catch(undefined),
+})
 
 /**
  * Reads the default variables and the event's payload.
@@ -19,16 +25,24 @@ export async function readContext(env) {
   )
   const eventName = need('GITHUB_EVENT_NAME')
   const pullRequest = eventName === 'pull_request_target' ? payload.pull_request?.number : undefined
+  const branches = [payload.pull_request?.base?.ref, payload.merge_group?.base_ref]
+  const bases = [...branches, payload.repository?.default_branch].flatMap(branch =>
+    branch === undefined ? [] : `refs/heads/${branch.replace(/^refs\/heads\//, '')}`,
+  )
   return Object.freeze({
     eventName,
     ref: pullRequest === undefined ? need('GITHUB_REF') : `refs/pull/${pullRequest}/merge`,
+    cacheRef: need('GITHUB_REF'),
+    cacheBases: Object.freeze([...new Set(bases)]),
     sha: need('GITHUB_SHA'),
     repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
     runAttempt: env.GITHUB_RUN_ATTEMPT ?? '1',
     serverUrl: (env.GITHUB_SERVER_URL ?? 'https://github.com').replace(/\/+$/, ''),
+    apiUrl: (env.GITHUB_API_URL ?? 'https://api.github.com').replace(/\/+$/, ''),
     workspace: need('GITHUB_WORKSPACE'),
     temp: need('RUNNER_TEMP'),
+    hosted: env.RUNNER_ENVIRONMENT === 'github-hosted',
     toolCache: Boolean(env.RUNNER_TOOL_CACHE) && env.RUNNER_ENVIRONMENT !== 'github-hosted',
   })
 }

@@ -1,5 +1,5 @@
 import * as core from '../vendor/actions-core.js'
-import { messageOf, UserError } from '../util/errors.js'
+import { adviceOf, messageOf, UserError } from '../util/errors.js'
 
 export function githubRunner() {
   let grouped = false
@@ -37,9 +37,8 @@ export function githubRunner() {
     fail(error) {
       const known = error instanceof UserError
       if (error instanceof Error && error.stack !== undefined) core.debug(error.stack)
-      const advice = known ? error.advice : 'This is a defect of nix-image-action: please report it.'
       process.exitCode = core.ExitCode.Failure
-      const lines = [messageOf(error), known ? error.detail : undefined, advice]
+      const lines = [messageOf(error), known ? error.detail : undefined, adviceOf(error)]
       core.error(lines.filter(Boolean).join('\n'), annotation(known ? error.place : undefined))
     },
   }
@@ -49,5 +48,15 @@ function annotation(place) {
   return {
     ...(place === undefined ? {} : { file: place.file }),
     ...(place?.line === undefined ? {} : { startLine: place.line }),
+  }
+}
+
+/** What goes wrong in saying or keeping something is a warning. */
+export async function attempt(runner, what, work) {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
+    runner.warning(`${what}: ${messageOf(error)}`)
   }
 }

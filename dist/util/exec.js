@@ -4,6 +4,18 @@ import { StringDecoder } from 'node:string_decoder'
 
 const graceMilliseconds = 10_000
 
+/**
+ * What a program is sent that shall end, and after how many milliseconds. Nix overlooks an interrupt that comes between
+ * its looking for one and its waiting for a build, so it is interrupted twice. A cancelled step is killed after 10 s,
+ * and has to say what it knows before that.
+ */
+const requests = [
+  [0, 'SIGINT'],
+  [1000, 'SIGINT'],
+  [3000, 'SIGTERM'],
+  [5000, 'SIGKILL'],
+]
+
 /** Bytes of stderr that are kept where somebody reads its lines: a build's log may be larger than a string can be. */
 const tailBytes = 64 * 1024
 
@@ -24,7 +36,10 @@ export function exec(program, args, options) {
       env,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
-    const interrupt = () => child.kill('SIGINT')
+    const pending = []
+    const interrupt = () => {
+      for (const [after, signal] of requests) pending.push(setTimeout(() => child.kill(signal), after))
+    }
     options.signal?.addEventListener('abort', interrupt)
     if (options.signal?.aborted) interrupt()
     const stdout = []
@@ -46,9 +61,13 @@ export function exec(program, args, options) {
     // The exit code says more than a broken pipe.
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
-    child.on('error', reject)
+    child.on('error', error => {
+      for (const timer of pending) clearTimeout(timer)
+      reject(error)
+    })
     const finish = (code, signal) => {
       clearTimeout(grace)
+      for (const timer of pending) clearTimeout(timer)
       options.signal?.removeEventListener('abort', interrupt)
       rest += decoder.end()
       if (rest !== '') onStderrLine?.(rest)

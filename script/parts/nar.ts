@@ -1,21 +1,7 @@
 import { createHash } from 'node:crypto'
 import { lstat, readdir, readFile, readlink } from 'node:fs/promises'
 import { join } from 'node:path'
-
-const alphabet = '0123456789abcdfghijklmnpqrsvwxyz'
-
-/** Bytes as Nix's variant of base 32 writes them: from the last bit to the first. */
-export function nixBase32(bytes: Uint8Array): string {
-  const length = Math.ceil((bytes.length * 8) / 5)
-  let text = ''
-  for (let n = length - 1; n >= 0; n--) {
-    const bit = n * 5
-    const byte = Math.floor(bit / 8)
-    const pair = (bytes[byte] ?? 0) | ((bytes[byte + 1] ?? 0) << 8)
-    text += alphabet[(pair >> (bit % 8)) & 31]
-  }
-  return text
-}
+import { nixBase32 } from '../../src/util/base32.ts'
 
 /** What Nix registers of a path, computed without Nix. */
 export type NarInfo = {

@@ -19,6 +19,9 @@ export const partsMirror = join(partsRoot, 'nix-mirror')
 /** Files that a test machine needs at system paths (`usr/bin/bash-static`, `usr/bin/sudo` …). */
 export const partsSystem = join(partsRoot, 'system')
 
+/** OpenSSH as its packages have it: its programs need `LD_LIBRARY_PATH`, so that they find what was unpacked with them. */
+export const partsSsh = join(partsRoot, 'ssh')
+
 /** A package's place and version, as it was brought in. */
 export type Package = {
   readonly name: string
@@ -35,7 +38,10 @@ export type Stamp = {
   readonly packages: readonly Package[]
   /** Wanted packages that this distribution does not have. */
   readonly missing: readonly string[]
+  /** Newest first. */
   readonly nix: readonly NixTarball[]
+  /** Where they come from, in words; and why not from the official mirror, if that is so. */
+  readonly nixSource: string
   /** For each sample package the files in `.parts/debs` that it needs, its own among them. */
   readonly debs: Readonly<Record<string, readonly string[]>>
 }
@@ -65,7 +71,7 @@ export function readStamp(): Stamp | undefined {
 
 /**
  * The Nix releases that tests and demo install, newest first.
- * `mirror` is a folder to be served over HTTP. Throws when the parts were not brought in.
+ * `source` says where they come from, `mirror` is a folder to be served over HTTP. Throws when the parts were not brought in.
  */
 export function nixRelease(): {
   readonly source: string
@@ -74,5 +80,5 @@ export function nixRelease(): {
 } {
   const stamp = readStamp()
   if (stamp === undefined) throw new Error('The parts are not in place: run `node script/parts.ts`')
-  return { source: "Debian's packages", mirror: partsMirror, releases: stamp.nix }
+  return { source: stamp.nixSource, mirror: partsMirror, releases: stamp.nix }
 }

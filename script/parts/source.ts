@@ -13,6 +13,8 @@ export type Source = {
 
 /** The suites of one distribution that parts come from. */
 export type Suites = {
+  /** `Debian`, `Ubuntu` */
+  readonly distribution: string
   /** The system's own. */
   readonly own: string
   /** With the newest programs. */
@@ -21,12 +23,12 @@ export type Suites = {
   readonly second: string
 }
 
-type Distribution = { newest: string; second: string; components: readonly string[] }
+type Distribution = { name: string; newest: string; second: string; components: readonly string[] }
 
 // Ubuntu's `devel` always means the release in preparation.
 const distributions: Readonly<Record<string, Distribution>> = {
-  debian: { newest: 'sid', second: 'trixie', components: ['main'] },
-  ubuntu: { newest: 'devel', second: 'resolute', components: ['main', 'universe'] },
+  debian: { name: 'Debian', newest: 'sid', second: 'trixie', components: ['main'] },
+  ubuntu: { name: 'Ubuntu', newest: 'devel', second: 'resolute', components: ['main', 'universe'] },
 }
 
 /**
@@ -48,7 +50,12 @@ export async function findSource(): Promise<{ suites: Suites; sourceFor: (suite:
     throw new Error(`apt's configuration names no source for this system's own suite, ${codename}`)
   }
   return {
-    suites: { own: found.suite, newest: distribution.newest, second: distribution.second },
+    suites: {
+      distribution: distribution.name,
+      own: found.suite,
+      newest: distribution.newest,
+      second: distribution.second,
+    },
     sourceFor: suite =>
       [
         'Types: deb',

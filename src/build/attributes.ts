@@ -83,17 +83,20 @@ async function neighbours(
   return result.code === 0 ? schema.parse(JSON.parse(result.stdout)) : undefined
 }
 
-function nixString(text: string): string {
+/** A text as a literal of the Nix language. */
+export function nixString(text: string): string {
   return `"${text.replace(/["\\]|\$(?=\{)/g, '\\$&')}"`
 }
 
-function quote(name: string): string {
+/** An attribute's name as it stands between the dots of an installable. */
+export function quote(name: string): string {
   return /^[a-zA-Z_][\w'-]*$/.test(name) ? name : `"${name}"`
 }
 
 const mostNames = 30
 
-function list(names: readonly string[]): string {
+/** The first 30 names, and how many more there are. */
+export function list(names: readonly string[]): string {
   const rest = names.length - mostNames
   return `${names.slice(0, mostNames).join(', ')}${rest > 0 ? ` and ${rest} more` : ''}`
 }

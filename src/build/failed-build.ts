@@ -1,9 +1,11 @@
+import { runNix } from '../nix/cli.ts'
 import { UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import type { NixMessage } from './events.ts'
 import { unableToDownload } from './failed-machine.ts'
 import type { Failure } from './failure.ts'
 import { isPlaceholder, spellings } from './hash.ts'
+import type { Installable } from './installable.ts'
 import { shortName } from './progress.ts'
 import { findLines } from './source.ts'
 
@@ -129,12 +131,16 @@ function otherSystem(cause: Cause & { kind: 'system' }, { nix }: Failure): UserE
   })
 }
 
-function failedBuilder({ drvPath, reason }: Cause & { kind: 'builder' }, failure: Failure): UserError {
+async function failedBuilder(
+  { drvPath, reason }: Cause & { kind: 'builder' },
+  failure: Failure,
+): Promise<UserError> {
   const name = shortName(drvPath)
   const tail = failure.progress.tails.get(drvPath) ?? []
   const log = tail.map(line => `> ${harmless(line)}`).join('\n')
   const fetch = unableToDownload(tail.join('\n'))
-  const [installable] = failure.installables
+  const installable = await needing(drvPath, failure)
+  const command = installable === undefined ? '' : `\`nix build -L ${installable.text}\` or `
   const message = `${name} failed to build: ${harmless(reason)}`
   return new UserError(fetch === undefined ? message : `${message}. ${fetch.message}`, {
     detail: tail.length > 0 ? `The end of its log:\n${log}` : 'Its log is empty.',
@@ -142,6 +148,20 @@ function failedBuilder({ drvPath, reason }: Cause & { kind: 'builder' }, failure
       fetch?.advice ??
       (/signal 9|exit code 137/.test(reason)
         ? 'Something killed it, most often for want of memory: take a larger runner, or set `max-jobs = 1` in `nix-conf`.'
-        : `The whole log is above; \`nix build -L ${installable?.text}\` or \`nix log ${drvPath}\` shows it on your machine.`),
+        : `The whole log is in that of this step; ${command}\`nix log ${drvPath}\` shows it on your machine.`),
   })
+}
+
+/** Of several installables the first that needs this derivation; undefined when that cannot be found out. */
+async function needing(
+  drvPath: string,
+  { installables, drvPaths = [], nix }: Failure,
+): Promise<Installable | undefined> {
+  if (installables.length === 1) return installables[0]
+  for (const [index, own] of drvPaths.entries()) {
+    const query = runNix(nix, 'nix-store', ['--query', '--requisites', own])
+    const needed = await query.then(({ stdout }) => stdout.split('\n')).catch((): string[] => [])
+    if (needed.includes(drvPath)) return installables[index]
+  }
+  return undefined
 }

@@ -1,21 +1,19 @@
 import { statfs } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
-import { UserError } from '../util/errors.ts'
+import { isDiskFull, UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import { formatBytes } from '../util/text.ts'
 import type { Failure } from './failure.ts'
 import { shortName } from './progress.ts'
 
-const noSpace = /No space left on device|database or disk is full|Disk quota exceeded/
-
 /** The failure when a file system was full, whether Nix or a builder ran into it. */
 export async function diskFull({ progress, workspace }: Failure): Promise<UserError | undefined> {
-  const said = progress.errors.find(({ what }) => noSpace.test(what))
-  const builder = [...progress.failed].find(drv => progress.tails.get(drv)?.some(line => noSpace.test(line)))
+  const said = progress.errors.find(({ what }) => isDiskFull(what))
+  const builder = [...progress.failed].find(drv => progress.tails.get(drv)?.some(line => isDiskFull(line)))
   if (said === undefined && builder === undefined) return undefined
   const line =
-    said?.what.split('\n').find(text => noSpace.test(text)) ??
-    progress.tails.get(builder ?? '')?.findLast(text => noSpace.test(text)) ??
+    said?.what.split('\n').find(text => isDiskFull(text)) ??
+    progress.tails.get(builder ?? '')?.findLast(text => isDiskFull(text)) ??
     ''
   const during = builder === undefined ? '' : ` while building ${shortName(builder)}`
   return new UserError(`The disk is full${during}: ${harmless(line.trim())}`, {

@@ -15,6 +15,8 @@ export type Failure = {
   /** Exit code of Nix. */
   readonly code: number
   readonly installables: readonly Installable[]
+  /** Store paths of what the installables stand for, in their order. @default not known */
+  readonly drvPaths?: readonly string[]
   /** Of the flake in the workspace, if it could be read. */
   readonly source: FlakeSource | undefined
   readonly nix: Nix

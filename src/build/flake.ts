@@ -3,29 +3,20 @@ import { join } from 'node:path'
 import * as z from 'zod'
 import { runNix } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
-import { UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
-import type { Log } from '../util/log.ts'
+import { type Log, silent } from '../util/log.ts'
+import { type Described, describe, readDescription } from './description.ts'
 import { failureOf } from './failure.ts'
 import type { Installable } from './installable.ts'
 import type { Build, Progress, Substitution } from './progress.ts'
 import { createReporter, summarise } from './report.ts'
+import { bashCommand, isShell, shellCommand, shellPath } from './shells.ts'
 import { type FlakeSource, parseMetadata } from './source.ts'
 
 /** What an installable stands for: a derivation, not yet built. */
-export type Evaluated = {
-  readonly installable: Installable
-  /** Store path of the derivation. */
-  readonly drvPath: string
-  readonly name: string
-  /** The outputs to build: store path by name. */
-  readonly outputs: Readonly<Record<string, string>>
-  /** Store path of the first of these outputs. */
-  readonly outPath: string
-  readonly source: FlakeSource
-}
+export type Evaluated = Described & { readonly installable: Installable; readonly source: FlakeSource }
 
-type Common = {
+export type Common = {
   readonly nix: Nix
   /** Directory against which a flake's path is read, and to which places in errors are relative. */
   readonly workspace: string
@@ -42,35 +33,61 @@ const processClock = () => performance.now() / 1000
 const json = ['--log-format', 'internal-json']
 const first = ['--extra-experimental-features', 'nix-command flakes', ...json]
 
-// Not an attribute set that has `outPath`: Nix would write that one as a string.
-const describe = `d:
-  if (d.type or null) != "derivation" then { isA = builtins.typeOf d; }
-  else let
-    wanted = if d.outputSpecified or false then [ d.outputName ]
-      else d.meta.outputsToInstall or [ (d.outputName or "out") ];
-    named = name: { inherit name; value = (d.\${name} or d).outPath; };
-  in {
-    drv = d.drvPath;
-    inherit (d) name;
-    inherit wanted;
-    outputs = builtins.listToAttrs (map named (d.outputs or [ "out" ]));
-  }`
+export type EvaluateOptions = Common & {
+  /** Called when the flake's source is in the store, also when the evaluation fails after that. */
+  readonly onSource?: (source: FlakeSource) => void
+}
 
-const storePath = z
-  .string()
-  .regex(/^\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+$/, 'not the path of something in /nix/store')
-const outputName = z.string().regex(/^[\w+.?=-]+$/, 'not a name that an output can have')
+/** A flake that can be read. */
+export type Flake = {
+  readonly source: FlakeSource
+  /**
+   * Gives what `function` makes of an output, as JSON.
+   * @param failing finds in the trace of an error the installable that it is about. @default the asked one
+   * @throws UserError when that cannot be evaluated
+   */
+  ask(
+    reference: string,
+    nixFunction: string,
+    failing?: (trace: string) => Installable | undefined,
+  ): Promise<unknown>
+}
 
-/** The flake's author can write anything here: what looks like a derivation need not be one. */
-const described = z.union([
-  z.object({ isA: z.string() }),
-  z.object({
-    drv: storePath.endsWith('.drv', 'not the path of a derivation'),
-    name: z.string(),
-    wanted: z.array(outputName),
-    outputs: z.record(outputName, storePath),
-  }),
-])
+/**
+ * Reads an installable's flake.
+ * @throws UserError when it is not there or cannot be read
+ */
+export async function openFlake(options: EvaluateOptions, installable: Installable): Promise<Flake> {
+  const { nix, workspace, args, log } = options
+  const { line, progress } = createReporter(log, options.now ?? processClock)
+  let source: FlakeSource | undefined
+  const run = async (command: readonly string[], failing?: (trace: string) => Installable | undefined) => {
+    const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
+      cwd: workspace,
+      onStderrLine: line,
+    })
+    if (result.code === 0) return result.stdout
+    const installables = [failing?.(progress.errors.at(-1)?.text ?? '') ?? installable]
+    throw await failureOf({
+      step: 'evaluated',
+      progress,
+      code: result.code,
+      installables,
+      source,
+      ...options,
+    })
+  }
+  const read = parseMetadata(await run(['flake', 'metadata', '--json', installable.flake || '.']))
+  source = read
+  options.onSource?.(read)
+  return {
+    source: read,
+    async ask(reference, nixFunction, failing) {
+      const command = ['eval', '--json', reference, '--apply', nixFunction, '--show-trace']
+      return JSON.parse(await run(command, failing))
+    },
+  }
+}
 
 /**
  * Evaluates an installable, once: what it will build, and the source that it comes from. Builds nothing, unless the
@@ -78,85 +95,32 @@ const described = z.union([
  * @throws UserError when the flake, the attribute or its value is not as it must be
  */
 export async function evaluate(
-  options: Common & {
-    readonly installable: Installable
-    /** Called when the flake's source is in the store, also when the evaluation fails after that. */
-    readonly onSource?: (source: FlakeSource) => void
-  },
+  options: EvaluateOptions & { readonly installable: Installable },
 ): Promise<Evaluated> {
-  const { nix, installable, workspace, args, log } = options
+  const { installable, log } = options
   return await log.group(`Evaluate ${installable.text}`, async () => {
-    const { line, progress } = createReporter(log, options.now ?? processClock)
-    let source: FlakeSource | undefined
-    const run = async (...command: readonly string[]): Promise<string> => {
-      const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
-        cwd: workspace,
-        onStderrLine: line,
-      })
-      if (result.code === 0) return result.stdout
-      throw await failureOf({
-        step: 'evaluated',
-        progress,
-        code: result.code,
-        installables: [installable],
-        source,
-        ...options,
-      })
-    }
-    source = parseMetadata(await run('flake', 'metadata', '--json', installable.flake || '.'))
-    options.onSource?.(source)
+    const { source, ask } = await openFlake(options, installable)
     const reference = installable.text.replace(/\^[^^]*$/, '')
-    const answer = await run('eval', '--json', reference, '--apply', describe, '--show-trace')
-    const { data: value } = described.safeParse(JSON.parse(answer))
-    if (value === undefined) {
-      throw new UserError(
-        `${installable.text} is not a derivation that can be built: its name, paths or outputs are not as Nix makes them.`,
-        { advice: 'Name an output that `nix build` can build.' },
-      )
-    }
-    if ('isA' in value) {
-      throw new UserError(`${installable.text} is not a derivation: it evaluates to a ${value.isA}.`, {
-        advice: 'Name an output that `nix build` can build.',
-      })
-    }
-    const evaluated = { installable, drvPath: value.drv, name: oneLine(value.name), ...chosen(value), source }
-    log.info(harmless(`${evaluated.name}: ${evaluated.outPath}`))
-    return Object.freeze(evaluated)
+    const described = readDescription(await ask(reference, describe), installable)
+    log.info(harmless(`${described.name}: ${described.outPath}`))
+    return Object.freeze({ installable, ...described, source })
   })
-
-  function chosen({ outputs, wanted }: { outputs: Record<string, string>; wanted: readonly string[] }) {
-    const names = installable.outputs === 'all' ? Object.keys(outputs) : (installable.outputs ?? wanted)
-    const entries = names.map(name => {
-      const path = outputs[name]
-      if (path !== undefined) return [name, path] as const
-      throw new UserError(`${installable.text}: there is no output '${name}'.`, {
-        advice: `It has: ${Object.keys(outputs).join(', ')}.`,
-      })
-    })
-    return { outputs: Object.fromEntries(entries), outPath: entries[0]?.[1] ?? '' }
-  }
-}
-
-function oneLine(text: string): string {
-  return text.replace(/[\p{Cc}\p{Zl}\p{Zp}]+/gu, ' ')
 }
 
 /** What was done to have the outputs in the store. */
 export type Realised = {
-  /** For each installable the store path of its first output. */
+  /** For each installable the store path of its first output, or what `nix develop` looks for. */
   readonly outPaths: readonly string[]
   readonly builds: readonly Build[]
   readonly substitutions: readonly Substitution[]
-  /** Wall time in which something was being substituted. */
-  readonly substituting: number
   readonly seconds: number
 }
 
 const built = z.array(z.object({ drvPath: z.string(), outputs: z.record(z.string(), z.string().nullish()) }))
 
 /**
- * Builds or substitutes what was evaluated, all of it in one run of Nix. The outputs are kept from garbage collection
- * for as long as `scratch` exists.
+ * Builds or substitutes what was evaluated: all outputs in one run of Nix, then each development shell as far as
+ * `nix develop` needs it. What comes of it is kept from garbage collection for as long as `scratch` exists.
  * @param options.scratch directory for links to the outputs
  * @param options.cacheUrl URL under which Nix knows this action's own cache
  * @param options.onProgress called whenever a build or a substitution has ended, also when the whole fails later
@@ -176,43 +140,88 @@ export async function realise(
   await mkdir(scratch, { recursive: true })
   const links = await mkdtemp(join(scratch, 'built-'))
   const { line, progress } = createReporter(log, now)
-  const wanted = evaluated.map(({ drvPath, outputs }) => `${drvPath}^${Object.keys(outputs).join(',')}`)
   let ended = '0 0 0'
-  const result = await log.group(title(evaluated), () =>
-    runNix(
-      nix,
-      'nix',
-      [...first, 'build', '--json', '--out-link', join(links, 'result'), ...wanted, ...args, ...json],
-      {
-        cwd: workspace,
-        onStderrLine: text => {
-          line(text)
-          const far = `${progress.builds.length} ${progress.failed.size} ${progress.substitutions.size}`
-          if (far !== ended) onProgress?.(progress)
-          ended = far
-        },
-      },
-    ),
-  )
-  if (result.code !== 0) {
-    const installables = evaluated.map(({ installable }) => installable)
-    const source = evaluated.find(({ source }) => source.directory !== undefined)?.source
-    throw await failureOf({ step: 'built', progress, code: result.code, installables, source, ...options })
+  const onStderrLine = (text: string) => {
+    line(text)
+    const far = `${progress.builds.length} ${progress.failed.size} ${progress.substitutions.size}`
+    if (far !== ended) onProgress?.(progress)
+    ended = far
   }
-  const outputs = new Map(built.parse(JSON.parse(result.stdout)).map(one => [one.drvPath, one.outputs]))
+  const run = async (command: readonly string[], what: readonly Evaluated[]): Promise<string> => {
+    const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
+      cwd: workspace,
+      onStderrLine,
+    })
+    if (result.code === 0) return result.stdout
+    const installables = what.map(({ installable }) => installable)
+    const drvPaths = what.map(({ drvPath }) => drvPath)
+    const source = what.find(({ source }) => source.directory !== undefined)?.source
+    throw await failureOf({
+      step: 'built',
+      progress,
+      code: result.code,
+      installables,
+      drvPaths,
+      source,
+      ...options,
+    })
+  }
+
+  const outPaths = new Map<Evaluated, string>()
+  const [shells, others] = [evaluated.filter(isShellOf), evaluated.filter(one => !isShellOf(one))]
+  await log.group(title(evaluated), async () => {
+    if (others.length > 0) {
+      const wanted = others.map(({ drvPath, outputs }) => `${drvPath}^${Object.keys(outputs).join(',')}`)
+      const answer = await run(['build', '--json', '--out-link', join(links, 'result'), ...wanted], others)
+      const outputs = new Map(built.parse(JSON.parse(answer)).map(one => [one.drvPath, one.outputs]))
+      for (const one of others) {
+        const path = outputs.get(one.drvPath)?.[Object.keys(one.outputs)[0] ?? '']
+        outPaths.set(one, path ?? one.outPath)
+      }
+    }
+    for (const [index, shell] of shells.entries()) {
+      const profile = join(links, `shell-${index}`)
+      await run(shellCommand(shell, profile), [shell])
+      outPaths.set(shell, await shellPath(profile))
+    }
+    await bringBash()
+  })
   const realised: Realised = {
-    outPaths: evaluated.map(
-      one => outputs.get(one.drvPath)?.[Object.keys(one.outputs)[0] ?? ''] ?? one.outPath,
-    ),
+    outPaths: evaluated.map(one => outPaths.get(one) ?? one.outPath),
     builds: progress.builds,
     substitutions: [...progress.substitutions.values()],
-    substituting: progress.substituting,
     seconds: now() - started,
   }
-  log.info(`${evaluated.map(one => one.installable.text).join(', ')}: ${summarise(realised, cacheUrl)}`)
+  log.info(`${nameAll(evaluated)}: ${summarise(realised, cacheUrl)}`)
   return realised
+
+  /** As `nix develop` does it: where there is no such Bash that is no failure, and it takes another one. */
+  async function bringBash(): Promise<void> {
+    const flakes = Map.groupBy(shells, ({ source }) => source.url)
+    for (const [index, [shell]] of [...flakes.values()].entries()) {
+      const command = shell && bashCommand(shell, nix.system)
+      if (command === undefined) continue
+      const quiet = createReporter(silent, now)
+      const link = ['--out-link', join(links, `bash-${index}`)]
+      const { code } = await runNix(nix, 'nix', [...first, ...command, ...link, ...json], {
+        cwd: workspace,
+        onStderrLine: quiet.line,
+      })
+      if (code !== 0) log.debug(`No Bash for nix develop: ${quiet.progress.lines.at(-1)}`)
+      progress.builds.push(...quiet.progress.builds)
+      for (const [path, how] of quiet.progress.substitutions) progress.substitutions.set(path, how)
+    }
+    if (shells.length > 0) onProgress?.(progress)
+  }
 }
 
-function title([first, ...others]: readonly Evaluated[]): string {
-  return `Build ${first?.installable.text}${others.length > 0 ? ` and ${others.length} more` : ''}`
+const isShellOf = ({ installable }: Evaluated) => isShell(installable)
+
+function title(evaluated: readonly Evaluated[]): string {
+  return `Build ${nameAll(evaluated)}`
+}
+
+/** `.#image`, `.#image and 2 more`. */
+function nameAll([first, ...others]: readonly Evaluated[]): string {
+  return `${first?.installable.text}${others.length > 0 ? ` and ${others.length} more` : ''}`
 }

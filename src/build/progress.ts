@@ -16,13 +16,11 @@ export type Substitution = {
 
 /** What is known of one run of Nix from its events so far. Made by `startProgress`, changed by `observe` only. */
 export type Progress = {
-  /** What Nix announced: derivations to build, paths to fetch and their sizes in its own words. */
-  readonly planned: { builds: number; fetches: number; size: string }
+  /** What Nix announced: derivations to build, paths to fetch. */
+  readonly planned: { builds: number; fetches: number }
   readonly builds: Build[]
   /** By store path. */
   readonly substitutions: Map<string, Substitution>
-  /** Wall time in which at least one path was being substituted. */
-  substituting: number
   /** Builds under way, by activity id, the oldest first. */
   readonly building: Map<string, { readonly drvPath: string; readonly since: number; phase: string }>
   /** Derivations whose build ended in failure. */
@@ -41,8 +39,6 @@ export type Progress = {
 type Internal = {
   /** Substitutions under way or ended, by their own activity's id and by those of copies and downloads for them. */
   readonly fetches: Map<string, { readonly type: number; readonly fetch: Fetch }>
-  fetching: number
-  fetchingSince: number
   /** Substitutions that ended, the oldest first, until Nix counts one more as done; then they are in the other. */
   readonly ended: Fetch[]
   readonly confirmed: Map<string, Fetch>
@@ -72,10 +68,9 @@ const mostErrors = 500
 
 export function startProgress(): Progress {
   return {
-    planned: { builds: 0, fetches: 0, size: '' },
+    planned: { builds: 0, fetches: 0 },
     builds: [],
     substitutions: new Map(),
-    substituting: 0,
     building: new Map(),
     failed: new Set(),
     tails: new Map(),
@@ -83,8 +78,6 @@ export function startProgress(): Progress {
     lines: [],
     internal: {
       fetches: new Map(),
-      fetching: 0,
-      fetchingSince: 0,
       ended: [],
       confirmed: new Map(),
       counters: new Map(),
@@ -121,7 +114,6 @@ function started(progress: Progress, event: NixEvent & { kind: 'start' }, at: nu
       break
     case activity.substitute: {
       if (first === undefined || second === undefined) break
-      if (internal.fetching++ === 0) internal.fetchingSince = at
       const fetch = { path: first, store: second, since: at, seconds: 0, bytes: 0, file: '', doubtful: false }
       internal.fetches.set(event.id, { type: event.type, fetch })
       break
@@ -157,7 +149,6 @@ function stopped(progress: Progress, id: string, at: number): void {
   const ended = internal.fetches.get(id)
   internal.fetches.delete(id)
   if (ended?.type === activity.substitute) {
-    if (--internal.fetching === 0) progress.substituting += at - internal.fetchingSince
     ended.fetch.seconds = at - ended.fetch.since
     // A second attempt, from another store, takes the place of the first.
     const before = internal.ended.findIndex(other => other.path === ended.fetch.path)
@@ -228,12 +219,9 @@ function said(progress: Progress, event: NixMessage): void {
   }
   if (event.level <= 1) doubt(progress, event.text)
   const builds = /^(?:this|these (\d+)) derivations? will be built:/.exec(event.text)
-  const fetches = /^(?:this|these (\d+)) paths? will be fetched \((.*)\):/.exec(event.text)
+  const fetches = /^(?:this|these (\d+)) paths? will be fetched \(.*\):/.exec(event.text)
   if (builds) planned.builds += Number(builds[1] ?? 1)
-  if (fetches) {
-    planned.fetches += Number(fetches[1] ?? 1)
-    planned.size = fetches[2] ?? ''
-  }
+  if (fetches) planned.fetches += Number(fetches[1] ?? 1)
 }
 
 /** Takes note of a derivation that an error names, if it was or is being built. */

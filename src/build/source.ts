@@ -17,6 +17,8 @@ export type FlakeSource = {
   readonly narHash: string | undefined
   /** Root of the tree on this machine, for git working trees and `path:` flakes. */
   readonly directory: string | undefined
+  /** Names of the flake's inputs. */
+  readonly inputs: readonly string[]
 }
 
 const schema = z.object({
@@ -24,13 +26,21 @@ const schema = z.object({
   url: z.string(),
   locked: z.object({ rev: z.string().optional(), narHash: z.string().optional() }),
   resolved: z.object({ type: z.string(), url: z.string().optional(), path: z.string().optional() }),
+  // Absent where no lock file can be had; of its nodes only the names of those that the root has.
+  locks: z
+    .object({
+      root: z.string(),
+      nodes: z.record(z.string(), z.object({ inputs: z.record(z.string(), z.unknown()).optional() })),
+    })
+    .optional(),
 })
 
 /** Reads what `nix flake metadata --json` prints. */
 export function parseMetadata(json: string): FlakeSource {
-  const { path, url, locked, resolved } = schema.parse(JSON.parse(json))
+  const { path, url, locked, resolved, locks } = schema.parse(JSON.parse(json))
   const directory = resolved.type === 'path' ? resolved.path : localGit(resolved.url)
-  return Object.freeze({ path, url, rev: locked.rev, narHash: locked.narHash, directory })
+  const inputs = Object.keys(locks?.nodes[locks.root]?.inputs ?? {})
+  return Object.freeze({ path, url, rev: locked.rev, narHash: locked.narHash, directory, inputs })
 }
 
 function localGit(url: string | undefined): string | undefined {
@@ -76,7 +86,7 @@ export async function guessSource(
       [file, join(directory, below)].map(name => readFile(name, 'utf8').catch(() => undefined)),
     )
     if (here !== undefined && here === there) {
-      return { path, directory, url: directory, rev: undefined, narHash: undefined }
+      return { path, directory, url: directory, rev: undefined, narHash: undefined, inputs: [] }
     }
   }
   return undefined

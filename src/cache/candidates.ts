@@ -8,6 +8,8 @@ export type CandidatesInput = {
   readonly index: CacheIndex
   /** Seconds since the epoch: what was registered before the job began is none of its making. */
   readonly started: number
+  /** From `jobPaths`, where the store is not the job's alone: no other path is looked at then. */
+  readonly ofJob?: ReadonlySet<string> | undefined
   /** Store paths of Nix itself. They are there in every job, and are added only if something that is kept needs them. */
   readonly closure: readonly string[]
   /**
@@ -30,7 +32,7 @@ export type Candidates = {
 
 /** What the cache could gain from this job. Closed: see `Candidates`. Pure. */
 export function findCandidates(input: CandidatesInput): Candidates {
-  const { valid, index, started, upstreamKeys, upstream } = input
+  const { valid, index, started, ofJob, upstreamKeys, upstream } = input
   const excluded = new Set(input.exclude)
   const ofNix = new Set(input.closure)
   const known = (path: string) => index.paths.has(hashOf(path))
@@ -41,9 +43,10 @@ export function findCandidates(input: CandidatesInput): Candidates {
   const never = (info: PathInfo) =>
     info.path.endsWith('.drv') || (excluded.has(info.path) && info.ca === undefined)
 
+  const ofThisJob = ({ path, registrationTime }: PathInfo) => ofJob?.has(path) ?? registrationTime >= started
   const wanted = valid
     .values()
-    .filter(info => info.registrationTime >= started && !unwanted(info) && !known(info.path))
+    .filter(info => ofThisJob(info) && !unwanted(info) && !known(info.path))
     .filter(info => upstream || !fromUpstream(info.path))
   const taken = new Map<string, PathInfo>()
   const elsewhere = new Set<string>()
@@ -76,7 +79,12 @@ export function isSignedBy(info: PathInfo | undefined, keys: ReadonlySet<string>
 function referencesFirst(infos: ReadonlyMap<string, PathInfo>, kept: ReadonlySet<string>): PathInfo[] {
   const sorted: PathInfo[] = []
   const seen = new Set<string>()
-  for (const root of [...kept].sort()) {
+  const referred = new Set(
+    infos.values().flatMap(({ path, references }) => references.filter(reference => reference !== path)),
+  )
+  // What belongs together lies together: each program is followed by what only it needs.
+  const [programs, libraries] = [[...kept].filter(path => !referred.has(path)), [...kept]]
+  for (const root of [...programs.sort(), ...libraries.sort()]) {
     const stack: { readonly path: string; readonly done: boolean }[] = [{ path: root, done: false }]
     for (let at = stack.pop(); at !== undefined; at = stack.pop()) {
       const info = infos.get(at.path)

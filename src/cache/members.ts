@@ -1,9 +1,12 @@
 import type { PathInfo } from '../nix/model.ts'
 import { isSignedBy } from './candidates.ts'
-import type { CachedPath } from './model.ts'
+import { type CachedPath, type CacheIndex, hashOf } from './model.ts'
+import type { NarFile } from './nar-file.ts'
 import { base32OfHash } from './narinfo.ts'
-import type { NarFile } from './nars.ts'
-import { type Member, sizeInCache } from './pack.ts'
+import type { Member } from './pack.ts'
+import { estimateOf } from './policy/select.ts'
+import type { Candidate } from './policy.ts'
+import { sizeInCache } from './size.ts'
 
 /** Store paths with their compressed NARs as what a pack is made of; those without a NAR are left out. Pure. */
 export function membersOf(
@@ -44,10 +47,17 @@ export function membersOf(
   })
 }
 
-/** What the paths refer to and what is not among them. Pure. */
-export function outsideOf(paths: readonly PathInfo[]): Set<string> {
-  const inside = new Set(paths.map(({ path }) => path))
-  return new Set(paths.flatMap(({ references }) => references)).difference(inside)
+/** Store paths as the candidates that they will be, with sizes that are known or estimated instead of NARs. Pure. */
+export function estimatedOf(
+  paths: readonly PathInfo[],
+  known: CacheIndex['tooLarge'],
+  options: Parameters<typeof membersOf>[2],
+): Candidate[] {
+  const none = { fileHash: '', file: '' }
+  const nars = new Map(paths.map(info => [info.path, { ...none, fileSize: estimateOf(info) }]))
+  return membersOf(paths, nars, options).map(({ path, size }) => {
+    return { path, size: known.get(hashOf(path.name))?.size ?? size }
+  })
 }
 
 function nameOf(path: string): string {

@@ -1,11 +1,17 @@
 import { closeReferences } from './closure.ts'
-import { type CachedPath, type CacheIndex, hashOf, type LayerUse, type Pack } from './model.ts'
+import { type CachedPath, type CacheIndex, hashOf, type LayerUse, type Pack, type Unfit } from './model.ts'
+
+/** Seconds. What was used so shortly before another job gave it up may be in use by a job that runs beside it. */
+const sideBySide = 6 * 60 * 60
 
 /**
- * What two jobs that saved side by side know together. The order of the two does not matter. What one of them had
- * dropped comes back: whether there is room for it is for the policy to say.
+ * What two jobs that saved side by side know together. The order of the two does not matter. Of packs that one of them
+ * has given up, only what is nowhere else and was used lately comes back: whether there is room for it is for the
+ * policy to say.
  */
-export function merge(a: CacheIndex, b: CacheIndex): CacheIndex {
+export function merge(one: CacheIndex, other: CacheIndex): CacheIndex {
+  const retired = laterOf(one.retired, other.retired)
+  const [a, b] = [withoutRetired(one, retired, other), withoutRetired(other, retired, one)]
   const packs = new Map<string, Pack>(a.packs)
   for (const [hash, pack] of b.packs) {
     const other = packs.get(hash)
@@ -21,7 +27,58 @@ export function merge(a: CacheIndex, b: CacheIndex): CacheIndex {
     const other = layers.get(key)
     layers.set(key, other === undefined ? layer : ([other, layer].sort(newestFirst)[0] ?? layer))
   }
-  return tidy({ packs, paths, layers, elsewhere: a.elsewhere.union(b.elsewhere) })
+  const tooLarge = new Map<string, Unfit>(a.tooLarge)
+  for (const [hash, unfit] of b.tooLarge) {
+    const known = tooLarge.get(hash)
+    tooLarge.set(hash, known === undefined ? unfit : newestUnfit(known, unfit))
+  }
+  for (const hash of paths.keys()) tooLarge.delete(hash)
+  const [elsewhere, recent] = [a.elsewhere.union(b.elsewhere), a.recent.union(b.recent)]
+  const all = tidy({ packs, paths, layers, elsewhere, recent, tooLarge, retired })
+  return { ...all, retired: new Map(retired.entries().filter(([hash]) => !all.packs.has(hash))) }
+}
+
+/** So many packs that were given up are remembered, and for so many seconds: no job takes longer. */
+const mostRetired = 500
+const longestJob = 7 * 24 * 60 * 60
+
+/**
+ * The index with what it does not name any more of what was there before, so that `merge` knows.
+ * @param now seconds since the epoch
+ */
+export function withRetired(index: CacheIndex, before: CacheIndex, now: number): CacheIndex {
+  const retired = new Map([...before.retired, ...index.retired])
+  for (const hash of before.packs.keys()) retired.set(hash, now)
+  const newest = [...retired]
+    .filter(([hash, time]) => !index.packs.has(hash) && time > now - longestJob)
+    .sort(([a, time], [b, other]) => other - time || (a < b ? -1 : 1))
+  return { ...index, retired: new Map(newest.slice(0, mostRetired)) }
+}
+
+function laterOf(a: CacheIndex['retired'], b: CacheIndex['retired']): Map<string, number> {
+  const later = new Map(a)
+  for (const [hash, time] of b) later.set(hash, Math.max(time, later.get(hash) ?? time))
+  return later
+}
+
+/** One of two indexes as far as it counts in a merge. A pack that was made again after it was given up is as good as new. */
+function withoutRetired(index: CacheIndex, retired: CacheIndex['retired'], other: CacheIndex): CacheIndex {
+  const isRetired = ({ pack }: CachedPath, { packs }: CacheIndex) => {
+    return (retired.get(pack) ?? -1) >= (packs.get(pack)?.created ?? 0)
+  }
+  const comesBack = (hash: string, path: CachedPath) => {
+    const copy = other.paths.get(hash)
+    if (copy !== undefined && !isRetired(copy, other)) return false
+    return path.lastUse > (retired.get(path.pack) ?? 0) - sideBySide
+  }
+  const paths = index.paths
+    .entries()
+    .filter(([hash, path]) => !isRetired(path, index) || comesBack(hash, path))
+  return { ...index, paths: new Map(paths) }
+}
+
+function newestUnfit(a: Unfit, b: Unfit): Unfit {
+  return a.lastUse > b.lastUse || (a.lastUse === b.lastUse && a.size > b.size) ? a : b
 }
 
 /**
@@ -44,7 +101,8 @@ export function tidy(index: CacheIndex): CacheIndex {
   )
   const paths = new Map(index.paths.entries().filter(([hash]) => closed.has(hash)))
   const named = new Set(paths.values().map(({ pack }) => pack))
-  return { ...index, paths, packs: new Map(index.packs.entries().filter(([hash]) => named.has(hash))) }
+  const packs = new Map(index.packs.entries().filter(([hash]) => named.has(hash)))
+  return { ...index, paths, packs, recent: index.recent.intersection(named) }
 }
 
 /** Of two keys for one pack the longer one was made because the other could not be used. */

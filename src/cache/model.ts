@@ -48,6 +48,14 @@ export type LayerUse = {
   readonly lastUse: number
 }
 
+/** A path that was compressed and found no place. */
+export type Unfit = {
+  /** Bytes that it would take up in the cache. */
+  readonly size: number
+  /** Seconds since the epoch. */
+  readonly lastUse: number
+}
+
 /**
  * What the cache of one system and scope holds. Every path is in a pack that is named, and refers to paths that are
  * here or in `elsewhere`.
@@ -61,6 +69,15 @@ export type CacheIndex = {
   readonly elsewhere: ReadonlySet<string>
   /** By memo key: what layers became when they were compressed. */
   readonly layers: ReadonlyMap<string, LayerUse>
+  /** Packs that the last run needed something from: the next one is likely to need them too. */
+  readonly recent: ReadonlySet<string>
+  /** By the 32 characters of a path that is not here: so that it is not compressed again to find that out. */
+  readonly tooLarge: ReadonlyMap<string, Unfit>
+  /**
+   * By content hash, when packs were given up, in seconds since the epoch: so that an older index which still names
+   * them does not bring them back.
+   */
+  readonly retired: ReadonlyMap<string, number>
 }
 
 export const emptyIndex: CacheIndex = Object.freeze({
@@ -68,6 +85,9 @@ export const emptyIndex: CacheIndex = Object.freeze({
   paths: new Map(),
   elsewhere: new Set<string>(),
   layers: new Map(),
+  recent: new Set<string>(),
+  tooLarge: new Map(),
+  retired: new Map(),
 })
 
 /** The 32 characters by which paths are known, of a name or of a whole store path. */

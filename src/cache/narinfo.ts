@@ -1,3 +1,4 @@
+import { nixBase32 } from '../util/base32.ts'
 import type { CachedPath } from './model.ts'
 
 /** Where the store is; part of every path's hash, so that packs of another place are of no use. */
@@ -30,18 +31,6 @@ export function renderNarInfo(path: CachedPath, url: string): string {
     ...(path.ca === undefined ? [] : [`CA: ${path.ca}`]),
   ]
   return `${lines.join('\n')}\n`
-}
-
-const alphabet = '0123456789abcdfghijklmnpqrsvwxyz'
-
-/** Bytes in Nix's base 32, which writes the last five bits first. */
-export function nixBase32(bytes: Uint8Array): string {
-  const digits = Array.from({ length: Math.ceil((bytes.length * 8) / 5) }, (_, index) => {
-    const bit = index * 5
-    const word = (bytes[bit >> 3] ?? 0) | ((bytes[(bit >> 3) + 1] ?? 0) << 8)
-    return alphabet[(word >> (bit & 7)) & 31]
-  })
-  return digits.reverse().join('')
 }
 
 /**

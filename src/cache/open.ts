@@ -1,19 +1,25 @@
 import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { open, rename, rm } from 'node:fs/promises'
+import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
 import { messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
-import { type Entries, type EntriesOptions, entries, hasCacheService, withoutInputs } from './entries.ts'
-import { readIndex } from './index-file.ts'
-import { type CacheName, indexPrefix } from './keys.ts'
+import { type EntriesOptions, entries, hasCacheService, withoutInputs } from './entries.ts'
+import { writeIndex } from './index-file.ts'
+import {
+  basePlace,
+  fetchIndex,
+  type IndexOptions,
+  indexFile,
+  openedIndexFile,
+  ownPlace,
+  together,
+} from './indexes.ts'
 import { type CacheIndex, emptyIndex, sizeOf } from './model.ts'
 import type { Started, SubstituterOptions } from './substituter.ts'
 
 export type OpenOptions = Omit<EntriesOptions, 'timeout'> &
-  CacheName & {
-    /** The action's own folder in RUNNER_TEMP; it exists, and nobody else reads it. */
-    readonly folder: string
+  IndexOptions & {
     /** The built `substituter.js`. */
     readonly substituter: string
   }
@@ -22,17 +28,19 @@ export type OpenedCache = {
   /** `empty`: nothing can be taken from it in this run, for whatever reason. `off`: there is no service. */
   readonly status: 'opened' | 'empty' | 'off'
   readonly index: CacheIndex
-  /** Of the entry that the index came from. */
+  /** Of the entry with the index of the job's own ref. */
   readonly key?: string
+  /** Of the entry with that of the branch it comes from. */
+  readonly base?: string
   /** The process that serves it: what Nix is given as a substituter, and how `stopSubstituter` finds it. */
-  readonly server?: { readonly url: string; readonly pid: number }
+  readonly server?: { readonly url: string; readonly pid: number } | undefined
 }
 
 /** Milliseconds. An index is small: a service that does not give it by then would only be in the way. */
 const indexTimeout = 60_000
 
 /**
- * Fetches the newest index and starts the process that serves it to Nix. A service that does not answer, and an index
+ * Fetches the newest indexes of the job's ref and of the branch that it comes from, and starts the process that serves it to Nix. A service that does not answer, and an index
  * that is damaged or of another version, are an empty cache. Never throws.
  */
 export async function openCache(options: OpenOptions): Promise<OpenedCache> {
@@ -50,15 +58,13 @@ export async function openCache(options: OpenOptions): Promise<OpenedCache> {
 }
 
 async function restoreAndServe(options: OpenOptions): Promise<OpenedCache> {
-  const { folder, log } = options
-  const { key, index, problem } = await newestIndex(options, entries({ ...options, timeout: indexTimeout }))
+  const { log } = options
+  const { index, keys, problem } = await openIndexes(options)
   if (problem !== undefined) {
-    const what = key === undefined ? 'cannot be read' : 'is damaged'
+    const what = Object.keys(keys).length === 0 ? 'cannot be read' : 'is damaged'
     log.warning(`The store cache ${what}: ${problem}. The build goes on without what is missing.`)
   }
-  // Post fetches the index that is newest then, and compares. An entry of somebody else's need not have the file.
-  if (key !== undefined) await rename(indexFile(folder), openedIndexFile(folder)).catch(() => {})
-  const found = { index, ...(key === undefined ? {} : { key }) }
+  const found = { index, ...keys }
   if (index.paths.size === 0) {
     if (problem === undefined) log.info('The store cache is empty.')
     return { status: 'empty', ...found }
@@ -74,43 +80,38 @@ async function restoreAndServe(options: OpenOptions): Promise<OpenedCache> {
   }
 }
 
+/** Both at once: a branch is not slower than the default branch, which has one only. */
+async function openIndexes(options: OpenOptions): Promise<{
+  readonly index: CacheIndex
+  readonly keys: Pick<OpenedCache, 'key' | 'base'>
+  readonly problem: string | undefined
+}> {
+  const store = entries({ ...options, timeout: indexTimeout })
+  const [ownAt, baseAt] = [ownPlace(options), basePlace(options)]
+  const [own, base] = await Promise.all([fetchIndex(ownAt, store), baseAt && fetchIndex(baseAt, store)])
+  const index = together(own, base)
+  const file = openedIndexFile(options.folder)
+  // Post fetches the indexes that are newest then, and compares. An entry of somebody else's need not have the file.
+  if (index === own.index) await rename(indexFile(options.folder), file).catch(() => {})
+  else await writeIndex(file, index)
+  const keys = {
+    ...(own.key === undefined ? {} : { key: own.key }),
+    ...(base?.key === undefined ? {} : { base: base.key }),
+  }
+  return { index, keys, problem: own.problem ?? base?.problem }
+}
+
 /**
- * The newest index that this job may read. `key` is that of the entry, also when what it holds cannot be used; the
- * index is the empty one then.
+ * V8's space for young objects, in MiB. An index is read once and then lives on: with the usual 16 the process keeps
+ * a third more memory for the length of the job, and reads no faster.
  */
-export async function newestIndex(
-  { folder, ...name }: CacheName & { readonly folder: string },
-  store: Entries,
-): Promise<{ readonly key?: string; readonly index: CacheIndex; readonly problem?: string }> {
-  const directory = indexFolder(folder)
-  await rm(directory, { recursive: true, force: true })
-  const prefix = indexPrefix(name)
-  const result = await store.restore(directory, prefix, [prefix])
-  if (result.outcome === 'missing') return { index: emptyIndex }
-  if (result.outcome === 'failed') return { index: emptyIndex, problem: result.why }
-  const { index = emptyIndex, problem } = await readIndex(indexFile(folder))
-  return { key: result.key, index, ...(problem === undefined ? {} : { problem }) }
-}
-
-/** What an index's entry holds: a folder with one file. */
-export function indexFolder(folder: string): string {
-  return join(folder, 'index')
-}
-
-export function indexFile(folder: string): string {
-  return join(indexFolder(folder), 'index.json')
-}
-
-/** Where main leaves the index that it opened. */
-export function openedIndexFile(folder: string): string {
-  return join(folder, 'opened-index.json')
-}
+const smallNursery = '--max-semi-space-size=4'
 
 async function startSubstituter(options: OpenOptions): Promise<{ url: string; pid: number }> {
   const { substituter, client, folder, env } = options
   const token = randomBytes(16).toString('hex')
   await using output = await open(join(folder, 'substituter.log'), 'a', 0o600)
-  const child = spawn(process.execPath, [...process.execArgv, substituter], {
+  const child = spawn(process.execPath, [...process.execArgv, smallNursery, substituter], {
     // It outlives this step. The runner ends it with the job, whose tracking id is in its environment.
     detached: true,
     cwd: folder,

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto'
-import { link, mkdir, rename, rm, writeFile } from 'node:fs/promises'
+import { linkSync, writeFileSync } from 'node:fs'
+import { mkdir, rename, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { type CachedPath, hashOf } from './model.ts'
+import { hashOf } from './model.ts'
+import type { NarFile } from './nar-file.ts'
 import { cacheInfo, narFile, renderNarInfo } from './narinfo.ts'
-import type { NarFile } from './nars.ts'
 import { packFolder } from './packs.ts'
 import type { Candidate } from './policy.ts'
+
+export { sizeInCache } from './size.ts'
 
 /** A path that goes into a pack: what the index will say of it, its size in the cache, and its NAR. */
 export type Member = Candidate & { readonly nar: NarFile }
@@ -19,38 +22,42 @@ export type MadePack = {
   readonly members: readonly Member[]
 }
 
-/** A pack is closed when it has grown to this many bytes. What is as large by itself is a pack of its own. */
-const full = 64 * 1024 * 1024
+const MiB = 1024 * 1024
+
+/** Bytes of a pack. What is as large as the least by itself is a pack of its own. */
+const size = { least: 64 * MiB, most: 128 * MiB } as const
 
 /**
- * What a file costs in the archive besides its contents: a header of a tar, of which compression leaves about this
- * much. Measured; counted so that what the cache takes up is never more than we say.
+ * So many packs are made of one save where that can be: each takes three requests of the 25 that a run should send.
+ * Smaller packs are better otherwise: less is fetched, and less is written again, for the sake of a part.
  */
-const perFile = 256
-
-/** Bytes that a path takes up in the cache: its compressed NAR, its narinfo, and its share of `nix-cache-info`. */
-export function sizeInCache(path: CachedPath): number {
-  return path.fileSize + renderNarInfo(path, narFile(path.fileHash)).length + 3 * perFile
-}
+const fewPacks = 6
 
 /**
- * Spreads members over packs of 64 to 128 MiB; the last one may be smaller, and one that is larger holds one path.
- * Keeps the order. Pure.
+ * Spreads members over packs of 64 to 128 MiB, the larger the more there is to save; the last one may be smaller, and
+ * one of a single path larger. Keeps the order. Pure.
  */
-export function fillPacks<T extends { readonly size: number }>(members: readonly T[], enough = full): T[][] {
+export function fillPacks<T extends { readonly size: number }>(
+  members: readonly T[],
+  { least, most }: { readonly least: number; readonly most: number } = size,
+): T[][] {
+  const total = members.reduce((sum, member) => sum + member.size, 0)
+  const enough = Math.min(most, Math.max(least, total / fewPacks))
   const packs: T[][] = []
   let open: T[] = []
-  let size = 0
+  let bytes = 0
   for (const member of members) {
-    if (member.size >= enough) packs.push([member])
-    else {
-      if (open.length === 0) packs.push(open)
-      open.push(member)
-      size += member.size
-      if (size < enough) continue
-      open = []
-      size = 0
+    if (member.size >= least) {
+      packs.push([member])
+      continue
     }
+    if (open.length === 0 || bytes >= enough || bytes + member.size > most) {
+      open = []
+      bytes = 0
+      packs.push(open)
+    }
+    open.push(member)
+    bytes += member.size
   }
   return packs
 }
@@ -70,9 +77,10 @@ export async function makePack(members: readonly Member[], folder: string): Prom
   const making = join(folder, 'packs', 'making')
   await rm(making, { recursive: true, force: true })
   await mkdir(join(making, 'nar'), { recursive: true, mode: 0o700 })
-  for (const [name, text] of texts) await writeFile(join(making, name), text)
+  // Sync: with thousands of small files the turns of the event loop take several times as long as the work.
+  for (const [name, text] of texts) writeFileSync(join(making, name), text)
   // Two paths with the same contents share a file, maybe also between packs.
-  for (const [name, file] of nars) await link(file, join(making, name))
+  for (const [name, file] of nars) linkSync(file, join(making, name))
   const hash = hashOfFiles(texts, members)
   const pack = packFolder(folder, hash)
   await rm(pack, { recursive: true, force: true })

@@ -1,82 +1,29 @@
 import { randomBytes } from 'node:crypto'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { pathInfo } from '../nix/cli.ts'
-import type { Nix } from '../nix/model.ts'
-import type { LayerMemo } from '../registry/model.ts'
-import { codeOf, messageOf } from '../util/errors.ts'
+import { setTimeout } from 'node:timers/promises'
+import { isDiskFull, messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
-import { findCandidates } from './candidates.ts'
+import { amountOf, difference, heldBy, none } from './amounts.ts'
 import { currentIndex, newerIndex } from './current.ts'
-import { type Entries, type EntriesOptions, entries, hasCacheService } from './entries.ts'
-import { writeIndex } from './index-file.ts'
-import { type CacheName, indexKey } from './keys.ts'
+import { type Entries, entries, hasCacheService } from './entries.ts'
+import { generationOf } from './keys.ts'
 import { refreshLayers } from './layers.ts'
-import { membersOf, outsideOf } from './members.ts'
-import { forget, merge, tidy } from './merge.ts'
-import { type CacheIndex, hashOf, sizeOf } from './model.ts'
+import { estimatedOf, membersOf } from './members.ts'
+import { merge, tidy, withRetired } from './merge.ts'
+import { type CacheIndex, hashOf } from './model.ts'
 import { writeNars } from './nars.ts'
-import { indexFile, indexFolder } from './open.ts'
 import { fillPacks } from './pack.ts'
-import { type Plan, plan, roomForNew } from './policy.ts'
-import type { Stats } from './server.ts'
+import { withUses } from './policy/items.ts'
+import { rememberUnfit, selectPaths } from './policy/select.ts'
+import { plan } from './policy.ts'
+import { deletesLeft, purge } from './purge.ts'
+import { callsLeft, planWithPacks, unsentOf, withUnsent } from './repack.ts'
+import type { SaveOptions, SaveReport } from './save-model.ts'
+import { saveNext } from './save-next.ts'
+import { surveyStore } from './survey.ts'
 import { type UploadedPack, uploadPacks } from './upload.ts'
-import { type JobFacts, usesOf, withoutReplaced } from './uses.ts'
-
-export type SaveOptions = CacheName &
-  Omit<EntriesOptions, 'timeout'> &
-  JobFacts & {
-    readonly nix: Nix
-    /** The action's own folder in RUNNER_TEMP. */
-    readonly folder: string
-    readonly runId: string
-    readonly runAttempt: string
-    /** Of the index that main opened. */
-    readonly key: string | undefined
-    /** Store paths of Nix itself. */
-    readonly closure: readonly string[]
-    /** Store paths that shall not be kept: see `findCandidates`. */
-    readonly exclude: readonly string[]
-    /** Seconds that derivations took to build, by store path of the derivation. */
-    readonly costs: Readonly<Record<string, number>>
-    /** What the layers of this run's image are, whether known before or learned now. */
-    readonly layers: LayerMemo
-    /** What the substituter did; undefined when there was none. */
-    readonly served: Stats | undefined
-    /** Bytes that the cache may hold. */
-    readonly limit: number
-    /** Whether paths that a public binary cache has are kept too. */
-    readonly upstream: boolean
-    /** Public keys of binary caches, `name:key`, besides that of cache.nixos.org. */
-    readonly publicKeys?: readonly string[]
-    /** Milliseconds since the epoch. */
-    readonly now?: () => number
-    /** Some characters that nobody else has. */
-    readonly random?: () => string
-  }
-
-/** Store paths, and the bytes that they take up in the cache. */
-export type Amount = { readonly paths: number; readonly bytes: number }
-
-export type SaveReport = {
-  /** `unchanged`: there was nothing to say that the cache does not know. `denied`: this job may only read. */
-  readonly outcome: 'saved' | 'unchanged' | 'denied' | 'failed'
-  readonly why?: string
-  readonly before: Amount
-  readonly after: Amount
-  readonly added: Amount
-  readonly dropped: Amount
-  /** Bytes of the packs that were sent. */
-  readonly uploaded: number
-  readonly limit: number
-  /** Sentences: what the limit has cost, what could not be saved. */
-  readonly reasons: readonly string[]
-  /** Requests that the cache service was sent. */
-  readonly calls: number
-}
-
-/** Seconds. A use that the index knows to be younger is not worth a new index: nothing is decided by it. */
-const staleUse = 24 * 60 * 60
+import { isWorthSaving } from './worth-saving.ts'
 
 /**
  * Adds what this job made to the cache and brings it within its limit. Packs go up before the index that names them,
@@ -93,11 +40,12 @@ export async function saveCache(options: SaveOptions): Promise<SaveReport> {
   }
   if (!hasCacheService(env)) return report('failed', { why: 'this runner has no cache service' })
   try {
-    const { outcome, ...rest } = await save(options, store)
-    return report(outcome, rest)
+    const { outcome, apiCalls, ...rest } = await save(options, store)
+    const reported = report(outcome, rest)
+    return { ...reported, calls: reported.calls + apiCalls }
   } catch (error) {
     log.debug(String(error instanceof Error ? error.stack : error))
-    return report('failed', { why: codeOf(error) === 'ENOSPC' ? 'the disk is full' : messageOf(error) })
+    return report('failed', { why: isDiskFull(error) ? 'the disk is full' : messageOf(error) })
   } finally {
     for (const name of ['nars', 'packs']) {
       const left = join(options.folder, name)
@@ -106,101 +54,146 @@ export async function saveCache(options: SaveOptions): Promise<SaveReport> {
   }
 }
 
-type Result = Omit<SaveReport, 'limit' | 'calls'>
+/** Packs that the next run fetches ahead: more than that no run needs. */
+const mostRecent = 1000
+
+type Result = Omit<SaveReport, 'limit' | 'calls'> & { readonly apiCalls: number }
 
 async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const { nix, folder, limit, served, log } = options
-  const now = options.now ?? Date.now
+  const { now = Date.now, wait = setTimeout } = options
   const seconds = Math.floor(now() / 1000)
-  const { index: current, key: newest, trouble } = await currentIndex(options, store)
-  const valid = await pathInfo(nix, 'all')
-  const gone = new Set(served?.packs.gone ?? [])
-  const before = withoutReplaced(forget(current, gone), valid, options)
-
-  const upstreamKeys = new Set([
-    'cache.nixos.org-1',
-    ...(options.publicKeys ?? []).map(key => key.slice(0, key.indexOf(':'))),
-  ])
-  const candidates = findCandidates({ ...options, valid, index: before, upstreamKeys })
-  const index = { ...before, elsewhere: before.elsewhere.union(candidates.elsewhere) }
-  const { used, unknown } = usesOf(index, valid, options)
+  const known = await currentIndex({ ...options, seconds }, store)
+  const { facts, gone, freed, before, candidates, askOf } = await surveyStore(options, known.index, seconds)
+  const estimated = estimatedOf(candidates.paths, before.tooLarge, facts)
+  const selected = selectPaths(candidates.paths, { ...askOf(before), candidates: estimated })
   const { nars, problems } = await writeNars({
-    ...{ nix, paths: candidates.paths, outside: outsideOf(candidates.paths) },
+    ...{ nix, paths: selected.paths, worker: options.narWorker },
     folder: join(folder, 'nars'),
-    budget: roomForNew({ index, used, limit }),
+    budget: selected.budget,
   })
-  const members = membersOf(candidates.paths, nars, { ...options, upstreamKeys, now: seconds })
-  const planned = plan({ index, candidates: members, used, unknown, now: seconds, limit })
-  const reasons = [...(trouble === undefined ? [] : [trouble]), ...problems, ...planned.reasons]
+  const made = membersOf(candidates.paths, nars, facts)
+  // To compress takes a while, in which another job may have saved the same: it is not sent once more.
+  const newer = made.length === 0 ? undefined : await newerIndex(options, store, known.generation)
+  const current = newer === undefined ? known.index : merge(newer.index, known.index)
+  // With what this run used, so that it is not taken for what the other job has given up.
+  const mineBefore = withUses({ ...askOf(before), candidates: [] })
+  const ask = askOf(newer === undefined ? before : merge(freed(newer.index), mineBefore))
+  const { index, used } = ask
+  const members = made.filter(({ path }) => !index.paths.has(hashOf(path.name)))
+  const unfit = new Set(selected.unfit.map(({ path }) => hashOf(path)))
+  const repack = await planWithPacks(
+    {
+      ...{ ...ask, candidates: members, calls: callsLeft(ask, members, store.calls, served) },
+      unfit: estimated.filter(({ path }) => unfit.has(hashOf(path.name))),
+    },
+    { entries: store, folder, log },
+  )
+  const { plan: planned, moved } = repack
+  for (const hash of repack.gone) gone.add(hash)
+  const reasons = [...known.troubles, ...problems, ...planned.reasons]
+  const { add, leftOut } = planned
+  const remembered = rememberUnfit(index.tooLarge, { added: add, leftOut, unfit: [...unfit], now: seconds })
   const layers = refreshLayers(planned.index.layers, options.layers, seconds)
 
   const worth = (adding: boolean) =>
-    isWorthSaving({ current, planned, adding, layers: layers.learned, seconds })
+    isWorthSaving({
+      ...{ current, planned, adding, seconds },
+      learned: layers.learned || remembered.learned,
+    })
   const amounts = {
     before: amountOf(current),
     after: amountOf(current),
     added: none,
     dropped: none,
-    uploaded: 0,
+    ...{ uploaded: 0, apiCalls: 0 },
+    held: heldBy(current),
   }
   if (!worth(planned.add.length > 0)) return { ...amounts, outcome: 'unchanged', reasons }
   const adding = new Set(planned.add)
-  const packs = await uploadPacks(fillPacks(members.filter(member => adding.has(member))), {
-    ...{ folder, store, gone, random: options.random ?? randomName, created: seconds },
+  const sending = fillPacks([...members.filter(member => adding.has(member)), ...moved])
+  const packs = await uploadPacks(sending, {
+    ...{ ...options, store, gone, wait, random: options.random ?? randomName, created: seconds },
   })
   if (packs.denied !== undefined) return { ...amounts, outcome: 'denied', why: packs.denied, reasons }
   reasons.push(...packs.problems)
-  if (!worth(packs.uploaded.length > 0)) {
+  const unsent = unsentOf(moved, packs.uploaded)
+  // An index without what could not be moved would be worse than the one that there is.
+  if (!worth(packs.uploaded.length > 0) || (unsent.size > 0 && packs.uploaded.length === 0)) {
     return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
   }
 
-  const mine = tidy(withPacks({ ...planned.index, layers: layers.layers }, packs.uploaded))
+  const kept = { ...planned.index, layers: layers.layers, tooLarge: remembered.tooLarge }
+  const sent = withPacks(kept, packs.uploaded)
+  const added = new Set(planned.add.map(({ path }) => hashOf(path.name)))
+  const within = (other: CacheIndex) =>
+    plan({ ...ask, index: other, candidates: [], used: used.union(added) }).index
+  // What was to move and did not stays where it is, if there is room.
+  const mine = withRetired(
+    unsent.size === 0 ? tidy(sent) : within(withUnsent(sent, index, unsent)),
+    current,
+    seconds,
+  )
+  const withRecent = (settled: CacheIndex) => {
+    return {
+      ...settled,
+      recent: new Set(served?.packs.needed.slice(0, mostRecent)).intersection(settled.packs),
+    }
+  }
   // Packing and uploading take minutes, in which another job may have saved: what it added stays.
-  const newer = await newerIndex(options, store, newest)
-  const added = packs.uploaded.flatMap(({ members: some }) => some.map(({ path }) => hashOf(path.name)))
-  const planWith = (other: CacheIndex) =>
-    plan({
-      index: merge(mine, withoutReplaced(forget(other, gone), valid, options)),
-      candidates: [],
-      ...{ used: used.union(new Set(added)), unknown, now: seconds, limit },
-    })
-  const next = newer === undefined ? mine : planWith(newer).index
-  await rm(indexFolder(folder), { recursive: true, force: true })
-  await mkdir(indexFolder(folder), { recursive: true, mode: 0o700 })
-  await writeIndex(indexFile(folder), next)
-  const { runId, runAttempt: attempt } = options
-  const key = indexKey(options, { now: now(), runId, attempt, random: (options.random ?? randomName)() })
-  const saved = await store.save(indexFolder(folder), key)
+  const {
+    result: saved,
+    index: next,
+    ...last
+  } = await saveNext({
+    ...{ ...options, store, index: withRecent(mine), seconds },
+    lineage: { ...known.lineage, missed: [...known.lineage.missed, ...(newer?.lineage.missed ?? [])] },
+    generation: newer === undefined ? known.generation : generationOf(options, newer.key),
+    mergeWith: other => withRecent(withRetired(within(merge(mine, freed(other))), other, seconds)),
+    wait,
+    chance: options.chance ?? Math.random,
+  })
   const uploaded = packs.uploaded.reduce((sum, pack) => sum + pack.bytesSent, 0)
   if (saved.outcome !== 'saved') {
-    const why = 'why' in saved ? saved.why : `the key ${key} is taken`
+    const why = 'why' in saved ? saved.why : `the key ${last.key} is taken`
     return { ...amounts, outcome: saved.outcome === 'denied' ? 'denied' : 'failed', why, uploaded, reasons }
   }
-  const result = { ...amounts, ...difference(current, next), after: amountOf(next), uploaded, reasons }
+  const repacked = {
+    packs: planned.rewrite.size,
+    bytes: moved.reduce((sum, { size }) => sum + size, 0),
+  }
+  const result = {
+    ...{ ...amounts, ...difference(current, next), after: amountOf(next), held: heldBy(next) },
+    ...{ uploaded, reasons, ...(moved.length === 0 ? {} : { repacked }) },
+  }
   log.info(
     `The store cache holds ${count(next.paths.size, 'path')}, ${formatBytes(result.after.bytes)} of ${formatBytes(limit)}: ` +
       `${count(result.added.paths, 'path')} added, ${count(result.dropped.paths, 'path')} dropped, ${formatBytes(uploaded)} sent.`,
   )
-  return { ...result, outcome: 'saved' }
+  const purged = await deleteOld(options, store, { index: next, key: last.key, whole: last.whole, seconds })
+  return { ...result, ...purged, outcome: 'saved' }
 }
 
-const none: Amount = { paths: 0, bytes: 0 }
-
-/** Whether the cache would know something by the new index that matters. */
-function isWorthSaving(now: {
-  readonly current: CacheIndex
-  readonly planned: Plan
-  readonly adding: boolean
-  readonly layers: boolean
-  readonly seconds: number
-}): boolean {
-  const { current, adding, layers, seconds } = now
-  const { index } = now.planned
-  if (layers || adding || index.paths.size !== current.paths.size) return true
-  if (index.packs.size !== current.packs.size) return true
-  return index.paths.values().some(({ name, lastUse }) => {
-    return lastUse === seconds && (current.paths.get(hashOf(name))?.lastUse ?? 0) <= seconds - staleUse
-  })
+/** Deletes what nothing names any more, where this job may. */
+async function deleteOld(
+  options: SaveOptions,
+  store: Entries,
+  {
+    key,
+    ...saved
+  }: { readonly index: CacheIndex; readonly key: string; readonly whole: boolean; readonly seconds: number },
+): Promise<Pick<Result, 'deleted' | 'apiCalls'>> {
+  const { api, served, log, bases } = options
+  if (api === undefined) return { apiCalls: 0 }
+  const most = deletesLeft(store.calls + 2 * (served?.packs.fetched.length ?? 0))
+  const { calls: apiCalls, ...deleted } = await purge(
+    {
+      ...{ name: options, generation: generationOf(options, key), ...saved, now: saved.seconds },
+      ...{ cacheRef: options.cacheRef ?? options.ref, defaultRef: bases.at(-1) },
+    },
+    { api, most, log },
+  )
+  return { deleted, apiCalls }
 }
 
 /** The index with what was uploaded. */
@@ -212,28 +205,6 @@ function withPacks(index: CacheIndex, uploaded: readonly UploadedPack[]): CacheI
     for (const { path } of members) paths.set(hashOf(path.name), { ...path, pack: hash })
   }
   return { ...index, packs, paths }
-}
-
-function difference(
-  before: CacheIndex,
-  after: CacheIndex,
-): { readonly added: Amount; readonly dropped: Amount } {
-  const only = (one: CacheIndex, other: CacheIndex): Amount => {
-    const paths = one.paths
-      .entries()
-      .filter(([hash]) => !other.paths.has(hash))
-      .toArray()
-    const packs = one.packs
-      .entries()
-      .filter(([hash]) => !other.packs.has(hash))
-      .toArray()
-    return { paths: paths.length, bytes: packs.reduce((sum, [, { size }]) => sum + size, 0) }
-  }
-  return { added: only(after, before), dropped: only(before, after) }
-}
-
-function amountOf(index: CacheIndex): Amount {
-  return { paths: index.paths.size, bytes: sizeOf(index) }
 }
 
 function randomName(): string {

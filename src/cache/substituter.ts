@@ -34,7 +34,7 @@ export function serveParent(): void {
   })
 }
 
-/** Milliseconds for a pack of at most some 100 MiB: what takes longer is quicker built or fetched from elsewhere. */
+/** Milliseconds for a pack of at most 128 MiB: what takes longer is quicker built or fetched from elsewhere. */
 const packTimeout = 120_000
 
 async function start({ indexFile, folder, client, token }: SubstituterOptions): Promise<Started> {
@@ -46,6 +46,7 @@ async function start({ indexFile, folder, client, token }: SubstituterOptions): 
     log,
     entries: entries({ client, env: process.env, log, timeout: packTimeout }),
   })
+  packs.prefetch([...index.recent], 'ahead')
   const server = binaryCache({ index, packs, token, log })
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject)

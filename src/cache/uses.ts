@@ -1,4 +1,5 @@
 import type { PathInfo } from '../nix/model.ts'
+import type { CandidatesInput } from './candidates.ts'
 import { reach } from './closure.ts'
 import { type CacheIndex, hashOf } from './model.ts'
 import { base32OfHash } from './narinfo.ts'
@@ -21,11 +22,12 @@ export type JobFacts = {
 export function usesOf(
   index: CacheIndex,
   valid: ReadonlyMap<string, PathInfo>,
-  { started, outPaths }: Pick<JobFacts, 'started' | 'outPaths'>,
+  { started, outPaths, ofJob }: Pick<JobFacts, 'started' | 'outPaths'> & Pick<CandidatesInput, 'ofJob'>,
 ): { readonly used: ReadonlySet<string>; readonly unknown: ReadonlySet<string> } {
   const inUse = reach(outPaths, path => valid.get(path)?.references)
   const cached = [...valid.values()].filter(({ path }) => index.paths.has(hashOf(path)))
-  const isUsed = ({ path, registrationTime }: PathInfo) => registrationTime >= started || inUse.has(path)
+  const isUsed = ({ path, registrationTime }: PathInfo) =>
+    inUse.has(path) || (ofJob?.has(path) ?? registrationTime >= started)
   const hashes = (infos: readonly PathInfo[]) => new Set(infos.map(({ path }) => hashOf(path)))
   return { used: hashes(cached.filter(isUsed)), unknown: hashes(cached.filter(info => !isUsed(info))) }
 }
@@ -37,14 +39,14 @@ export function usesOf(
 export function withoutReplaced(
   index: CacheIndex,
   valid: ReadonlyMap<string, PathInfo>,
-  { started, served }: Pick<JobFacts, 'started' | 'served'>,
+  { started, served, ofJob }: Pick<JobFacts, 'started' | 'served'> & Pick<CandidatesInput, 'ofJob'>,
 ): CacheIndex {
   const wasServed = new Set(served?.served)
   const replaced = new Set<string>()
   for (const { path, narHash, registrationTime, ultimate } of valid.values()) {
     const hash = hashOf(path)
     const known = index.paths.get(hash)
-    if (known === undefined || registrationTime < started) continue
+    if (known === undefined || registrationTime < started || ofJob?.has(path) === false) continue
     const refused = ultimate && wasServed.has(hash)
     if (refused || known.narHash !== base32OfHash(narHash)) replaced.add(hash)
   }

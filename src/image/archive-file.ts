@@ -1,7 +1,7 @@
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
-import { codeOf, UserError } from '../util/errors.ts'
+import { isDiskFull, UserError } from '../util/errors.ts'
 import type { ByteSource } from '../util/tar.ts'
 
 /** An archive at rest: Nix's own file, or a temporary copy of what came compressed or from a script. */
@@ -42,8 +42,7 @@ export async function spoolArchive(
     return await archiveFile(name, handle)
   } catch (error) {
     await handle.close()
-    const code = codeOf(error)
-    if (code !== 'ENOSPC' && code !== 'EDQUOT') throw error
+    if (!isDiskFull(error)) throw error
     throw new UserError(`The disk is full: ${scratch} has no room for the unpacked image ${name}.`, {
       advice: 'Free space there before this step, or build an uncompressed archive, which is read in place.',
       cause: error,

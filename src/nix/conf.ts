@@ -11,14 +11,23 @@ export type ConfOptions = {
   /** Undefined leaves the sandbox to the machine's own configuration. */
   readonly sandbox: boolean | undefined
   /**
+   * Set where Nix cannot drop its supplementary groups, so that its sandbox fails unless it may keep them: as root in a
+   * user namespace that an ordinary user made. @default false
+   */
+  readonly keepGroups?: boolean
+  /**
    * Whether the store takes settings from us. A daemon that does not trust the user warns about each of them, so
    * only those that evaluation reads are written then.
    */
   readonly trusted: boolean
+  /** Whether the store goes with the machine, at the end of the job or when the machine fails. @default false */
+  readonly thrownAway?: boolean
   /** Our own binary cache: `http://127.0.0.1:PORT?trusted=1&priority=1`. */
   readonly substituter: string | undefined
   readonly substituters: readonly string[]
   readonly trustedPublicKeys: readonly string[]
+  /** File with logins for binary caches, absolute. */
+  readonly netrcFile?: string
   /** Lines of the user's; they win over ours. */
   readonly extra: string
 }
@@ -31,6 +40,9 @@ export type AccessToken = {
 }
 
 const tokenFile = 'access-tokens.conf'
+const netrcName = 'netrc'
+/** Beside nix.conf, for as long as something is copied by ssh. */
+export const sshKeyName = 'ssh-key'
 
 /**
  * Writes nix.conf as `man nix.conf` specifies it. Later lines win. The user's come after every setting that has one
@@ -49,10 +61,13 @@ export function renderNixConf(options: ConfOptions): string {
     ...when(options.trusted, [
       'log-lines = 50',
       'max-jobs = auto',
+      // The database need not outlive a crash.
+      ...when(options.thrownAway === true, ['fsync-metadata = false']),
       'fallback = true',
       // Substitution of many small paths waits for the network, not for the processor.
       'max-substitution-jobs = 128',
       'http-connections = 128',
+      ...(options.netrcFile === undefined ? [] : [`netrc-file = ${options.netrcFile}`]),
       ...when(since('2.19'), ['always-allow-substitutes = true']),
     ]),
     ...when(options.withoutBuildUsers, ['build-users-group =']),
@@ -62,6 +77,7 @@ export function renderNixConf(options: ConfOptions): string {
       ...when(!setsSandbox, ['sandbox-fallback = false']),
     ]),
     ...when(options.sandbox === false, ['sandbox = false']),
+    ...when(options.keepGroups === true, ['require-drop-supplementary-groups = false']),
     ...extra,
     'extra-experimental-features = nix-command flakes',
     ...when(options.trusted && substituters.length > 0, [`extra-substituters = ${substituters.join(' ')}`]),
@@ -77,11 +93,17 @@ export function renderNixConf(options: ConfOptions): string {
 /**
  * The sandbox setting that the user's lines make, as they wrote it (`true`, `false`, `relaxed`); undefined when they
  * do not speak of it.
+ * @throws UserError as `renderNixConf`
  */
 export function userSandbox(extra: string): string | undefined {
   return userLines(extra)
     .map(line => /^sandbox\s*=\s*(\S+)/.exec(line)?.[1])
     .findLast(value => value !== undefined)
+}
+
+/** Whether the user's lines name a netrc file of their own. */
+export function userNetrc(extra: string): boolean {
+  return /^\s*netrc-file\s*=/m.test(extra)
 }
 
 function when(condition: boolean, lines: readonly string[]): readonly string[] {
@@ -94,7 +116,7 @@ function userLines(extra: string): readonly string[] {
     const line = text.replace(/#.*/, '').trim()
     if (line === '') return []
     if (!/^(\S+\s+=(\s|$)|!?include\s+\S+$)/.test(line)) {
-      throw new UserError(`nix-conf: line ${index + 1} is not a setting: '${line}'`, {
+      throw new UserError(`line ${index + 1} is not a setting: '${line}'`, {
         advice: "Write each line as 'name = value', with spaces around '='.",
       })
     }
@@ -102,35 +124,49 @@ function userLines(extra: string): readonly string[] {
   })
 }
 
+/** What belongs into files of their own, which `removeSecrets` takes away again. */
+export type Secrets = {
+  readonly token: AccessToken | undefined
+  /** Content of a netrc file. */
+  readonly netrc?: string | undefined
+  /** Files that earlier steps gave to `writeConf`, and that Nix reads as well. */
+  readonly earlier?: readonly string[]
+}
+
 /**
- * Writes `file`, and beside it the token in a file of its own that `removeToken` takes away again. Both and their
- * folder can be read by the job's user only.
+ * Writes `file`, and the secrets beside it. All of them and their folder can be read by the job's user only.
+ * With a token those of earlier steps are removed: of several for one host Nix takes the one that it read first, and
+ * it reads the oldest file first.
  */
 export async function writeConf(
   file: string,
-  options: ConfOptions,
-  token: AccessToken | undefined,
+  options: Omit<ConfOptions, 'netrcFile'>,
+  { token, netrc, earlier = [] }: Secrets,
 ): Promise<void> {
-  const text = renderNixConf(options)
+  const netrcFile = netrc === undefined ? {} : { netrcFile: beside(file, netrcName) }
+  const text = renderNixConf({ ...options, ...netrcFile })
   await mkdir(dirname(file), { recursive: true, mode: 0o700 })
-  await removeToken(file)
+  await removeSecrets(file)
   if (token !== undefined) {
-    await writeSecret(tokenPath(file), `extra-access-tokens = ${token.host}=${token.token}\n`)
+    // Where we may not remove it Nix cannot read it either.
+    for (const other of earlier) await rm(beside(other, tokenFile), { force: true }).catch(() => {})
+    await writeSecret(beside(file, tokenFile), `extra-access-tokens = ${token.host}=${token.token}\n`)
   }
+  if (netrc !== undefined) await writeSecret(beside(file, netrcName), netrc)
   await rm(file, { force: true })
   await writeSecret(file, text)
 }
 
-/** Removes the token that `writeConf` wrote beside `file`. Later calls of Nix go without it. */
-export async function removeToken(file: string): Promise<void> {
-  await rm(tokenPath(file), { force: true })
+/** Removes the secrets beside `file`, also a key that a killed copy left. Later calls of Nix go without them. */
+export async function removeSecrets(file: string): Promise<void> {
+  for (const name of [tokenFile, netrcName, sshKeyName]) await rm(beside(file, name), { force: true })
 }
 
-function tokenPath(file: string): string {
-  return join(dirname(file), tokenFile)
+function beside(file: string, name: string): string {
+  return join(dirname(file), name)
 }
 
 /** `wx`: a file or link that somebody else put there is never written through. */
-async function writeSecret(file: string, text: string): Promise<void> {
+export async function writeSecret(file: string, text: string): Promise<void> {
   await writeFile(file, text, { mode: 0o600, flag: 'wx' })
 }

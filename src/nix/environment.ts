@@ -44,6 +44,23 @@ export type EnvironmentOptions = {
  */
 const withheld = /^(INPUT_|ACTIONS_|STATE_)|^(LD_LIBRARY_PATH|LD_PRELOAD|NODE_OPTIONS)$/
 
+/** What the tools of AWS read: keys, and where to find them. */
+const ofCloud = /^AWS_/
+
+/** The variables with which Nix reaches a store in S3. */
+export function cloudVariables(env: NodeJS.ProcessEnv): Record<string, string> {
+  return Object.fromEntries(
+    Object.entries(env).flatMap(([name, value]) =>
+      ofCloud.test(name) && value !== undefined ? [[name, value]] : [],
+    ),
+  )
+}
+
+/** The environment without these variables. */
+export function withoutCloud(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !ofCloud.test(name)))
+}
+
 /** Variables that would send our own Nix to another store. */
 const diverting = /^NIX_(REMOTE|STORE|STORE_DIR|STATE_DIR|LOG_DIR|CONF_DIR|DATA_DIR)$/
 

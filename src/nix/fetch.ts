@@ -1,6 +1,6 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { codeOf, messageOf, UserError } from '../util/errors.ts'
+import { isDiskFull, messageOf, UserError } from '../util/errors.ts'
 import { sha256OfFile } from './archive.ts'
 import { type Release, releaseName, releaseUrl } from './releases.ts'
 
@@ -34,7 +34,7 @@ export async function fetchRelease(release: Release, mirror: string, folder: str
 }
 
 function explain(error: unknown, url: string): unknown {
-  if (error instanceof UserError || codeOf(error) === 'ENOSPC') return error
+  if (error instanceof UserError || isDiskFull(error)) return error
   const status = error instanceof Error && 'httpStatusCode' in error ? error.httpStatusCode : undefined
   if (status === 404) {
     return new UserError(`${url} does not exist (HTTP 404)`, {

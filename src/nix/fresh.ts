@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs'
 import { chmod, mkdir, statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { codeOf, messageOf, UserError } from '../util/errors.ts'
+import { isDiskFull, messageOf, UserError } from '../util/errors.ts'
 import { exec } from '../util/exec.ts'
 import type { Log } from '../util/log.ts'
 import type { Phases } from '../util/phases.ts'
@@ -86,27 +86,30 @@ async function download({ release, mirror, temp, phases }: FreshOptions): Promis
 /** Makes /nix, owned by the job's user, and the folder in it that says that it is ours. */
 async function prepare({ ground, account, asRoot, programEnv }: FreshOptions): Promise<void> {
   if (ground.state === 'free' && !ground.writable) {
-    const advice = 'Run the job as root or as a user with sudo, or make an empty /nix that the user owns.'
+    const { name, uid, gid } = account
+    const [problem, way] = ground.exists
+      ? [
+          `The folder /nix is empty, and the user '${name}' may not write to it`,
+          `give /nix to that user: \`chown ${uid} /nix\``,
+        ]
+      : [
+          `The user '${name}' has no right to make the folder /nix`,
+          `make an empty /nix that the user owns: \`install -d -o ${uid} /nix\``,
+        ]
+    const advice = `Run the job as root or as a user with sudo, or ${way}.`
     const prefix = await asRoot()
-    if (prefix === undefined) throw new UserError('There is no right to make the folder /nix', { advice })
+    if (prefix === undefined) throw new UserError(problem, { advice })
     const [command = '', ...args] = [
       ...[...prefix, 'install', '-d', '-m', '0755'],
-      ...['-o', String(account.uid), '-g', String(account.gid), '/nix'],
+      ...['-o', String(uid), '-g', String(gid), '/nix'],
     ]
     const { code, stderr } = await exec(command, args, { env: programEnv })
-    if (code !== 0) throw new UserError(`The folder /nix could not be made: ${stderr.trim()}`, { advice })
+    if (code !== 0) throw new UserError(`${problem}: ${stderr.trim()}`, { advice })
   }
   const made = !existsSync('/nix')
   await mkdir(workFolder, { recursive: true })
   if (made) await chmod('/nix', 0o755)
   await removeStale()
-}
-
-function isDiskFull(error: unknown): boolean {
-  return (
-    codeOf(error) === 'ENOSPC' ||
-    /No space left on device|disk is full|Wrote only \d+ of/i.test(messageOf(error))
-  )
 }
 
 async function explain(error: unknown, release: Release, temp: string): Promise<unknown> {

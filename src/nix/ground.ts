@@ -20,8 +20,8 @@ export type Present = {
 /** What is at /nix before anything is done. */
 export type Ground =
   | { readonly state: 'present'; readonly nix: Present }
-  /** No /nix, or an empty one. `writable`: no need to become root. */
-  | { readonly state: 'free'; readonly writable: boolean }
+  /** No /nix, or an empty one (`exists`). `writable`: no need to become root. */
+  | { readonly state: 'free'; readonly exists: boolean; readonly writable: boolean }
   /** Ours, without the wanted version or with one that does not start. */
   | { readonly state: 'ours' }
 
@@ -45,7 +45,7 @@ type Env = Readonly<Record<string, string>>
  */
 export async function survey(version: string, env: Env): Promise<Ground> {
   const stat = await lstat('/nix').catch(() => undefined)
-  if (stat === undefined) return { state: 'free', writable: await can('/', constants.W_OK) }
+  if (stat === undefined) return { state: 'free', exists: false, writable: await can('/', constants.W_OK) }
   if (!stat.isDirectory()) {
     throw new UserError('/nix is not a directory', { advice: 'Remove it: Nix does not work through a link.' })
   }
@@ -54,7 +54,7 @@ export async function survey(version: string, env: Env): Promise<Ground> {
   if (found !== undefined) return { state: 'present', nix: found }
   const entries = await readdir('/nix').catch(() => undefined)
   if (entries?.every(entry => entry === 'lost+found')) {
-    return { state: 'free', writable: await can('/nix', constants.W_OK) }
+    return { state: 'free', exists: true, writable: await can('/nix', constants.W_OK) }
   }
   throw new UserError('There is a /nix on this machine, but no Nix in it that this job can use', {
     advice: 'Remove /nix, or put its Nix on PATH and let the user who runs the job write to it.',

@@ -28,6 +28,8 @@ export type InstallOptions = {
   readonly confFile: string
   /** The user's lines for nix.conf. */
   readonly nixConf: string
+  /** Binary caches of the user's, to be named where they cannot be used. @default none */
+  readonly substituters?: readonly string[]
   /** Whether the runner has a tool cache (RUNNER_TOOL_CACHE). */
   readonly toolCache: boolean
   readonly entry: NixEntry | undefined
@@ -49,7 +51,7 @@ export type Installed = {
   /** What post should pass to `keepRelease`. */
   readonly keep: Kept | undefined
   /** What `writeConf` must know of this Nix. */
-  readonly conf: Pick<ConfOptions, 'version' | 'withoutBuildUsers' | 'sandbox' | 'trusted'>
+  readonly conf: Pick<ConfOptions, 'version' | 'withoutBuildUsers' | 'sandbox' | 'keepGroups' | 'trusted'>
 }
 
 /**
@@ -79,28 +81,24 @@ export async function installNix(options: InstallOptions): Promise<Installed> {
   }
   const nix = await describe(present, options)
   const trusted = present.kind !== 'daemon' || (await isTrusted(nix))
-  if (!trusted) {
-    log.warning(
-      `The Nix daemon of this machine does not trust the user '${account.name}', so nothing can be taken from the cache. Add the user to trusted-users in /etc/nix/nix.conf.`,
-    )
-  }
+  if (!trusted) log.warning(untrusted(account, options.substituters))
   const withoutBuildUsers = present.kind === 'ours' && account.uid === 0
   const sandbox = await phases.time('try the sandbox', async () => {
     const wanted = wantedSandbox ?? (present.kind === 'ours' ? 'true' : await sandboxSetting(nix))
-    if (wanted === 'false') return false
-    const { on, warning } = await openSandbox(nix, {
+    if (wanted === 'false') return { on: false, keepGroups: false }
+    const { warning, ...found } = await openSandbox(nix, {
       ...{ asRoot, withoutBuildUsers, temp: options.temp, salt: randomUUID() },
       program: await realpath(join(nix.bin, 'nix')),
     })
     if (warning !== undefined) log.warning(warning)
-    return on
+    return found
   })
   return {
     nix,
     how: source === undefined ? 'found' : 'installed',
     from: source?.from ?? 'present',
     kind: present.kind,
-    sandbox,
+    sandbox: sandbox.on,
     closure: await closureOfNix(nix, present),
     phases: phases.list(),
     keep: source?.from === 'mirror' ? { ...release, tarball: source.archive } : undefined,
@@ -108,10 +106,18 @@ export async function installNix(options: InstallOptions): Promise<Installed> {
       version: nix.version,
       withoutBuildUsers,
       // The configuration of a machine that is somebody else's stays as it is.
-      sandbox: present.kind === 'ours' ? sandbox : undefined,
+      sandbox: present.kind === 'ours' ? sandbox.on : undefined,
+      keepGroups: sandbox.keepGroups,
       trusted,
     },
   }
+}
+
+/** What a daemon that takes no settings from this user means for the job. */
+export function untrusted({ name }: Pick<Account, 'name'>, substituters: readonly string[] = []): string {
+  const lost =
+    substituters.length === 0 ? '' : ` and \`substituters\` is not used (${substituters.join(' ')})`
+  return `The Nix daemon of this machine does not trust the user '${name}', so nothing can be taken from the cache${lost}. Add the user to trusted-users in /etc/nix/nix.conf.`
 }
 
 /** The store path itself, not the link to it, which a later install may replace. */

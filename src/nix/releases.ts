@@ -34,7 +34,7 @@ const systems: Readonly<Record<string, string>> = { x64: 'x86_64-linux', arm64: 
 export function systemOf(architecture: string): string {
   const system = systems[architecture]
   if (system === undefined) {
-    throw new UserError(`There is no Nix here for the processor architecture '${architecture}'`, {
+    throw new UserError(`There is no Nix here for the processor architecture '${architecture}'.`, {
       advice: 'Run the job on an x86_64 or arm64 Linux runner.',
     })
   }
@@ -60,7 +60,7 @@ export function selectRelease(
   const found = versions.find(known => known === wanted || known.startsWith(`${wanted}.`))
   const digest = found === undefined ? undefined : pinned[found]?.[system]
   if (found === undefined || digest === undefined) {
-    throw new UserError(`The digest of Nix ${wanted} for ${system} is not known to this action`, {
+    throw new UserError(`The digest of Nix ${wanted} for ${system} is not known to this action.`, {
       advice: `Set nix-version to one of ${versions.join(', ')}, or set nix-sha256 to the sha256 of nix-${wanted}-${system}.tar.xz.`,
     })
   }

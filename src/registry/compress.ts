@@ -7,7 +7,7 @@ import { pipeline } from 'node:stream/promises'
 import { constants, createGzip, createZstdCompress } from 'node:zlib'
 import type { Layer } from '../image/model.ts'
 import type { Digest } from '../util/digest.ts'
-import { codeOf, UserError } from '../util/errors.ts'
+import { isDiskFull, UserError } from '../util/errors.ts'
 import { formatBytes } from '../util/text.ts'
 import type { Compression } from './model.ts'
 
@@ -52,7 +52,7 @@ export async function compressLayer(
     return { digest: `sha256:${hash.digest('hex')}`, size }
   } catch (error) {
     await rm(file, { force: true })
-    if (codeOf(error) === 'ENOSPC' || codeOf(error) === 'EDQUOT') throw await diskFull(layer, file, error)
+    if (isDiskFull(error)) throw await diskFull(layer, file, error)
     throw error
   }
 }

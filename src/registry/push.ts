@@ -45,9 +45,11 @@ export type Pushed = {
   readonly uploaded: number
   /** Whether the registry had no manifest of this digest under this name before. */
   readonly changed: boolean
+  /** Those of the tags that named something else before, or nothing. */
+  readonly tagged: readonly string[]
   /** As in the manifest, lowest first. A repetition of a layer is `present`: it is sent once. */
   readonly layers: readonly (Blob & { readonly diffId: Digest })[]
-  /** What was learned: entries that `memo` lacked or had otherwise. */
+  /** What the layers are: entries for the next push's `memo`. */
   readonly memo: LayerMemo
 }
 
@@ -69,10 +71,13 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   const before = await pMap(tags, tag => client.headManifest(tag, signal), { concurrency: 4 })
   const { manifest, blobs, changed, sent } = (await recall()) ?? (await publish())
   const digest = sha256(manifest)
+  const tagged: string[] = []
   for (const [index, tag] of tags.entries()) {
     // Another job may have moved the tag since.
     const there = before[index]?.digest === digest ? await client.headManifest(tag, signal) : undefined
-    if (there?.digest !== digest) await put(tag)
+    if (there?.digest === digest) continue
+    await put(tag)
+    tagged.push(tag)
   }
 
   const uploaded = sum(sent.values())
@@ -88,6 +93,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     size: config.size + sum(different.values()),
     uploaded,
     changed,
+    tagged,
     layers: layers.map(({ diffId, digest, size }, index) => ({
       diffId,
       digest,
@@ -97,7 +103,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
           ? 'uploaded'
           : 'present',
     })),
-    memo: learned(blobs),
+    memo: memoOf(blobs),
   }
 
   /** The image as `memo` has it, if the registry still does. */
@@ -144,7 +150,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
       if (!(error instanceof BlobUnknown) || wait === undefined) throw error
       log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
       await (options.sleep ?? realSleep)(wait, signal)
-      return publish(new Map([...memo, ...learned(blobs)]), later, sent)
+      return publish(new Map([...memo, ...memoOf(blobs)]), later, sent)
     }
     if ((await client.getManifest(digest, signal)) === undefined) {
       throw new UserError(
@@ -175,15 +181,9 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     return imageManifest(config, layers, options.annotations ?? {})
   }
 
-  function learned(blobs: Blobs): LayerMemo {
-    const entries = [...blobs].map(([diffId, { digest, size }]) => {
-      return [memoKey(diffId, compression, level), { digest, size }] as const
-    })
+  function memoOf(blobs: Blobs): LayerMemo {
     return new Map(
-      entries.filter(([key, { digest, size }]) => {
-        const known = memo.get(key)
-        return known?.digest !== digest || known.size !== size
-      }),
+      [...blobs].map(([diffId, { digest, size }]) => [memoKey(diffId, compression, level), { digest, size }]),
     )
   }
 }

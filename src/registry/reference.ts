@@ -71,7 +71,7 @@ export function isTag(text: string): boolean {
 }
 
 function unusable(text: string, why: string): UserError {
-  return new UserError(`The image name '${text}' is not usable: ${why}.`, {
+  return new UserError(`'${text}' is not usable as an image name: ${why}.`, {
     advice: 'Write it as host/path, such as ghcr.io/owner/app.',
   })
 }

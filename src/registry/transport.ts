@@ -7,7 +7,7 @@ import { formatBytes } from '../util/text.ts'
 import { isLoopback } from './reference.ts'
 
 export type Request = {
-  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT'
+  readonly method: 'GET' | 'HEAD' | 'POST' | 'PUT' | 'DELETE'
   readonly url: URL
   readonly headers?: Readonly<Record<string, string>>
   readonly body?: Body

@@ -9,6 +9,10 @@ export type Context = {
    * base branch's ref: the image of a pull request must not get that branch's tags.
    */
   readonly ref: string
+  /** Where the run's cache entries go: for `pull_request_target` the base branch's ref. */
+  readonly cacheRef: string
+  /** Branches whose cache entries the run may read as well, the one that it is closest to first. */
+  readonly cacheBases: readonly string[]
   /** 40 hex digits. */
   readonly sha: string
   /** `owner/name` */
@@ -17,13 +21,23 @@ export type Context = {
   readonly runAttempt: string
   /** `https://github.com`, without a slash at the end. */
   readonly serverUrl: string
+  /** `https://api.github.com`, without a slash at the end. */
+  readonly apiUrl: string
   readonly workspace: string
   readonly temp: string
+  /** Whether the machine is one of GitHub's own, thrown away after the job. */
+  readonly hosted: boolean
   /** Whether the runner has a tool cache that the next job finds again: GitHub's own runners are thrown away. */
   readonly toolCache: boolean
 }
 
-const payloadSchema = z.object({ pull_request: z.object({ number: z.number() }).optional() })
+const payloadSchema = z.object({
+  pull_request: z
+    .object({ number: z.number(), base: z.object({ ref: z.string() }).optional().catch(undefined) })
+    .optional(),
+  merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
+  repository: z.object({ default_branch: z.string() }).optional().catch(undefined),
+})
 
 /**
  * Reads the default variables and the event's payload.
@@ -41,16 +55,24 @@ export async function readContext(env: NodeJS.ProcessEnv): Promise<Context> {
   )
   const eventName = need('GITHUB_EVENT_NAME')
   const pullRequest = eventName === 'pull_request_target' ? payload.pull_request?.number : undefined
+  const branches = [payload.pull_request?.base?.ref, payload.merge_group?.base_ref]
+  const bases = [...branches, payload.repository?.default_branch].flatMap(branch =>
+    branch === undefined ? [] : `refs/heads/${branch.replace(/^refs\/heads\//, '')}`,
+  )
   return Object.freeze({
     eventName,
     ref: pullRequest === undefined ? need('GITHUB_REF') : `refs/pull/${pullRequest}/merge`,
+    cacheRef: need('GITHUB_REF'),
+    cacheBases: Object.freeze([...new Set(bases)]),
     sha: need('GITHUB_SHA'),
     repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
     runAttempt: env.GITHUB_RUN_ATTEMPT ?? '1',
     serverUrl: (env.GITHUB_SERVER_URL ?? 'https://github.com').replace(/\/+$/, ''),
+    apiUrl: (env.GITHUB_API_URL ?? 'https://api.github.com').replace(/\/+$/, ''),
     workspace: need('GITHUB_WORKSPACE'),
     temp: need('RUNNER_TEMP'),
+    hosted: env.RUNNER_ENVIRONMENT === 'github-hosted',
     toolCache: Boolean(env.RUNNER_TOOL_CACHE) && env.RUNNER_ENVIRONMENT !== 'github-hosted',
   })
 }

@@ -1,5 +1,5 @@
 import * as core from '@actions/core'
-import { messageOf, type Place, UserError } from '../util/errors.ts'
+import { adviceOf, messageOf, type Place, UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 
 /** The GitHub runner as this action uses it. Everything that it is told goes through this one object. */
@@ -57,9 +57,8 @@ export function githubRunner(): Runner {
     fail(error) {
       const known = error instanceof UserError
       if (error instanceof Error && error.stack !== undefined) core.debug(error.stack)
-      const advice = known ? error.advice : 'This is a defect of nix-image-action: please report it.'
       process.exitCode = core.ExitCode.Failure
-      const lines = [messageOf(error), known ? error.detail : undefined, advice]
+      const lines = [messageOf(error), known ? error.detail : undefined, adviceOf(error)]
       core.error(lines.filter(Boolean).join('\n'), annotation(known ? error.place : undefined))
     },
   }
@@ -69,5 +68,15 @@ function annotation(place: Place | undefined): core.AnnotationProperties {
   return {
     ...(place === undefined ? {} : { file: place.file }),
     ...(place?.line === undefined ? {} : { startLine: place.line }),
+  }
+}
+
+/** What goes wrong in saying or keeping something is a warning. */
+export async function attempt(runner: Runner, what: string, work: () => Promise<void>): Promise<void> {
+  try {
+    await work()
+  } catch (error) {
+    if (error instanceof Error && error.stack !== undefined) runner.debug(error.stack)
+    runner.warning(`${what}: ${messageOf(error)}`)
   }
 }

@@ -31,6 +31,11 @@ export class UserError extends Error {
   }
 }
 
+/** What the user can do about it. What nobody foresaw is a defect of ours. */
+export function adviceOf(error: unknown): string | undefined {
+  return error instanceof UserError ? error.advice : 'This is a defect of nix-image-action: please report it.'
+}
+
 /** The message of anything that can be thrown, without its stack. */
 export function messageOf(error: unknown): string {
   return error instanceof Error ? error.message : String(error)
@@ -43,4 +48,21 @@ export function codeOf(error: unknown): string | undefined {
     if (typeof code === 'string') return code
   }
   return undefined
+}
+
+/** Whether there was no room, as Node.js or as a program has said it. */
+export function isDiskFull(error: unknown): boolean {
+  return (
+    ['ENOSPC', 'EDQUOT'].includes(codeOf(error) ?? '') ||
+    /No space left on device|Disk quota exceeded|disk is full|Wrote only \d+ of/i.test(messageOf(error))
+  )
+}
+
+/** A full disk in the words that every step has for it; anything else as it is. */
+export function inWords(error: unknown): unknown {
+  if (error instanceof UserError || !isDiskFull(error)) return error
+  return new UserError(`The disk is full: ${messageOf(error)}`, {
+    advice: 'Give the job more room, for instance by removing what it does not need before this step.',
+    cause: error,
+  })
 }

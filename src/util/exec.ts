@@ -10,7 +10,7 @@ export type ExecOptions = {
   readonly input?: Buffer
   /** Called with each line of stderr, without its end, as it is written. Only the end of stderr is a result then. */
   readonly onStderrLine?: (line: string) => void
-  /** Sends the program SIGINT when it aborts. */
+  /** Sends the program SIGINT when it aborts, and what is stronger if it does not end then. */
   readonly signal?: AbortSignal | undefined
 }
 
@@ -22,6 +22,18 @@ export type ExecResult = {
 }
 
 const graceMilliseconds = 10_000
+
+/**
+ * What a program is sent that shall end, and after how many milliseconds. Nix overlooks an interrupt that comes between
+ * its looking for one and its waiting for a build, so it is interrupted twice. A cancelled step is killed after 10 s,
+ * and has to say what it knows before that.
+ */
+const requests = [
+  [0, 'SIGINT'],
+  [1000, 'SIGINT'],
+  [3000, 'SIGTERM'],
+  [5000, 'SIGKILL'],
+] as const
 
 /** Bytes of stderr that are kept where somebody reads its lines: a build's log may be larger than a string can be. */
 const tailBytes = 64 * 1024
@@ -43,7 +55,10 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
       env,
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
-    const interrupt = () => child.kill('SIGINT')
+    const pending: NodeJS.Timeout[] = []
+    const interrupt = () => {
+      for (const [after, signal] of requests) pending.push(setTimeout(() => child.kill(signal), after))
+    }
     options.signal?.addEventListener('abort', interrupt)
     if (options.signal?.aborted) interrupt()
     const stdout: Buffer[] = []
@@ -65,9 +80,13 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
     // The exit code says more than a broken pipe.
     child.stdin?.on('error', () => {})
     child.stdin?.end(input)
-    child.on('error', reject)
+    child.on('error', error => {
+      for (const timer of pending) clearTimeout(timer)
+      reject(error)
+    })
     const finish = (code: number | null, signal: NodeJS.Signals | null) => {
       clearTimeout(grace)
+      for (const timer of pending) clearTimeout(timer)
       options.signal?.removeEventListener('abort', interrupt)
       rest += decoder.end()
       if (rest !== '') onStderrLine?.(rest)

@@ -1,6 +1,7 @@
 // Evaluates and builds inside of a test machine and prints as JSON what came of it. Takes one JSON argument.
 import { evaluate, realise } from '../../../src/build/flake.ts'
-import { parseInstallable } from '../../../src/build/installable.ts'
+import { isPattern, parsePattern } from '../../../src/build/installable.ts'
+import { evaluatePattern } from '../../../src/build/patterns.ts'
 import { UserError } from '../../../src/util/errors.ts'
 import type { Log } from '../../../src/util/log.ts'
 import type { JobInput, JobOutput } from './run.ts'
@@ -31,7 +32,10 @@ const common = {
 const output: JobOutput = { log, evaluated: [], progress: [] }
 try {
   for (const text of input.installables) {
-    output.evaluated.push(await evaluate({ ...common, installable: parseInstallable(text) }))
+    const installable = parsePattern(text)
+    if (isPattern(installable))
+      output.evaluated.push(...(await evaluatePattern({ ...common, pattern: installable })))
+    else output.evaluated.push(await evaluate({ ...common, installable }))
   }
   const scratch = `${process.env.HOME}/scratch`
   const cache = input.cacheUrl === undefined ? {} : { cacheUrl: input.cacheUrl }

@@ -22,6 +22,14 @@ export async function makeSample(): Promise<string> {
   return sample
 }
 
+/** The same place for a sample that has sets of outputs and development shells. */
+export async function makeShells(): Promise<string> {
+  const sample = await mkdtemp(join(tmpdir(), 'nia-shells-'))
+  await chmod(sample, 0o755)
+  await materialise({ template: 'shells', dir: join(sample, 'app') })
+  return sample
+}
+
 export type Prepared = Awaited<ReturnType<typeof prepare>>
 
 /** A machine with Nix and the sample as its user's work, with a file in it that git does not track. */
@@ -40,7 +48,7 @@ export async function prepare(
     await expect(machine.run(['cp', '-r', join(sample, 'app'), workspace]))
     const git = (...argv: string[]) => run('git', '-c', 'user.name=x', '-c', 'user.email=x@x', ...argv)
     await git('add', '--all')
-    await git('commit', '--quiet', '--message=more')
+    await git('commit', '--quiet', '--allow-empty', '--message=more')
     await machine.plant(join(workspace, '.devcontainer/nixos/untracked.nix'), '"x"\n')
     const job = (
       installables: string | readonly string[],

@@ -11,6 +11,8 @@ export type JobOptions = Job & {
   readonly service: CacheService
   /** The job's token. @default one that writes for the default branch */
   readonly token?: string
+  /** Its token for GitHub's REST API. @default none */
+  readonly apiToken?: string
   /** Where the runner has its folders: it differs from one kind of runner to the next. @default /root/work */
   readonly work?: string
 }
@@ -54,10 +56,16 @@ export class CacheMachine implements AsyncDisposable {
       ...service.env(options.token ?? service.token({ write: 'refs/heads/main' })),
       GITHUB_WORKSPACE: workspace,
       RUNNER_TEMP: temp,
+      ...(options.apiToken === undefined ? {} : { API_TOKEN: options.apiToken }),
       // Each step and each transfer is a process that loads the same libraries.
       NODE_COMPILE_CACHE: '/tmp/compiled',
     }
-    this.#job = new CacheJob(this, env, closure, options.scope ?? '')
+    const { scope, ref, bases } = options
+    this.#job = new CacheJob(this, env, closure, {
+      ...(scope === undefined ? {} : { scope }),
+      ...(ref === undefined ? {} : { ref }),
+      ...(bases === undefined ? {} : { bases }),
+    })
     return this.#job
   }
 
@@ -72,7 +80,7 @@ export class CacheJob {
   readonly env: Readonly<Record<string, string>>
   readonly #release: NixTarball
   readonly #closure: readonly string[]
-  readonly #scope: string
+  readonly #job: Job
   readonly #started = Math.floor(Date.now() / 1000)
   #opened: Opened | undefined
 
@@ -80,18 +88,18 @@ export class CacheJob {
     { machine, release }: CacheMachine,
     env: Readonly<Record<string, string>>,
     closure: readonly string[],
-    scope: string,
+    job: Job,
   ) {
     this.machine = machine
     this.env = env
     this.#release = release
     this.#closure = closure
-    this.#scope = scope
+    this.#job = job
   }
 
   /** Opens the cache, as main does. */
   async open(): Promise<Opened> {
-    this.#opened = await this.#step({ do: 'open', scope: this.#scope })
+    this.#opened = await this.#step({ do: 'open', ...this.#job })
     return this.#opened
   }
 
@@ -107,6 +115,17 @@ export class CacheJob {
       env: { ...this.env, NIX_CONFIG: `${plainConfig}${settings.join('\n')}\n` },
     })
     return { ...result, out: result.stdout.trim() }
+  }
+
+  /** Brings ahead of a build what the expression's outputs need, as main does after it has evaluated. */
+  async bring(expression: string): Promise<Answer['bring']> {
+    const { server } = this.#opened ?? {}
+    assert.ok(server !== undefined)
+    const env = { ...this.env, NIX_CONFIG: plainConfig }
+    const drvPath = (await expect(this.machine.run(['nix-instantiate', '-E', expression], { env }))).trim()
+    const { version, storePath } = this.#release
+    const nix = { version, bin: join(storePath, 'bin'), system: 'x86_64-linux', env }
+    return this.#step({ do: 'bring', nix, url: server.url, wanted: [{ drvPath, outputs: ['out'] }] })
   }
 
   /** Saves the cache, as post does. */
@@ -129,21 +148,29 @@ export class CacheJob {
     return this.machine.path(join(this.env.RUNNER_TEMP ?? '', 'nix-image-action', name))
   }
 
+  /** Ends the substituter. */
+  async stop(): Promise<Answer['stop']> {
+    const { server } = this.#opened ?? {}
+    assert.ok(server !== undefined)
+    return this.#step({ do: 'stop', server })
+  }
+
   /** What the runner does with processes that a job has left. */
   async end(): Promise<void> {
     if (this.#opened?.server !== undefined) await this.#step({ do: 'stop', server: this.#opened.server })
   }
 
   async #saveStep(more: Partial<SaveStep>): Promise<SaveStep> {
-    const { server, key } = this.#opened ?? {}
+    const { server, key, base } = this.#opened ?? {}
     const served = server === undefined ? undefined : (await this.#step({ do: 'stop', server })).stats
     const { ACTIONS_RUNTIME_TOKEN: _, ...env } = this.env
     const { version, storePath } = this.#release
     return {
-      ...{ do: 'save', scope: this.#scope, started: this.#started, closure: this.#closure },
+      ...{ do: 'save', ...this.#job, started: this.#started, closure: this.#closure },
       nix: { version, bin: join(storePath, 'bin'), system: 'x86_64-linux', env },
       ...(served === undefined ? {} : { served }),
       ...(key === undefined ? {} : { key }),
+      ...(base === undefined ? {} : { base }),
       ...more,
     }
   }

@@ -1,5 +1,5 @@
 /** Asks a store that is installed already: `node nix-cli.ts '<Nix as JSON>'`. Runs inside a machine. */
-import { isValid, pathInfo, runNix } from '../../../src/nix/cli.ts'
+import { pathInfo, runNix } from '../../../src/nix/cli.ts'
 import type { Nix } from '../../../src/nix/model.ts'
 
 const nix: Nix = JSON.parse(process.argv[2] ?? '')
@@ -34,6 +34,6 @@ const result = {
   closure: closure.size,
   last: asked.get(last),
   empty: (await pathInfo(nix, [])).size,
-  valid: [await isValid(nix, last), await isValid(nix, absent)],
+  valid: [asked.has(last), asked.has(absent)],
 }
 process.stdout.write(`RESULT ${JSON.stringify(result)}\n`)

@@ -4,7 +4,7 @@
  */
 import { copyFileSync, existsSync } from 'node:fs'
 import { join } from 'node:path'
-import { isValid } from '../../../src/nix/cli.ts'
+import { pathInfo } from '../../../src/nix/cli.ts'
 import { writeConf } from '../../../src/nix/conf.ts'
 import { currentAccount } from '../../../src/nix/environment.ts'
 import { installNix } from '../../../src/nix/install.ts'
@@ -49,11 +49,11 @@ try {
   })
   const token = input.token === undefined ? undefined : { host: 'github.com', token: input.token }
   const lists = { substituter: undefined, substituters: [], trustedPublicKeys: [] }
-  await writeConf(confFile, { ...installed.conf, ...lists, extra: nixConf }, token)
-  const valid = await Promise.all(installed.closure.map(path => isValid(installed.nix, path)))
+  await writeConf(confFile, { ...installed.conf, ...lists, extra: nixConf }, { token })
+  const valid = await pathInfo(installed.nix, installed.closure)
   if (installed.keep !== undefined && input.keep === true)
     await keepRelease(installed.keep, { toolCache, entry })
-  say({ installed, valid: valid.length > 0 && valid.every(Boolean) })
+  say({ installed, valid: valid.size > 0 && valid.size === installed.closure.length })
 } catch (error) {
   if (!(error instanceof UserError)) throw error
   say({ error: error.message, advice: error.advice })

@@ -34,8 +34,15 @@ export type Fault = {
   clear(): void
 }
 
+export type HoldOptions = Target & {
+  /** How many calls are left alone before. @default 0 */
+  readonly after?: number
+  /** How many calls have to stand still until `reached` settles. @default 1 */
+  readonly count?: number
+}
+
 export type Hold = {
-  /** Settles when the first call stands still. */
+  /** Settles when as many calls as were asked for stand still, with the last of them. */
   readonly reached: Promise<Call>
   /** Lets what stands still pass; later calls do not stop any more. */
   release(): void
@@ -82,13 +89,16 @@ export class Faults {
     return undefined
   }
 
-  hold(target: Target): Hold {
+  hold({ after = 0, count = 1, ...target }: HoldOptions): Hold {
     const reached = Promise.withResolvers<Call>()
     const released = Promise.withResolvers<Verdict>()
+    let seen = 0
     const hold: ActiveHold = {
       ...target,
-      stand: call => {
-        reached.resolve(call)
+      stand: async call => {
+        seen++
+        if (seen <= after) return 'pass'
+        if (seen === after + count) reached.resolve(call)
         return released.promise
       },
       end: verdict => {

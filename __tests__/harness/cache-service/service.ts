@@ -4,6 +4,7 @@ import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { type Link, startNetwork } from '../network.ts'
 import { blobPrefix, blobStore } from './blob-server.ts'
 import { Blobs } from './blobs.ts'
 import type { Counts } from './counts.ts'
@@ -11,7 +12,7 @@ import { countCalls } from './counts.ts'
 import { Entries, type Entry } from './entries.ts'
 import type { Call, Exchange, Method } from './exchange.ts'
 import { cutUpload, send } from './exchange.ts'
-import type { Fault, FaultOptions, Hold, Target, Trouble } from './faults.ts'
+import type { Fault, FaultOptions, Hold, HoldOptions, Trouble } from './faults.ts'
 import { Faults } from './faults.ts'
 import { rest } from './rest.ts'
 import type { Grant, Job } from './tokens.ts'
@@ -29,6 +30,8 @@ export type CacheServiceOptions = {
    * @default the service's own address, from which the client downloads with one plain GET
    */
   readonly blobHost?: string
+  /** What lies between it and its clients. @default nothing */
+  readonly link?: Link
   /** @default the system's clock */
   readonly now?: () => Date
 }
@@ -38,6 +41,7 @@ export type JobEnv = {
   readonly ACTIONS_CACHE_SERVICE_V2: string
   readonly ACTIONS_RESULTS_URL: string
   readonly ACTIONS_RUNTIME_TOKEN: string
+  readonly GITHUB_API_URL: string
 }
 
 export type CacheService = {
@@ -47,8 +51,8 @@ export type CacheService = {
   readonly directory: string
   /** A token for a job: its scopes, and whether it may save. */
   token(job: Partial<Job>): string
-  /** A token for the REST API. @default may write */
-  githubToken(grant?: Partial<Grant>): string
+  /** A token for the REST API, this one or a new one. @default may write */
+  githubToken(grant?: Partial<Grant>, token?: string): string
   /** The environment of a job that has this token. */
   env(token: string): JobEnv
   /** The entries that a lookup can find, oldest first. */
@@ -59,7 +63,7 @@ export type CacheService = {
   delete(key: string): number
   fault(options: FaultOptions): Fault
   /** Lets calls stand still before anything is done for them. */
-  hold(target: Target): Hold
+  hold(options: HoldOptions): Hold
   /** From now on new entries are not found; the live service takes a while to show them. */
   freeze(): void
   thaw(): void
@@ -113,9 +117,13 @@ export async function startCacheService(options: CacheServiceOptions = {}): Prom
   server.requestTimeout = 0
   await listen(0)
   const { port } = server.address() as AddressInfo
-  const url = `http://127.0.0.1:${port}`
+  const network = options.link && (await startNetwork(port, options.link))
+  const publicPort = network?.port ?? port
+  const url = `http://127.0.0.1:${publicPort}`
   const blobBase =
-    options.blobHost === undefined ? `${url}${blobPrefix}` : `http://${options.blobHost}:${port}/container/`
+    options.blobHost === undefined
+      ? `${url}${blobPrefix}`
+      : `http://${options.blobHost}:${publicPort}/container/`
 
   async function serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     const exchange = await understand(request)
@@ -160,6 +168,7 @@ export async function startCacheService(options: CacheServiceOptions = {}): Prom
 
   async function close(): Promise<void> {
     faults.dropAll()
+    await network?.[Symbol.asyncDispose]()
     await down()
     await Promise.all(serving)
     if (options.directory === undefined) rmSync(directory, { recursive: true, force: true })
@@ -170,11 +179,12 @@ export async function startCacheService(options: CacheServiceOptions = {}): Prom
     url,
     directory,
     token: job => tokens.issueJob(job),
-    githubToken: (grant = {}) => tokens.issueGrant(grant),
+    githubToken: (grant = {}, token) => tokens.issueGrant(grant, token),
     env: token => ({
       ACTIONS_CACHE_SERVICE_V2: 'True',
       ACTIONS_RESULTS_URL: `${url}/`,
       ACTIONS_RUNTIME_TOKEN: token,
+      GITHUB_API_URL: url,
     }),
     entries: () => entries.list(),
     reservations: () => entries.all().filter(entry => !entry.finalized),
@@ -184,7 +194,7 @@ export async function startCacheService(options: CacheServiceOptions = {}): Prom
       return found.length
     },
     fault: faultOptions => faults.add(faultOptions),
-    hold: target => faults.hold(target),
+    hold: holdOptions => faults.hold(holdOptions),
     freeze: () => entries.freeze(),
     thaw: () => entries.thaw(),
     calls,

@@ -32,8 +32,7 @@ export class Tokens {
     return token
   }
 
-  issueGrant(grant: Partial<Grant>): string {
-    const token = secret()
+  issueGrant(grant: Partial<Grant>, token = secret()): string {
     this.#grants.set(token, {
       repository: grant.repository ?? defaultRepository,
       actions: grant.actions ?? 'write',

@@ -32,12 +32,12 @@ export async function startDockerRegistry(
       http: { net: 'unix', addr: socket },
     }),
   )
-  const child = spawn(join(partsBin, 'docker-registry'), ['serve', file], {
+  // It ends with this process, in whatever way that ends.
+  const registry = ['--pdeathsig', 'KILL', '--', join(partsBin, 'docker-registry')]
+  const child = spawn('/usr/bin/setpriv', [...registry, 'serve', file], {
     stdio: ['ignore', 'ignore', 'pipe'],
     env: {},
   })
-  const kill = () => void child.kill('SIGKILL')
-  process.on('exit', kill)
   const ended = once(child, 'exit')
   const said: string[] = []
   await new Promise<void>((resolve, reject) => {
@@ -50,8 +50,7 @@ export async function startDockerRegistry(
   })
   return {
     async stop() {
-      process.off('exit', kill)
-      kill()
+      child.kill('SIGKILL')
       await ended
     },
   }

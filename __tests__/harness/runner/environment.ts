@@ -21,6 +21,7 @@ export type StepEnvironment = {
     readonly runAttempt: number | undefined
     readonly debug: boolean
     readonly trackingId: string
+    readonly selfHosted: boolean
   }
   readonly folders: Readonly<Record<'workspace' | 'temp' | 'toolCache' | 'eventPath', string>>
 }
@@ -56,7 +57,7 @@ export function stepEnvironment(from: StepEnvironment): Record<string, string> {
     RUNNER_OS: 'Linux',
     RUNNER_ARCH: arch() === 'arm64' ? 'ARM64' : 'X64',
     RUNNER_NAME: 'GitHub Actions 7',
-    RUNNER_ENVIRONMENT: 'github-hosted',
+    RUNNER_ENVIRONMENT: job.selfHosted ? 'self-hosted' : 'github-hosted',
     RUNNER_TEMP: folders.temp,
     RUNNER_TOOL_CACHE: folders.toolCache,
     RUNNER_WORKSPACE: join(folders.workspace, '..'),

@@ -25,6 +25,8 @@ export type JobOptions = {
   readonly runAttempt?: number
   /** As if the run was started with debug logging. */
   readonly debug?: boolean
+  /** On a runner of the user's, which the next job finds as this one leaves it. */
+  readonly selfHosted?: boolean
   /** Records what is executed, by strace. For root's machines only: under strace sudo gains no rights. */
   readonly trace?: boolean
   /** Default: hosted runners' folders in the user's home. */
@@ -263,7 +265,7 @@ export class Job {
     env: Readonly<Record<string, string>> | undefined,
     ofAction: Readonly<Record<string, string>> = {},
   ): Record<string, string> {
-    const { machine, event, runId, runAttempt, debug = false, id } = this.#options
+    const { machine, event, runId, runAttempt, debug = false, id, selfHosted = false } = this.#options
     return stepEnvironment({
       before: {
         ...machine.env,
@@ -277,7 +279,7 @@ export class Job {
       event,
       step,
       files,
-      job: { id, runId, runAttempt, debug, trackingId: this.#trackingId },
+      job: { id, runId, runAttempt, debug, selfHosted, trackingId: this.#trackingId },
       folders: {
         workspace: this.workspace,
         temp: this.temp,

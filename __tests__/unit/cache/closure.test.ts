@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { closeReferences, reach } from '../../../src/cache/closure.ts'
+import { closeReferences, reach, wellFounded } from '../../../src/cache/closure.ts'
 
 const graphs = fc
   .dictionary(fc.constantFrom(...'abcdefgh'), fc.array(fc.constantFrom(...'abcdefghxy'), { maxLength: 3 }))
@@ -23,6 +23,22 @@ test('what is kept has all of its references; what is not could not have been ke
       }
       assert.deepEqual(kept, naive)
       for (const path of kept) assert.ok((graph.get(path) ?? []).every(has))
+    }),
+  )
+})
+
+test('what is well founded can be had one after the other, and is all that can', () => {
+  fc.assert(
+    fc.property(graphs, graph => {
+      // Naive: whatever needs nothing that is not there yet.
+      const naive = new Set<string>()
+      for (let size = -1; size !== naive.size; ) {
+        size = naive.size
+        for (const [path, needed] of graph) {
+          if (needed.every(name => name === path || naive.has(name) || elsewhere(name))) naive.add(path)
+        }
+      }
+      assert.deepEqual(wellFounded(graph, elsewhere), naive)
     }),
   )
 })

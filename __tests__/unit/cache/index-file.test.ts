@@ -21,6 +21,8 @@ const app = samplePath('app', {
 const index = sampleIndex([lib, app], {
   elsewhere: new Set([pathName('glibc')]),
   layers: new Map([['layer', { digest: `sha256:${packHash('x')}`, size: 5, lastUse: 6 }]]),
+  tooLarge: new Map([[hashOf(pathName('big')), { size: 7, lastUse: 8 }]]),
+  retired: new Map([[packHash('gone'), 9]]),
 })
 
 /** The document with something else at a place: `packs.0.paths.1.name`. */
@@ -66,6 +68,9 @@ test('the text does not depend on the order in which the index was put together'
         paths: new Map(shuffled(made.paths)),
         elsewhere: new Set(shuffled(made.elsewhere)),
         layers: new Map(shuffled(made.layers)),
+        recent: new Set(shuffled(made.recent)),
+        tooLarge: new Map(shuffled(made.tooLarge)),
+        retired: new Map(shuffled(made.retired)),
       }
       assert.equal(renderIndex(other), renderIndex(made))
     }),
@@ -88,6 +93,10 @@ test('a document that is not an index of this version is not used', () => {
     ['elsewhere', ['/etc/passwd']],
     ['layers.0.digest', 'sha256:0'],
     ['layers.0.size', 0.5],
+    ['tooLarge.0.hash', '../x'],
+    ['tooLarge.0.size', -1],
+    ['retired.0.hash', 'x'],
+    ['retired.0.time', null],
   ] as const) {
     const { index: read, problem } = parseIndex(changed(place, value))
     assert.equal(read, undefined, place)
@@ -96,6 +105,13 @@ test('a document that is not an index of this version is not used', () => {
   for (const text of ['', '{', 'null', '[]', '"index"', '1']) {
     assert.equal(parseIndex(text).index, undefined, text)
   }
+})
+
+test('an index of before there was all that is one of this version', () => {
+  const { tooLarge: _, retired: __, ...before } = JSON.parse(renderIndex(index))
+  const { index: read, problem } = parseIndex(JSON.stringify(before))
+  assert.deepEqual([read?.paths, problem], [index.paths, undefined])
+  assert.deepEqual([read?.tooLarge.size, read?.retired.size], [0, 0])
 })
 
 test('a path that is not one is left out, with what refers to it', () => {
@@ -147,10 +163,13 @@ test('a pack with a key that is not its own is left out', () => {
   assert.equal(read.problem, '2 paths of the index cannot be used')
 })
 
-test('paths that refer to each other in a circle are read', () => {
+test('paths that refer to each other in a circle are left out: Nix would crash', () => {
+  const self = samplePath('self', { references: [pathName('self')] })
   const one = samplePath('one', { references: [pathName('one'), pathName('two')] })
   const two = samplePath('two', { references: [pathName('one')] })
-  assert.equal(parseIndex(renderIndex(sampleIndex([one, two]))).index?.paths.size, 2)
+  const { index, problem } = parseIndex(renderIndex(sampleIndex([self, one, two])))
+  assert.deepEqual([...(index?.paths.values() ?? [])], [self])
+  assert.match(problem ?? '', /^2 paths of the index cannot be used/)
 })
 
 test('names that every object has are names like any other', () => {

@@ -1,21 +1,34 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { indexKey, indexPrefix, isPackKey, nextPackKey, nixKey, packKey } from '../../../src/cache/keys.ts'
-import { packHash } from './sample.ts'
+import {
+  cachePrefixes,
+  generationOf,
+  indexKey,
+  indexPrefix,
+  isPackKey,
+  nextPackKey,
+  nixKey,
+  packKey,
+} from '../../../src/cache/keys.ts'
+import { cacheName, packHash } from './sample.ts'
 
-const saved = { now: 1_795_231_480_344, runId: '19000000001', attempt: '2', random: 'abc' }
 const scopes = fc.oneof(fc.string(), fc.constantFrom('', 'a', 'a-', 'a-b', 'a_b', 'A', 'a,b', 'ä'))
 const systems = fc.constantFrom('x86_64-linux', 'aarch64-linux', 'x86_64-linux-a')
+const refs = fc.oneof(
+  fc.string(),
+  fc.constantFrom('refs/heads/main', 'refs/heads/main-2', 'refs/pull/7/merge', 'refs/tags/main'),
+)
+const names = fc.record({ system: systems, scope: scopes, ref: refs })
+const generations = fc.integer({ min: 1, max: 2_000_000 })
 
 test('keys are what the service takes, whatever they are made of', () => {
   fc.assert(
-    fc.property(systems, scopes, fc.string(), (system, scope, random) => {
-      const name = { system, scope }
+    fc.property(names, generations, fc.string(), (name, generation, random) => {
       for (const key of [
-        indexKey(name, { ...saved, random }),
-        nextPackKey(packHash(scope), random),
-        nixKey(scope),
+        indexKey(name, generation),
+        nextPackKey(name, packHash(name.scope), random),
+        nixKey(name.scope),
       ]) {
         assert.match(key, /^[A-Za-z0-9_.-]{1,512}$/)
       }
@@ -23,26 +36,32 @@ test('keys are what the service takes, whatever they are made of', () => {
   )
 })
 
-test('the prefix finds what was saved for the same system and scope, and nothing else', () => {
+test('a prefix finds what was saved for the same system, scope and ref, and nothing else', () => {
   fc.assert(
-    fc.property(systems, scopes, systems, scopes, (system, scope, otherSystem, otherScope) => {
-      const found = indexKey({ system, scope }, saved).startsWith(
-        indexPrefix({ system: otherSystem, scope: otherScope }),
-      )
-      assert.equal(found, system === otherSystem && scope === otherScope)
+    fc.property(names, names, generations, (name, other, generation) => {
+      const same = name.system === other.system && name.scope === other.scope
+      const key = indexKey(name, generation)
+      assert.equal(key.startsWith(indexPrefix(other)), same && name.ref === other.ref)
+      assert.equal(generationOf(other, key), same && name.ref === other.ref ? generation : 0)
+      const { indexes, packs } = cachePrefixes(other)
+      assert.equal(key.startsWith(indexes), same)
+      assert.equal(packKey(name, packHash('x')).startsWith(packs), same)
+      assert.equal(nextPackKey(name, packHash('x'), 'y').startsWith(packs), same)
     }),
   )
 })
 
-test('a later save sorts behind an earlier one', () => {
-  const name = { system: 'x86_64-linux', scope: '' }
-  assert.ok(indexKey(name, { ...saved, now: 9 }) < indexKey(name, { ...saved, now: 10 }))
+test('what is no key of an index has no number', () => {
+  const name = { ...cacheName, ref: 'refs/heads/main' }
+  for (const key of [undefined, '', indexPrefix(name), `${indexKey(name, 3)}x`, `${indexPrefix(name)}-00003`])
+    assert.equal(generationOf(name, key), 0, key)
 })
 
 test('an index may name a pack by its own keys only', () => {
   const hash = packHash('a')
-  assert.equal(isPackKey(packKey(hash), hash), true)
-  assert.equal(isPackKey(nextPackKey(hash, 'f00'), hash), true)
-  for (const key of [packKey(packHash('b')), '', 'nia1-index-x', `${packKey(hash)}0`, `${packKey(hash)}-a,b`])
+  assert.equal(isPackKey(packKey(cacheName, hash), hash), true)
+  assert.equal(isPackKey(nextPackKey(cacheName, hash, 'f00'), hash), true)
+  const wrong = [packKey(cacheName, packHash('b')), '', 'nia1-index-x', `nia1-pack-${hash}`]
+  for (const key of [...wrong, `${packKey(cacheName, hash)}0`, `${packKey(cacheName, hash)}-a,b`])
     assert.equal(isPackKey(key, hash), false, key)
 })

@@ -4,45 +4,71 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { batches } from '../../../src/cache/nars.ts'
+import { narFile, renderNarInfo } from '../../../src/cache/narinfo.ts'
+import { firstBatch } from '../../../src/cache/nars.ts'
 import { fillPacks, type Member, makePack, sizeInCache } from '../../../src/cache/pack.ts'
 import type { PathInfo } from '../../../src/nix/model.ts'
-import { samplePath } from './sample.ts'
+import { indexes, samplePath } from './sample.ts'
 
-test('packs are between enough and twice as much; the last one may be smaller, one of one path larger', () => {
+test('packs are between half of the most and the most; the last one may be smaller, one of one path larger', () => {
   fc.assert(
     fc.property(fc.array(fc.record({ size: fc.integer({ min: 1, max: 300 }) })), members => {
-      const packs = fillPacks(members, 100)
+      const packs = fillPacks(members, { least: 100, most: 200 })
       assert.deepEqual(new Set(packs.flat()), new Set(members))
       assert.equal(packs.flat().length, members.length)
-      const sizes = packs.map(pack => pack.reduce((sum, { size }) => sum + size, 0))
-      const small = packs.filter((pack, at) => pack.length > 1 || (sizes[at] ?? 0) < 100)
-      for (const pack of packs) if (!small.includes(pack)) assert.equal(pack.length, 1)
-      const full = small.filter(pack => pack.reduce((sum, { size }) => sum + size, 0) >= 100)
-      assert.ok(small.length - full.length <= 1)
-      for (const pack of full) assert.ok(pack.reduce((sum, { size }) => sum + size, 0) < 200)
+      const sizeOf = (pack: readonly { size: number }[]) => pack.reduce((sum, { size }) => sum + size, 0)
+      const shared = packs.filter(pack => pack.length > 1 || sizeOf(pack) < 100)
+      for (const pack of shared) assert.ok(sizeOf(pack) <= 200)
+      assert.ok(shared.slice(0, -1).every(pack => sizeOf(pack) >= 100))
+      const large = packs.length - shared.length
+      const total = sizeOf(members)
+      assert.ok(packs.length <= Math.max(total / 100, 12) + large + 1)
+      for (const pack of packs) if (!shared.includes(pack)) assert.equal(pack.length, 1)
+      for (const pack of packs) {
+        const places = pack.map(member => members.indexOf(member))
+        assert.deepEqual(
+          places,
+          places.toSorted((one, other) => one - other),
+        )
+      }
     }),
   )
 })
 
-test('Nix is asked for all paths once, in order, and for not too many at a time', () => {
-  const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 1e9 })))
+test('the size of a narinfo is known without writing it', () => {
   fc.assert(
-    fc.property(sizes, numbers => {
-      const infos = numbers.map(narSize => ({ narSize }) as PathInfo)
-      const made = batches(infos)
-      assert.deepEqual(made.flat(), infos)
-      for (const batch of made) {
-        const bytes = batch.reduce((sum, { narSize }) => sum + narSize, 0)
-        assert.ok(batch.length === 1 || (batch.length > 1 && bytes <= 512 * 1024 ** 2))
+    fc.property(indexes(), fc.nat(), fc.boolean(), (index, narSize, more) => {
+      for (const path of index.paths.values()) {
+        const one = {
+          ...path,
+          narSize,
+          ...(more ? { signatures: ['a:AAAA', 'key-2:BB=='], ca: 'fixed:r:x' } : {}),
+        }
+        const text = renderNarInfo(one, narFile(one.fileHash))
+        assert.equal(sizeInCache(one), one.fileSize + text.length + 3 * 256)
       }
     }),
   )
-  const many = Array.from({ length: 12_000 }, () => ({ narSize: 1 }) as PathInfo)
-  assert.deepEqual(
-    batches(many).map(({ length }) => length),
-    [5000, 5000, 2000],
+})
+
+test('Nix is asked for as many paths at a time as there may be room for, and for one at least', () => {
+  const MiB = 1024 ** 2
+  const sizes = fc.array(fc.oneof(fc.integer({ min: 1, max: 5 }), fc.integer({ min: 1, max: 1e9 })), {
+    minLength: 1,
+  })
+  fc.assert(
+    fc.property(sizes, fc.nat(1e9), (numbers, room) => {
+      const infos = numbers.map(narSize => ({ narSize }) as PathInfo)
+      const batch = firstBatch(infos, room)
+      const sum = (some: readonly PathInfo[]) => some.reduce((bytes, { narSize }) => bytes + narSize, 0)
+      const most = Math.min(512 * MiB, Math.max(16 * MiB, 2 * room))
+      assert.deepEqual(batch, infos.slice(0, batch.length))
+      assert.ok(batch.length === 1 || (batch.length > 1 && sum(batch) <= most))
+      if (batch.length < infos.length) assert.ok(sum(infos.slice(0, batch.length + 1)) > most)
+    }),
   )
+  const many = Array.from({ length: 12_000 }, () => ({ narSize: 1 }) as PathInfo)
+  assert.equal(firstBatch(many, 1e9).length, 5000)
 })
 
 test('a pack is an ordinary binary cache, named by what is in it', async t => {

@@ -5,11 +5,13 @@ import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import type { Restored } from '../../../src/cache/entries.ts'
+import { packKey } from '../../../src/cache/keys.ts'
 import type { CachedPath } from '../../../src/cache/model.ts'
-import { narFile, nixBase32 } from '../../../src/cache/narinfo.ts'
+import { narFile } from '../../../src/cache/narinfo.ts'
 import { lazyPacks, type Packs } from '../../../src/cache/packs.ts'
+import { nixBase32 } from '../../../src/util/base32.ts'
 import { silent } from '../../../src/util/log.ts'
-import { packHash, sampleIndex, samplePath } from './sample.ts'
+import { cacheName, packHash, sampleIndex, samplePath } from './sample.ts'
 
 function withContent(name: string, pack: string, content = `content of ${name}`): CachedPath {
   const fileHash = nixBase32(createHash('sha256').update(content).digest())
@@ -40,6 +42,8 @@ function setup(
     outcome?: Restored
     held?: boolean
     concurrency?: number
+    free?: number
+    now?: number
   } = {},
 ): Setup {
   const folder = mkdtempSync(join(tmpdir(), 'packs-'))
@@ -51,6 +55,8 @@ function setup(
   const packs = lazyPacks({
     ...{ index, folder, log: silent },
     ...(options.concurrency === undefined ? {} : { concurrency: options.concurrency }),
+    free: async () => options.free ?? 1e12,
+    now: () => options.now ?? 1e12,
     entries: {
       async restore(path, key) {
         asked.push(key)
@@ -80,15 +86,16 @@ test('a pack is fetched when something in it is wanted, once for all who want it
   assert.match(files[0] ?? '', new RegExp(`/packs/${a.pack}/nar/${a.fileHash}\\.nar\\.zst$`))
   assert.equal(files[2], files[0])
   await packs.file(b)
-  assert.deepEqual(asked, [`nia1-pack-${a.pack}`])
+  assert.deepEqual(asked, [packKey(cacheName, a.pack)])
   const { fetched, gone, unreachable, bytes } = packs.stats
   assert.deepEqual([fetched, gone, unreachable], [[a.pack], [], []])
-  assert.equal(bytes, a.fileSize + b.fileSize + 100)
+  assert.equal(bytes, sampleIndex([a, b]).packs.get(a.pack)?.size)
 })
 
 test('only so many are fetched at the same time', async t => {
   const { packs, asked, release } = setup(t, { held: true, concurrency: 2 })
   const wanted = [a, c, d].map(path => packs.file(path))
+  await settled()
   assert.equal(asked.length, 2)
   release()
   assert.ok((await Promise.all(wanted)).every(file => file !== undefined))
@@ -133,4 +140,66 @@ test('what does not hold what it should is as good as gone', async t => {
     assert.equal(packs.has(a.pack), false, name)
     assert.ok(existsSync((await packs.file(c)) ?? ''), name)
   }
+})
+
+/** Until what can go on has gone on. */
+const settled = () => new Promise(setImmediate)
+
+test('what Nix waits for comes before what will be needed, and that before what may be', async t => {
+  const { packs, asked, release } = setup(t, { held: true, concurrency: 1 })
+  packs.prefetch([a.pack, c.pack, d.pack, packHash('unknown')], 'ahead')
+  await settled()
+  const wanted = packs.folder(d.pack)
+  const file = packs.file(c)
+  release()
+  assert.ok((await file)?.includes(c.pack))
+  assert.ok((await wanted)?.endsWith(d.pack))
+  const key = (path: CachedPath) => packKey(cacheName, path.pack)
+  assert.deepEqual(asked, [key(a), key(c), key(d)])
+  assert.deepEqual(packs.stats.needed, [d.pack, c.pack], 'the first one was only fetched')
+  assert.deepEqual(packs.stats.fetched, [a.pack, c.pack, d.pack])
+})
+
+test('a pack for which the disk has no room is not fetched, and not forgotten', async t => {
+  const { packs, asked } = setup(t, { free: 512 * 1024 * 1024 + 100 })
+  assert.equal(await packs.folder(a.pack), undefined)
+  assert.deepEqual([asked, packs.stats.gone, packs.stats.unreachable], [[], [], [a.pack]])
+})
+
+test('a service that fails again and again is not asked for each pack', async () => {
+  const paths = Array.from({ length: 8 }, (_, at) => withContent(`p${at}`, `pack ${at}`))
+  let asked = 0
+  const packs = lazyPacks({
+    ...{ index: sampleIndex(paths), folder: tmpdir(), log: silent, concurrency: 1, free: async () => 1e12 },
+    entries: {
+      async restore() {
+        asked++
+        return { outcome: 'failed', why: 'down' }
+      },
+    },
+  })
+  for (const path of paths) assert.equal(await packs.file(path), undefined)
+  assert.equal(asked, 3)
+  assert.equal(packs.stats.unreachable.length, 8)
+  assert.deepEqual(packs.stats.gone, [])
+})
+
+test('a pack that was saved a moment ago and is not found yet is not forgotten', async t => {
+  // Samples are made at 500 s.
+  const { packs } = setup(t, { outcome: { outcome: 'missing' }, now: 510_000 })
+  assert.equal(await packs.file(a), undefined)
+  assert.deepEqual([packs.stats.gone, packs.stats.unreachable], [[], [a.pack]])
+})
+
+test('what goes wrong in a fetch that nobody waits for is noted', async () => {
+  const path = withContent('p', 'pack')
+  const packs = lazyPacks({
+    ...{ index: sampleIndex([path]), folder: tmpdir(), log: silent },
+    free: () => Promise.reject(new Error('no such file system')),
+    entries: { restore: () => Promise.reject(new Error('not asked')) },
+  })
+  packs.prefetch([path.pack], 'ahead')
+  await settled()
+  assert.deepEqual(packs.stats.unreachable, [path.pack])
+  assert.equal(await packs.file(path), undefined)
 })

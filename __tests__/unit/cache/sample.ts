@@ -1,13 +1,26 @@
 import { createHash } from 'node:crypto'
 import fc from 'fast-check'
-import { packKey } from '../../../src/cache/keys.ts'
-import { type CachedPath, type CacheIndex, hashOf, type LayerUse } from '../../../src/cache/model.ts'
-import { nixBase32 } from '../../../src/cache/narinfo.ts'
+import { type CacheName, packKey } from '../../../src/cache/keys.ts'
+
+import {
+  type CachedPath,
+  type CacheIndex,
+  emptyIndex,
+  hashOf,
+  type LayerUse,
+  type Origin,
+} from '../../../src/cache/model.ts'
 import type { Candidate, PlanInput } from '../../../src/cache/policy.ts'
+import { sizeInCache } from '../../../src/cache/size.ts'
+import { nixBase32 } from '../../../src/util/base32.ts'
+
 import { sha256 } from '../../../src/util/digest.ts'
 
 /** Seconds since the epoch at which all samples are looked at. */
 export const now = 1_000_000
+
+/** Of the cache that all samples are of. */
+export const cacheName: CacheName = { system: 'x86_64-linux', scope: '' }
 
 /** 52 characters of Nix's base 32, different for each text. */
 export function base32(text: string): string {
@@ -43,12 +56,12 @@ export function sampleIndex(paths: readonly CachedPath[], more: Partial<CacheInd
     Map.groupBy(paths, path => path.pack)
       .entries()
       .map(([hash, members]) => {
-        const size = members.reduce((sum, { fileSize }) => sum + fileSize, 100)
-        return [hash, { key: packKey(hash), size, created: 500 }] as const
+        const size = members.reduce((sum, member) => sum + sizeInCache(member), 100)
+        return [hash, { key: packKey(cacheName, hash), size, created: 500 }] as const
       }),
   )
   const byHash = new Map(paths.map(path => [hashOf(path.name), path]))
-  return { packs, paths: byHash, elsewhere: new Set(), layers: new Map(), ...more }
+  return { ...emptyIndex, packs, paths: byHash, ...more }
 }
 
 const outside = ['glibc', 'bash', 'gcc'].map(pathName)
@@ -57,6 +70,8 @@ type Node = {
   readonly pack: number
   readonly size: number
   readonly lastUse: number
+  readonly cost: number
+  readonly origin: Origin
   /** Each names an earlier path, or one that is elsewhere. */
   readonly references: readonly number[]
 }
@@ -64,7 +79,9 @@ type Node = {
 const node = fc.record<Node>({
   pack: fc.nat(5),
   size: fc.integer({ min: 1, max: 1000 }),
-  lastUse: fc.integer({ min: now - 50, max: now + 5 }),
+  lastUse: fc.oneof(fc.integer({ min: now - 50, max: now + 5 }), fc.integer({ min: 1, max: now })),
+  cost: fc.nat(100),
+  origin: fc.constantFrom<Origin>('built', 'built', 'source', 'upstream'),
   references: fc.array(fc.nat(40), { maxLength: 4 }),
 })
 
@@ -79,8 +96,11 @@ function pathsOf(nodes: readonly Node[], prefix: string, before: readonly string
     const name = `${prefix}${number}`
     const references = referencesOf(names, at)
     names.push(pathName(name))
-    const { size: fileSize, lastUse } = at
-    return samplePath(name, { references, fileSize, lastUse, pack: packHash(`pack ${at.pack}`) })
+    const { size: fileSize, lastUse, cost, origin } = at
+    const pack = packHash(`pack ${at.pack}`)
+    // Two outputs each come from one build.
+    const deriver = pathName(`${prefix}${number >> 1}.drv`)
+    return samplePath(name, { references, fileSize, lastUse, cost, origin, pack, deriver })
   })
 }
 
@@ -94,32 +114,55 @@ export function indexes(prefix = 'p'): fc.Arbitrary<CacheIndex> {
     .record({
       nodes: fc.array(node, { maxLength: 20 }),
       layers: fc.dictionary(fc.string({ minLength: 1, maxLength: 8 }), layer, { maxKeys: 3 }),
+      tooLarge: fc.dictionary(
+        fc.constantFrom('big', 'bigger'),
+        fc.record({ size: fc.nat(), lastUse: fc.nat(now) }),
+      ),
     })
-    .map(({ nodes, layers }) =>
+    .map(({ nodes, layers, tooLarge }) =>
       sampleIndex(pathsOf(nodes, prefix, []), {
         elsewhere: new Set(outside),
         layers: new Map(Object.entries(layers)),
+        tooLarge: new Map(Object.entries(tooLarge).map(([name, unfit]) => [hashOf(pathName(name)), unfit])),
       }),
     )
 }
 
-/** What the policy may be asked: an index, candidates that refer to it, what was used of it, and a limit. */
+const packNumbers = [0, 1, 2, 3, 4, 5]
+
+/**
+ * What the policy may be asked: an index with dead bytes in its packs, candidates that refer to it, what was used of it,
+ * a limit, and which packs may be rewritten.
+ */
 export const questions: fc.Arbitrary<PlanInput> = fc
   .record({
     index: indexes(),
     added: fc.array(node, { maxLength: 10 }),
     used: fc.array(fc.nat(20), { maxLength: 6 }),
     unknown: fc.array(fc.nat(20), { maxLength: 3 }),
-    limit: fc.nat(8000),
+    limit: fc.nat(50_000),
+    dead: fc.array(fc.oneof(fc.nat(300), fc.nat(20_000)), { minLength: 6, maxLength: 6 }),
+    rewritable: fc.option(fc.subarray(packNumbers), { nil: undefined }),
+    onDisk: fc.subarray(packNumbers),
+    calls: fc.nat(16),
   })
-  .map(({ index, added, used, unknown, limit }) => {
+  .map(({ index: sound, added, used, unknown, limit, dead, rewritable, onDisk, calls }) => {
+    const hashesOf = (numbers: readonly number[]) => new Set(numbers.map(at => packHash(`pack ${at}`)))
+    const deadIn = new Map(dead.map((bytes, at) => [packHash(`pack ${at}`), bytes]))
+    const packs = sound.packs.entries().map(([hash, pack]) => {
+      return [hash, { ...pack, size: pack.size + (deadIn.get(hash) ?? 0) }] as const
+    })
+    const index = { ...sound, packs: new Map(packs) }
     const names = [...index.paths.values()].map(({ name }) => name)
     const hashes = [...index.paths.keys()]
     const some = (numbers: readonly number[]) =>
       new Set(numbers.flatMap(at => hashes[at % Math.max(1, hashes.length)] ?? []))
     const candidates: Candidate[] = pathsOf(added, 'c', names).map(path => ({
       path: { ...path, pack: '', lastUse: now },
-      size: path.fileSize + 10,
+      size: sizeInCache(path),
     }))
-    return { index, candidates, used: some(used), unknown: some(unknown), now, limit }
+    return {
+      ...{ index, candidates, used: some(used), unknown: some(unknown), now, limit, calls },
+      ...{ onDisk: hashesOf(onDisk), ...(rewritable && { rewritable: hashesOf(rewritable) }) },
+    }
   })

@@ -8,9 +8,10 @@ import { join } from 'node:path'
 import { text } from 'node:stream/consumers'
 import { type TestContext, test } from 'node:test'
 import { hashOf } from '../../../src/cache/model.ts'
-import { narFile, nixBase32 } from '../../../src/cache/narinfo.ts'
+import { narFile } from '../../../src/cache/narinfo.ts'
 import { lazyPacks, packFolder } from '../../../src/cache/packs.ts'
 import { binaryCache } from '../../../src/cache/server.ts'
+import { nixBase32 } from '../../../src/util/base32.ts'
 import { silent } from '../../../src/util/log.ts'
 import { packHash, sampleIndex, samplePath } from './sample.ts'
 
@@ -26,7 +27,7 @@ type Answer = {
   readonly length: string | undefined
   readonly type: string | undefined
 }
-type Ask = (path: string, method?: string) => Promise<Answer>
+type Ask = (path: string, method?: string, body?: string) => Promise<Answer>
 
 /** The cache with one pack in place and one that is missing. */
 async function serve(t: TestContext): Promise<Ask> {
@@ -48,14 +49,14 @@ async function serve(t: TestContext): Promise<Ask> {
   })
   const { port } = server.address() as AddressInfo
   // Not `fetch`: it tidies up the path before it sends it.
-  return (path, method = 'GET') =>
+  return (path, method = 'GET', body = '') =>
     new Promise((resolve, reject) => {
       const asked = request({ port, path, method, host: '127.0.0.1', agent: false }, async response => {
         const { statusCode: status = 0, headers } = response
         const { 'content-length': length, 'content-type': type } = headers
         resolve({ status, body: await text(response), length, type })
       })
-      asked.on('error', reject).end()
+      asked.on('error', reject).end(body)
     })
 }
 
@@ -135,4 +136,16 @@ test('it counts what it did', async t => {
   const { packs, ...stats } = JSON.parse((await ask(`/${token}/stats`)).body)
   assert.deepEqual(stats, { pid: process.pid, hits: 2, misses: 1, served: [hash], bytes: content.length })
   assert.deepEqual([packs.fetched, packs.gone, packs.unreachable], [[app.pack], [lost.pack], []])
+})
+
+test('whole packs are had from their folders, and fetched ahead when they are wanted', async t => {
+  const ask = await serve(t)
+  const found = await ask(`/${token}/packs/${app.pack}`)
+  assert.deepEqual([found.status, found.body.endsWith(`/packs/${app.pack}`)], [200, true])
+  assert.equal((await ask(`/${token}/packs/${lost.pack}`)).status, 404)
+  assert.equal((await ask(`/${token}/packs/../secret`)).status, 404)
+  assert.equal((await ask(`/${token}/packs/${packHash('unknown')}`)).status, 404)
+  assert.equal((await ask(`/${token}/want`, 'POST', JSON.stringify([app.pack, 'unknown']))).status, 202)
+  assert.equal((await ask('/want', 'POST', '[]')).status, 405)
+  assert.equal((await ask(`/${token}/nix-cache-info`, 'PUT')).status, 405)
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { parseIndex, renderIndex } from '../../../src/cache/index-file.ts'
-import { membersOf, outsideOf } from '../../../src/cache/members.ts'
+import { membersOf } from '../../../src/cache/members.ts'
 import { hashOf } from '../../../src/cache/model.ts'
 import { usesOf, withoutReplaced } from '../../../src/cache/uses.ts'
 import type { PathInfo } from '../../../src/nix/model.ts'
@@ -93,8 +93,4 @@ test('what is saved of a path can be read again', () => {
       ['upstream', undefined],
     ],
   )
-})
-
-test('outside is what is referred to and is not among the paths', () => {
-  assert.deepEqual(outsideOf([info('a', ['a', 'b', 'c']), info('b', ['d'])]), new Set(['c', 'd'].map(path)))
 })

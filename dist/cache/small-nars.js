@@ -1,0 +1,80 @@
+import { mkdir } from 'node:fs/promises'
+import { availableParallelism } from 'node:os'
+import { join } from 'node:path'
+import { Worker } from 'node:worker_threads'
+
+import { base32OfHash, narFile } from './narinfo.js'
+
+/** Bytes of a NAR that is held in memory, once for each thread. */
+export const mostInMemory = 16 * 1024 * 1024
+
+/** Paths that a thread is given at once: handing over costs some 0.1 ms. */
+const handful = 32
+
+/**
+ * Compresses NARs of small paths, one path a thread at a time. `nix copy` needs a fraction of a millisecond for each
+ * path whatever its size, and one that is not what Nix registered goes unnoticed there.
+ * @param options.folder of a binary cache: the files go into `nar` below it
+ * @param options.worker the built `nar-worker.js`
+ * @throws Error when the disk is full (ENOSPC)
+ */
+export async function writeSmallNars(options) {
+  const { paths, folder, worker, concurrency = Math.min(8, availableParallelism()) } = options
+  const nars = new Map()
+  const problems = []
+  await mkdir(join(folder, 'nar'), { recursive: true, mode: 0o700 })
+  let next = 0
+  const work = () => {
+    const some = paths.slice(next, next + handful)
+    next += some.length
+    if (some.length === 0) return undefined
+    const described = some.map(({ path, narSize, narHash }) => {
+      return { path, narSize, narHash: base32OfHash(narHash) ?? '' }
+    })
+    return { folder, paths: described }
+  }
+  const take = result => {
+    if ('problem' in result) {
+      if (result.code === 'ENOSPC' || result.code === 'EDQUOT') {
+        // The other threads begin nothing more.
+        next = paths.length
+        throw Object.assign(new Error(result.problem), { code: result.code })
+      }
+      problems.push(result.problem)
+    } else {
+      const { path, fileHash, fileSize } = result
+      nars.set(path, { fileHash, fileSize, file: join(folder, narFile(fileHash)) })
+    }
+  }
+  const threads = Math.min(concurrency, Math.ceil(paths.length / handful))
+  const ends = await Promise.allSettled(Array.from({ length: threads }, () => thread(worker, work, take)))
+  for (const end of ends) if (end.status === 'rejected') throw end.reason
+  return { nars, problems }
+}
+
+/** Gives a thread work as long as there is some. */
+async function thread(file, work, take) {
+  const worker = new Worker(file)
+  try {
+    await new Promise((resolve, reject) => {
+      const give = () => {
+        const some = work()
+        if (some === undefined) resolve()
+        else worker.postMessage(some)
+      }
+      worker.on('message', results => {
+        try {
+          for (const result of results) take(result)
+          give()
+        } catch (error) {
+          reject(error)
+        }
+      })
+      worker.once('error', reject)
+      worker.once('exit', () => reject(new Error('a thread that compresses has ended')))
+      give()
+    })
+  } finally {
+    await worker.terminate()
+  }
+}

@@ -1,0 +1,51 @@
+import { registryClient } from '../registry/client.js'
+
+/** The registry that this run pushes to; undefined when it does not push. */
+export function registryFor({ inputs, context, env, runner }) {
+  const { image, repository } = inputs
+  if (image === undefined || repository === undefined) return undefined
+  if (whyUnpushed(inputs, context) !== undefined) return undefined
+  const credentials = credentialsFor(inputs, repository.host, context)
+  return registryClient({ repository, credentials, env, log: runner })
+}
+
+/** Why a run that has an image does not push it; undefined when it does. */
+export function whyUnpushed(inputs, context) {
+  return inputs.push === 'false' ? '`push` is `false`' : whyKept(inputs, context)
+}
+
+/**
+ * Why what a run builds stays there: the code may be a stranger's, and the secrets are not given to it. Undefined when
+ * it may leave.
+ */
+export function whyKept({ push }, { eventName }) {
+  if (push === 'auto' && /^(pull_request|merge_group)/.test(eventName))
+    return `\`push\` is \`auto\`, and the event \`${eventName}\``
+  return undefined
+}
+
+/**
+ * The default password is the job's GitHub token. It stays with GitHub: another registry is not sent it, whatever it
+ * asks for.
+ */
+function credentialsFor({ username, password, githubToken }, host, { serverUrl }) {
+  const server = new URL(serverUrl).hostname
+  const githubs = server === 'github.com' ? host === 'ghcr.io' : host.endsWith(`.${server}`)
+  const isToken = password === githubToken || password.startsWith('ghs_')
+  return password === '' || (isToken && !githubs) ? undefined : { username, password }
+}
+
+/** Besides the secrets themselves the forms in which requests and URLs carry them. */
+export function hideSecrets(runner, { username, password, githubToken, logins, sshKey }) {
+  for (const secret of [password, githubToken].filter(Boolean)) hideLogin(runner, username, secret)
+  for (const login of logins) {
+    hideLogin(runner, login.user, login.password)
+    runner.secret(encodeURIComponent(login.password))
+  }
+  if (sshKey !== undefined) runner.secret(sshKey)
+}
+
+function hideLogin(runner, user, secret) {
+  runner.secret(secret)
+  runner.secret(Buffer.from(`${user}:${secret}`).toString('base64'))
+}

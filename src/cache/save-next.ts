@@ -1,0 +1,98 @@
+import { mkdir, rm } from 'node:fs/promises'
+import { newerIndex } from './current.ts'
+import type { Entries, Saved } from './entries.ts'
+import { writeIndex } from './index-file.ts'
+import { fetchIndex, type IndexOptions, indexFile, ownPlace } from './indexes.ts'
+import { generationOf, indexKey } from './keys.ts'
+import { type Lineage, type Missed, writeLineage } from './lineage.ts'
+import type { CacheIndex } from './model.ts'
+
+export type NextOptions = IndexOptions & {
+  readonly store: Entries
+  readonly index: CacheIndex
+  readonly lineage: Lineage
+  /** Number of the newest index that is in `index`. */
+  readonly generation: number
+  /** What is saved when another job has saved `other` meanwhile. It knows all that was in `index`. */
+  readonly mergeWith: (other: CacheIndex) => CacheIndex
+  /** Waits for so many milliseconds. */
+  readonly wait: (milliseconds: number) => Promise<void>
+  /** From 0 to 1, so that jobs that have met do not meet again. */
+  readonly chance: () => number
+  /** Seconds since the epoch. */
+  readonly seconds: number
+}
+
+export type Next = {
+  readonly result: Saved
+  readonly index: CacheIndex
+  readonly key: string
+  /** Whether the index knows all that was saved before it for the same ref. */
+  readonly whole: boolean
+}
+
+/**
+ * So many other saves are waited for, longer each time. Who met more gives up: its packs are there and are found by the
+ * next job. Simulated with uploads of 0.8 to 2 s: of 10 jobs that come within a second all save, of 20 about 17.
+ */
+const rounds = 5
+/** So many times it is looked for the index of whoever took the key. */
+const looks = 3
+
+/**
+ * Saves an index as the one after the newest. The service gives a key to one job only, and tells all others at once
+ * that it is taken, also where it does not show new entries yet. So each index of a ref knows what the one before it
+ * knew, and of jobs that save at the same time none takes another's work out of sight: whoever finds the key taken
+ * adds what the other one saved to its own, and tries the next key.
+ *
+ * A job that is killed leaves a key that is taken for good. After a few looks it is passed over; the next index
+ * remembers it, for the case that it was only slow.
+ */
+export async function saveNext(options: NextOptions): Promise<Next> {
+  const { store, mergeWith, wait, chance, seconds } = options
+  let { index, generation } = options
+  let missed: readonly Missed[] = options.lineage.missed
+  for (let round = 0; ; round++) {
+    const key = indexKey(options, generation + 1)
+    const result = await save(options, key, index, { ...options.lineage, missed })
+    const whole = missed.length === 0
+    if (result.outcome !== 'exists') return { result, index, key, whole }
+    if (round === rounds) {
+      const why = 'many other jobs saved at the same time'
+      return { result: { outcome: 'failed', why }, index, key, whole }
+    }
+    let newer = undefined as Awaited<ReturnType<typeof newerIndex>>
+    for (let look = 0; look < looks && newer === undefined; look++) {
+      await wait((1 + 2 * chance()) * 1000 * 1.6 ** Math.max(look, round))
+      newer = await newerIndex(options, store, generation)
+    }
+    // One that was finished late is not the newest, and yet there.
+    newer ??= await thisOne(options, key)
+    if (newer === undefined) {
+      missed = [...missed, { key, since: seconds }].slice(-20)
+      generation++
+    } else {
+      index = mergeWith(newer.index)
+      generation = generationOf(options, newer.key)
+      missed = union(missed, newer.lineage.missed)
+    }
+  }
+}
+
+async function thisOne(options: NextOptions, key: string) {
+  const found = await fetchIndex(ownPlace(options), options.store, key)
+  return found.key === undefined ? undefined : found
+}
+
+async function save(options: NextOptions, key: string, index: CacheIndex, lineage: Lineage): Promise<Saved> {
+  const { folder } = ownPlace(options)
+  await rm(folder, { recursive: true, force: true })
+  await mkdir(folder, { recursive: true, mode: 0o700 })
+  await writeIndex(indexFile(options.folder), index)
+  await writeLineage(folder, lineage)
+  return options.store.save(folder, key)
+}
+
+function union(a: readonly Missed[], b: readonly Missed[]): readonly Missed[] {
+  return [...new Map([...a, ...b].map(one => [one.key, one])).values()].slice(-20)
+}

@@ -1,0 +1,3 @@
+import { serveNars } from './cache/nar-worker.ts'
+
+serveNars()

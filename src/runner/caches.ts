@@ -1,0 +1,90 @@
+import * as z from 'zod'
+
+/** Sends one request: an answer of any status is a result; throws when there is none. */
+export type Send = (request: {
+  readonly method: 'GET' | 'DELETE'
+  readonly url: URL
+  readonly headers: Readonly<Record<string, string>>
+  readonly signal: AbortSignal
+}) => Promise<{ readonly status: number; readonly body: Buffer }>
+
+export type CachesOptions = {
+  /** `https://api.github.com`, on GitHub Enterprise Server another one. */
+  readonly apiUrl: string
+  /** `owner/name` */
+  readonly repository: string
+  /** A token with `actions: read` to list, and with `actions: write` to delete. */
+  readonly token: string
+  readonly send: Send
+}
+
+/** Milliseconds. Nothing waits for what is deleted. */
+const timeout = 20_000
+
+const page = 100
+
+const listSchema = z.object({
+  total_count: z.number(),
+  actions_caches: z.array(
+    z
+      .object({
+        id: z.number().int(),
+        key: z.string(),
+        ref: z.string(),
+        version: z.string(),
+        created_at: z.iso.datetime({ offset: true }),
+        size_in_bytes: z.number(),
+      })
+      .transform(({ created_at, size_in_bytes, ...entry }) => {
+        return { ...entry, created: Math.floor(Date.parse(created_at) / 1000), size: size_in_bytes }
+      }),
+  ),
+})
+
+/**
+ * The entries of a repository's Actions cache, by the REST API. Two requests are not worth a library: @actions/github
+ * brings 200 KB of one, and asks for a token by its environment.
+ * https://docs.github.com/en/rest/actions/cache
+ */
+export function actionsCaches({ apiUrl, repository, token, send }: CachesOptions) {
+  const request = async (method: 'GET' | 'DELETE', path: string) => {
+    const { status, body } = await send({
+      method,
+      url: new URL(`${apiUrl}/repos/${repository}/actions/caches${path}`),
+      headers: {
+        authorization: `Bearer ${token}`,
+        accept: 'application/vnd.github+json',
+        'x-github-api-version': '2022-11-28',
+      },
+      signal: AbortSignal.timeout(timeout),
+    })
+    const text = body.toString('utf8')
+    // Too many requests are 403 as well. A repository that the token may not see is 404.
+    const denied = (status === 403 && !/rate limit/i.test(text)) || status === 401
+    return { status, text, denied }
+  }
+  return {
+    /** @param prefix that the keys begin with */
+    async list(
+      prefix: string,
+      { order, ref }: { readonly order: 'newest first' | 'oldest first'; readonly ref?: string },
+    ) {
+      const query = new URLSearchParams({
+        ...{ key: prefix, sort: 'created_at', direction: order === 'newest first' ? 'desc' : 'asc' },
+        ...{ per_page: String(page), ...(ref === undefined ? {} : { ref }) },
+      })
+      const { status, text, denied } = await request('GET', `?${query}`)
+      if (denied || status === 404) return 'denied' as const
+      if (status !== 200) throw new Error(`the GitHub API answered ${status}`)
+      const { total_count, actions_caches } = listSchema.parse(JSON.parse(text))
+      return { entries: actions_caches, complete: total_count <= actions_caches.length }
+    },
+    async delete(id: number) {
+      const { status, denied } = await request('DELETE', `/${id}`)
+      if (denied) return 'denied' as const
+      if (status === 404) return 'gone' as const
+      if (status !== 204 && status !== 200) throw new Error(`the GitHub API answered ${status}`)
+      return 'deleted' as const
+    },
+  }
+}
