@@ -80,7 +80,7 @@ async function startSubstituter(options) {
   const { substituter, client, folder, env } = options
   const token = randomBytes(16).toString('hex')
   await using output = await open(join(folder, 'substituter.log'), 'a', 0o600)
-  const child = spawn(process.execPath, [...process.execArgv, smallNursery, substituter], {
+  const child = spawn(process.execPath, [smallNursery, substituter], {
     // It outlives this step. The runner ends it with the job, whose tracking id is in its environment.
     detached: true,
     cwd: folder,

@@ -139,7 +139,7 @@ async function transfer(
   let answer: EntryAnswer = { problem: 'the cache client ended without an answer' }
   try {
     await mkdir(folder, { recursive: true, mode: 0o700 })
-    const child = spawn(process.execPath, [...process.execArgv, client], {
+    const child = spawn(process.execPath, [client], {
       cwd: folder,
       env: { ...withoutInputs(env), GITHUB_WORKSPACE: folder, RUNNER_TEMP: folder, RUNNER_DEBUG: '' },
       stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
