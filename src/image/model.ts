@@ -1,24 +1,76 @@
-import type { Readable } from 'node:stream'
 import type { Digest } from '../util/digest.ts'
 
-/** One layer as an uncompressed tar. */
+/** Where a layer's bytes come from: plain data, so that a thread can be given it. */
+export type LayerSource =
+  /** A part of a file: an uncompressed tar, or one that is packed. */
+  | {
+      readonly kind: 'file'
+      /** Path, or the number of a descriptor that the image keeps open until it is closed. */
+      readonly file: string | number
+      readonly offset: number
+      /** Bytes in the file. */
+      readonly length: number
+      readonly packing: 'gzip' | 'zstd' | undefined
+    }
+  /** Store paths, archived as nixpkgs' streamLayeredImage does it. */
+  | { readonly kind: 'store'; readonly layer: StoreLayer }
+  /** Files and folders, archived as nix2container does it. */
+  | { readonly kind: 'nix2container'; readonly layer: Nix2ContainerLayer }
+
+export type StoreLayer = {
+  /** In the order in which they are archived. */
+  readonly paths: readonly string[]
+  /** Seconds since the epoch, of every member. */
+  readonly mtime: number
+  readonly uid: number
+  readonly gid: number
+  readonly uname: string
+  readonly gname: string
+}
+
+export type Nix2ContainerLayer = {
+  readonly paths: readonly {
+    readonly path: string
+    /** Regular expressions in Go's syntax: what of a member's name is replaced, and by what. */
+    readonly rewrite?: { readonly regex: string; readonly repl: string } | undefined
+    readonly perms?: readonly {
+      readonly regex: string
+      /** Octal digits; empty: as it is. */
+      readonly mode: string
+      readonly uid: number
+      readonly gid: number
+      readonly uname: string
+      readonly gname: string
+    }[]
+  }[]
+}
+
 export type Layer = {
-  /** sha256 of the uncompressed tar, as the image's config claims it. Whoever reads the layer verifies it. */
-  readonly diffId: Digest
-  /** Size of the uncompressed tar in bytes. */
+  /**
+   * What decides every byte of the uncompressed tar: of two layers with the same key one can stand for the other. The
+   * diffID where the source claims one.
+   */
+  readonly key: string
+  /** sha256 of the uncompressed tar, where the source claims one. Whoever reads the layer verifies it. */
+  readonly diffId: Digest | undefined
+  /** Bytes of the uncompressed tar; about, where the source is not one file. The largest layers are worked on first. */
   readonly size: number
-  /** The uncompressed tar from its beginning; may be called again. */
-  open(): Readable
+  readonly source: LayerSource
+  /** What the source already is as a registry takes it, where it comes so: it is sent as it is. */
+  readonly blob?: { readonly mediaType: string; readonly digest: Digest; readonly size: number }
 }
 
 /** What every source yields and every sink takes: the narrow waist between Nix's formats and registries. */
 export type Image = {
-  readonly kind: 'docker-archive' | 'stream'
-  /** The image config, byte for byte as Nix made it. Its sha256 is the image id. */
-  readonly config: Buffer
+  readonly kind: 'docker-archive' | 'stream' | 'nix2container' | 'oci-layout'
+  /**
+   * The image config, byte for byte as the tool that the source is made for writes it. Its sha256 is the image id.
+   * @param diffIds of the layers, lowest first
+   */
+  config(diffIds: readonly Digest[]): Buffer
   /** What the config says of the platform that the image is for. */
   readonly platform: Platform
-  /** Lowest layer first, in the order of the config's `rootfs.diff_ids`. */
+  /** Lowest layer first. */
   readonly layers: readonly Layer[]
   /** Removes what opening the image had to write. */
   close(): Promise<void>
