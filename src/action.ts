@@ -1,4 +1,5 @@
 import { sizeOf } from './cache/model.ts'
+import { platformOf } from './image/platform.ts'
 import { parseInputs } from './inputs.ts'
 import type { Job } from './job.ts'
 import { removeSecrets } from './nix/conf.ts'
@@ -6,6 +7,7 @@ import { endJob } from './nix/jobs.ts'
 import { systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
 import { makePlaces, placesIn, removePlaces } from './places.ts'
+import { lookAtTags } from './registry/published.ts'
 import type { Report } from './report.ts'
 import { readContext } from './runner/context.ts'
 import { attempt, type Runner } from './runner/runner.ts'
@@ -72,7 +74,7 @@ async function begin(given: Pick<Job, 'runner' | 'env' | 'phases' | 'report' | '
 }
 
 async function run(job: Job): Promise<void> {
-  const { inputs, phases, report, signal } = job
+  const { inputs, phases, report, signal, system } = job
   const client = registryFor(job)
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
@@ -80,11 +82,11 @@ async function run(job: Job): Promise<void> {
   const opening = phases.time('open the cache', () => openTheCache(job))
   const installing = phases.time('install Nix', () => installTheNix(job))
   const loggingIn =
-    client && phases.time('log in', () => client.headManifest(inputs.tags[0] ?? 'latest', signal))
+    client && phases.time('log in', () => lookAtTags(client, inputs.tags, platformOf(system), signal))
   const asking = findSubstituters(job, installing)
   // When one fails the others end before the step does.
   await Promise.allSettled([opening, installing, loggingIn, asking])
-  await loggingIn
+  const published = await loggingIn
   const [opened, installed] = [await opening, await installing]
   // A daemon that does not trust this user takes nothing from a cache of ours.
   const cache = installed.conf.trusted ? opened : { ...opened, server: undefined }
@@ -103,11 +105,11 @@ async function run(job: Job): Promise<void> {
   await copyTo(job, nix, cache, built)
   const { image: outPath } = built
   if (outPath === undefined) return
-  if (client === undefined) {
+  if (client === undefined || published === undefined) {
     report.unpushed = whyUnpushed(inputs, job.context)
     return
   }
-  await phases.time('push', () => push(job, { nix, cache, client, outPath }))
+  await phases.time('push', () => push(job, { nix, cache, client, published, outPath }))
 }
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */

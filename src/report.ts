@@ -53,7 +53,7 @@ export type Report = {
     readonly layers: readonly {
       readonly digest: string
       readonly size: number
-      readonly how: 'uploaded' | 'present'
+      readonly how: 'uploaded' | 'mounted' | 'present'
     }[]
   }
   /** Why nothing was pushed, when the run was not asked to or did not get that far. */

@@ -18,7 +18,7 @@ export function refreshLayers(
   now: number,
 ): { readonly layers: ReadonlyMap<string, LayerUse>; readonly learned: boolean } {
   const layers = new Map(known)
-  for (const [key, { digest, size }] of seen) layers.set(key, { digest, size, lastUse: now })
+  for (const [key, layer] of seen) layers.set(key, { ...layer, lastUse: now })
   const learned = seen.entries().some(([key, { digest }]) => {
     const old = known.get(key)
     return old === undefined || old.digest !== digest || old.lastUse <= now - staleUse

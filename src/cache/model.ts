@@ -1,4 +1,4 @@
-import type { Digest } from '../util/digest.ts'
+import type { KnownLayer } from '../registry/model.ts'
 
 /** How a path came to be: built by a job, fetched by a fixed hash, or from somebody else's binary cache. */
 export type Origin = 'built' | 'source' | 'upstream'
@@ -40,10 +40,7 @@ export type Pack = {
   readonly created: number
 }
 
-export type LayerUse = {
-  readonly digest: Digest
-  /** Bytes. */
-  readonly size: number
+export type LayerUse = KnownLayer & {
   /** Seconds since the epoch. */
   readonly lastUse: number
 }

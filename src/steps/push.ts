@@ -2,7 +2,9 @@ import type { OpenedCache } from '../cache/open.ts'
 import { openImage } from '../image/open.ts'
 import type { Job } from '../job.ts'
 import type { Nix } from '../nix/model.ts'
+import { programs } from '../places.ts'
 import type { RegistryClient } from '../registry/client.ts'
+import type { Published } from '../registry/published.ts'
 import { pushImage } from '../registry/push.ts'
 
 /** Pushes what was built, and leaves to post what its layers became. */
@@ -12,12 +14,13 @@ export async function push(
     readonly nix: Nix
     readonly cache: OpenedCache
     readonly client: RegistryClient
+    readonly published: Published
     /** Store path of the image. */
     readonly outPath: string
   },
 ): Promise<void> {
   const { inputs, context, places, runner, signal, report } = job
-  const { nix, cache, client, outPath } = options
+  const { nix, cache, client, published, outPath } = options
   const { compression, compressionLevel: level, tags } = inputs
   if (tags.length === 0) {
     runner.warning(
@@ -29,6 +32,8 @@ export async function push(
     const pushed = await pushImage({
       ...{ client, image, compression, level, tags },
       memo: cache.index.layers,
+      published,
+      worker: programs.layerWorker,
       scratch: places.scratch,
       log: runner,
       signal,

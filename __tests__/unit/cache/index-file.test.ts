@@ -6,7 +6,7 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseIndex, readIndex, renderIndex, writeIndex } from '../../../src/cache/index-file.ts'
 import { hashOf } from '../../../src/cache/model.ts'
-import { indexes, packHash, pathName, sampleIndex, samplePath } from './sample.ts'
+import { indexes, layerUse, packHash, pathName, sampleIndex, samplePath } from './sample.ts'
 
 const lib = samplePath('lib')
 const app = samplePath('app', {
@@ -20,7 +20,7 @@ const app = samplePath('app', {
 })
 const index = sampleIndex([lib, app], {
   elsewhere: new Set([pathName('glibc')]),
-  layers: new Map([['layer', { digest: `sha256:${packHash('x')}`, size: 5, lastUse: 6 }]]),
+  layers: new Map([['layer', layerUse('x', 5, 6)]]),
   tooLarge: new Map([[hashOf(pathName('big')), { size: 7, lastUse: 8 }]]),
   retired: new Map([[packHash('gone'), 9]]),
 })

@@ -5,7 +5,7 @@ import { sha256 } from '../../../src/util/digest.ts'
 import { now } from './sample.ts'
 
 const day = 24 * 60 * 60
-const layer = { digest: sha256('a'), size: 3 }
+const layer = { diffId: sha256('b'), digest: sha256('a'), size: 3, repository: 'example.org/app' }
 
 test('what was seen is remembered as used now, and worth saving when it is news', () => {
   const known = new Map([

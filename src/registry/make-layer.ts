@@ -5,51 +5,54 @@ import { dirname } from 'node:path'
 import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { tarOf } from '../image/layer-tar.ts'
 import type { Layer } from '../image/model.ts'
-import type { Digest } from '../util/digest.ts'
 import { isDiskFull, UserError } from '../util/errors.ts'
 import { formatBytes } from '../util/text.ts'
-import type { Compression } from './model.ts'
+import type { Compression, MadeLayer } from './model.ts'
 
 /** As gzip and zstd themselves have it. */
 export const defaultLevel: Readonly<Record<Compression, number>> = { gzip: 6, zstd: 3 }
 
-export const layerMediaType: Readonly<Record<Compression, string>> = {
-  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
-  zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+/** A layer to make: plain data. */
+export type LayerWork = {
+  readonly layer: Layer
+  readonly compression: Compression
+  readonly level: number
+  /** A new file that the compressed layer is written to, for our eyes only. */
+  readonly file: string
 }
 
+/** Registries take layers of some 10 GB; what unpacks to more than this was made to never end. */
+const mostBytes = 256 * 1024 ** 3
+
 /**
- * Compresses a layer into a new file that only we can read. The layer is streamed, and held against the size and
- * digest that the image claims for it. No file is left when this fails.
- * @returns digest and size of what was written
- * @throws UserError when the layer is not what the image claims, or the disk is full
+ * Archives and compresses a layer into a new file. The layer is streamed, and held against the digest that the image
+ * claims for it. No file is left when this fails.
+ * @throws UserError when the layer is not what the image claims, cannot be read, or the disk is full
  */
-export async function compressLayer(
-  layer: Layer,
-  compression: Compression,
-  level: number,
-  file: string,
-  signal?: AbortSignal,
-): Promise<{ digest: Digest; size: number }> {
-  const hash = createHash('sha256')
+export async function makeLayer({ layer, compression, level, file }: LayerWork): Promise<MadeLayer> {
+  const tar = createHash('sha256')
+  const blob = createHash('sha256')
   let size = 0
   try {
     await pipeline(
-      layer.open(),
-      source => verified(source, layer),
-      compressor(compression, level, layer.size),
+      tarOf(layer.source),
+      source => counted(source, layer, tar),
+      compressor(compression, level),
       async function* (source: AsyncIterable<Buffer>) {
         for await (const chunk of source) {
-          hash.update(chunk)
+          blob.update(chunk)
           size += chunk.length
           yield chunk
         }
       },
       createWriteStream(file, { flags: 'wx', mode: 0o600 }),
-      { signal },
     )
-    return { digest: `sha256:${hash.digest('hex')}`, size }
+    const diffId = `sha256:${tar.digest('hex')}` as const
+    if (layer.diffId !== undefined && diffId !== layer.diffId)
+      throw lies(layer.diffId, `has the digest ${diffId}`)
+    return { diffId, digest: `sha256:${blob.digest('hex')}`, size }
   } catch (error) {
     await rm(file, { force: true })
     if (isDiskFull(error)) throw await diskFull(layer, file, error)
@@ -57,23 +60,22 @@ export async function compressLayer(
   }
 }
 
-/** Passes on what is read if it is the layer that the image claims. */
-async function* verified(source: AsyncIterable<Buffer>, layer: Layer): AsyncGenerator<Buffer> {
-  const hash = createHash('sha256')
+/** Passes on what is read, and hashes it. */
+async function* counted(
+  source: AsyncIterable<Uint8Array>,
+  { diffId, source: { kind } }: Layer,
+  hash: ReturnType<typeof createHash>,
+): AsyncGenerator<Uint8Array> {
   let size = 0
   for await (const chunk of source) {
     hash.update(chunk)
     size += chunk.length
-    // Whoever claims one size and gives another may also never end.
-    if (size > layer.size) throw lies(layer, `is longer than the ${layer.size} bytes that it should have`)
+    if (size > mostBytes) throw lies(diffId ?? kind, `unpacks to more than ${formatBytes(mostBytes)}`)
     yield chunk
   }
-  if (size < layer.size) throw lies(layer, `ends after ${size} of ${layer.size} bytes`)
-  const digest = `sha256:${hash.digest('hex')}`
-  if (digest !== layer.diffId) throw lies(layer, `has the digest ${digest}`)
 }
 
-function compressor(compression: Compression, level: number, size: number): Transform {
+function compressor(compression: Compression, level: number): Transform {
   const options = {
     // Node's default of 16 KiB costs a turn of the event loop each.
     chunkSize: 128 * 1024,
@@ -83,15 +85,11 @@ function compressor(compression: Compression, level: number, size: number): Tran
   }
   return compression === 'gzip'
     ? createGzip({ ...options, level })
-    : createZstdCompress({
-        ...options,
-        pledgedSrcSize: size,
-        params: { [constants.ZSTD_c_compressionLevel]: level },
-      })
+    : createZstdCompress({ ...options, params: { [constants.ZSTD_c_compressionLevel]: level } })
 }
 
-function lies(layer: Layer, how: string): UserError {
-  return new UserError(`The image is damaged: its layer ${layer.diffId} ${how}.`, {
+function lies(layer: string, how: string): UserError {
+  return new UserError(`The image is damaged: its layer ${layer} ${how}.`, {
     advice: 'Build the image again. If it stays so, what builds it writes wrong sizes or digests into it.',
   })
 }
@@ -100,7 +98,7 @@ async function diskFull(layer: Layer, file: string, cause: unknown): Promise<Use
   const directory = dirname(file)
   const { bavail, bsize } = await statfs(directory)
   return new UserError(
-    `The disk is full: no room in ${directory} to compress the layer ${layer.diffId}. ` +
+    `The disk is full: no room in ${directory} to compress the layer ${layer.diffId ?? layer.key}. ` +
       `${formatBytes(bavail * bsize)} are free there, and up to ${formatBytes(layer.size)} are needed.`,
     { advice: 'Free some space on this runner, or let it keep RUNNER_TEMP on a larger disk.', cause },
   )
