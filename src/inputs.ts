@@ -73,6 +73,7 @@ export type Inputs = {
   /** To install where there is no Nix, and whether the user asked for this version. */
   readonly release: Release
   readonly releaseAsked: boolean
+  readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
   readonly nixConf: string
   /** Without their logins. */
@@ -179,6 +180,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     compressionLevel: compressionLevel(),
     release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
     releaseAsked: version !== undefined,
+    installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
     nixConf: read('nix-conf'),
     substituters: substituters.map(({ url }) => url),
@@ -270,7 +272,6 @@ const comingLater: readonly (readonly [InputName, readonly string[], string])[] 
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
-  ['install-nix', ['always'], 'skipping the installation'],
   ['builders', [], 'building on other machines'],
 ]
 

@@ -45,6 +45,8 @@ export type Report = {
     readonly tags: readonly string[]
     readonly platform: string
     readonly changed: boolean
+    /** What told that the image was there already; undefined when it was made, or found out layer by layer. */
+    readonly known?: 'source' | 'output' | undefined
     /** Those of the tags, without the name, that named something else before, or nothing. */
     readonly tagged: readonly string[]
     /** Bytes in the registry, and bytes sent by this run. */

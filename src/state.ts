@@ -44,11 +44,13 @@ const schema = z.object({
   layers: z
     .record(z.string(), z.object({ diffId: digest, digest, size: z.number(), repository: z.string() }))
     .default({}),
+  /** What the image was published as, by keys of what it was made from. */
+  images: z.record(z.string(), z.object({ digest })).default({}),
 })
 
 export type State = z.infer<typeof schema>
 
-export const newState: State = { started: 0, outPaths: [], costs: {}, layers: {} }
+export const newState: State = { started: 0, outPaths: [], costs: {}, layers: {}, images: {} }
 
 /** @returns undefined when main ended before it wrote anything. */
 export function readState(folder: string): State | undefined {

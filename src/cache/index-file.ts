@@ -71,6 +71,10 @@ const documentSchema = z.object({
     )
     .max(20_000),
   recent: z.array(packHash).max(1000).default([]),
+  images: z
+    .array(z.object({ key: z.string().min(1).max(512), digest, lastUse: whole }))
+    .max(20_000)
+    .default([]),
   layers: z
     .array(
       z.object({
@@ -159,6 +163,7 @@ export function parseIndex(text: string): ReadIndex {
       paths,
       elsewhere: new Set(elsewhere.values()),
       recent: new Set(parsed.data.recent.filter(hash => packs.has(hash))),
+      images: new Map(parsed.data.images.map(({ key, ...image }) => [key, image])),
       layers: new Map(parsed.data.layers.map(({ key, ...layer }) => [key, layer])),
       tooLarge: new Map(parsed.data.tooLarge.map(({ hash, ...unfit }) => [hash, unfit])),
       retired: new Map(parsed.data.retired.map(({ hash, time }) => [hash, time])),
@@ -194,11 +199,12 @@ export function renderIndex(index: CacheIndex): string {
   const layers = sorted(index.layers).map(([key, { diffId, digest, size, repository, lastUse }]) => ({
     ...{ key, diffId, digest, size, repository, lastUse },
   }))
+  const images = sorted(index.images).map(([key, { digest, lastUse }]) => ({ key, digest, lastUse }))
   const elsewhere = [...index.elsewhere].sort(compare)
   const tooLarge = sorted(index.tooLarge).map(([hash, { size, lastUse }]) => ({ hash, size, lastUse }))
   const retired = sorted(index.retired).map(([hash, time]) => ({ hash, time }))
   const recent = [...index.recent].sort(compare)
-  return JSON.stringify({ version, storeDir, elsewhere, recent, packs, layers, tooLarge, retired })
+  return JSON.stringify({ version, storeDir, elsewhere, recent, packs, images, layers, tooLarge, retired })
 }
 
 /** Writes the index for this user's eyes only. */

@@ -7,3 +7,8 @@ export function platformOf(system: string): Platform {
   const [cpu = '', os = ''] = system.split('-', 2)
   return { os, architecture: architectures[cpu] ?? cpu }
 }
+
+/** `linux/arm64`, `linux/arm/v7` */
+export function formatPlatform({ os, architecture, variant }: Platform): string {
+  return [os, architecture, variant].filter(Boolean).join('/')
+}

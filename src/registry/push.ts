@@ -84,7 +84,9 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   const { manifest, blobs, changed, sent } = await (async () =>
     (await recall()) ?? (await publish()))().finally(() => threads.close())
   const digest = sha256(manifest)
-  const tagged = await putTags(client, { tags, published, manifest, mediaType: manifestMediaType, signal })
+  const tagged = await putTags(client, {
+    ...{ tags, published, bytes: manifest, mediaType: manifestMediaType, signal },
+  })
 
   const uploaded = sum(sent.values())
   const layers = image.layers.map(layer => of(blobs, layer.key))

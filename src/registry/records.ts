@@ -25,6 +25,10 @@ export type ManifestRecord = {
   readonly image: string | undefined
   /** What its layers became, by memo key. */
   readonly layers: ReadonlyMap<string, KnownLayer>
+  /** Its layers, lowest first. */
+  readonly list: readonly { readonly digest: Digest; readonly size: number }[]
+  /** Bytes of the config and of all different layers. */
+  readonly size: number
   /** Everything that it names: a registry that has the manifest has these blobs. */
   readonly blobs: ReadonlySet<Digest>
 }
@@ -60,11 +64,14 @@ export function readManifest(
     const diffId = annotations[annotation.diffId] ?? ''
     if (key !== undefined && isDigest(diffId)) layers.set(key, { diffId, digest, size, repository })
   }
+  const different = new Map([data.config, ...data.layers].map(({ digest, size }) => [digest, size] as const))
   return {
     ...manifest,
+    list: data.layers.map(({ digest, size }) => ({ digest, size })),
+    size: different.values().reduce((sum, size) => sum + size, 0),
     image: data.annotations?.[annotation.image],
     layers,
-    blobs: new Set([data.config.digest, ...data.layers.map(({ digest }) => digest)]),
+    blobs: new Set(different.keys()),
   }
 }
 

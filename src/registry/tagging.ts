@@ -23,20 +23,21 @@ export async function putTags(
   options: {
     readonly tags: readonly string[]
     readonly published: Published
-    readonly manifest: Buffer
+    /** The manifest. */
+    readonly bytes: Buffer
     readonly mediaType: string
     readonly signal: AbortSignal | undefined
   },
 ): Promise<string[]> {
-  const { tags, published, manifest, mediaType, signal } = options
+  const { tags, published, bytes, mediaType, signal } = options
   const { name } = client.repository
-  const digest = sha256(manifest)
+  const digest = sha256(bytes)
   const put: string[] = []
   for (const tag of tags) {
     // Another job may have moved the tag since it was looked at.
     const there = published.tags.get(tag) === digest ? await client.headManifest(tag, signal) : undefined
     if (there?.digest === digest) continue
-    await client.putManifest(tag, manifest, mediaType, signal)
+    await client.putManifest(tag, bytes, mediaType, signal)
     put.push(tag)
     const found = await client.headManifest(tag, signal)
     if (found?.digest === digest) continue
