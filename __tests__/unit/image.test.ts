@@ -1,18 +1,17 @@
 import assert from 'node:assert/strict'
-import { createHash } from 'node:crypto'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { buffer } from 'node:stream/consumers'
-import { pipeline } from 'node:stream/promises'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
+import type { Image } from '../../src/image/model.ts'
 import { openImage } from '../../src/image/open.ts'
 import { runStreamScript } from '../../src/image/stream-script.ts'
 import { sha256 } from '../../src/util/digest.ts'
 import { UserError } from '../../src/util/errors.ts'
 import { type Log, silent } from '../../src/util/log.ts'
+import { bytesOfLayer } from '../harness/layer.ts'
 import { type TarInput, writeTar } from '../harness/tar-writer.ts'
 
 type Options = {
@@ -77,9 +76,7 @@ function machine(t: TestContext) {
   }
 }
 
-async function layersOf(image: Awaited<ReturnType<typeof openImage>>) {
-  return await Promise.all(image.layers.map(layer => buffer(layer.open())))
-}
+const layersOf = (image: Image) => image.layers.map(bytesOfLayer)
 
 function userError(message: RegExp) {
   return (error: unknown) => {
@@ -101,7 +98,10 @@ for (const [form, pack] of forms) {
     const { write, open, scratch } = machine(t)
     const image = await open(write(pack(archiveOf())))
     assert.equal(image.kind, 'docker-archive')
-    assert.equal(image.config.toString(), JSON.stringify(configOf(twoLayers), null, 4))
+    assert.equal(
+      image.config(image.layers.map(({ diffId }) => diffId ?? 'sha256:')).toString(),
+      JSON.stringify(configOf(twoLayers), null, 4),
+    )
     assert.deepEqual(image.platform, { os: 'linux', architecture: 'amd64' })
     assert.deepEqual(
       image.layers.map(layer => layer.diffId),
@@ -111,20 +111,23 @@ for (const [form, pack] of forms) {
       image.layers.map(layer => layer.size),
       twoLayers.map(layer => layer.length),
     )
-    assert.deepEqual(await layersOf(image), twoLayers)
-    assert.deepEqual(await layersOf(image), twoLayers, 'a layer can be read again')
+    assert.deepEqual(layersOf(image), twoLayers)
+    assert.deepEqual(layersOf(image), twoLayers, 'a layer can be read again')
     assert.deepEqual(readdirSync(scratch), [])
     await image.close()
   })
 
-  test(`a layer compressed inside of the archive is given unpacked, ${form}`, async t => {
+  test(`a layer compressed inside of the archive is told as such, ${form}`, async t => {
     const { write, open } = machine(t)
-    const image = await open(write(archiveOf({ packed: twoLayers.map(layer => pack(layer)) })))
-    assert.deepEqual(
-      image.layers.map(layer => layer.size),
-      twoLayers.map(layer => layer.length),
-    )
-    assert.deepEqual(await layersOf(image), twoLayers)
+    const packed = twoLayers.map(layer => pack(layer))
+    const image = await open(write(archiveOf({ packed })))
+    for (const [i, { source, size }] of image.layers.entries()) {
+      assert.ok(source.kind === 'file')
+      assert.equal(source.packing, form === 'plain' ? undefined : form)
+      assert.equal(source.length, packed[i]?.length)
+      assert.ok(size >= source.length)
+    }
+    assert.deepEqual(layersOf(image), twoLayers)
     await image.close()
   })
 }
@@ -148,7 +151,7 @@ test('gives back what any archive holds', async t => {
           architecture: 'arm64',
           ...(variant ? { variant } : {}),
         })
-        assert.deepEqual(await layersOf(image), layers)
+        assert.deepEqual(layersOf(image), layers)
         await image.close()
       },
     ),
@@ -160,7 +163,7 @@ test('a layer that begins with a name like a magic number is a plain tar', async
   const { write, open } = machine(t)
   const layers = [writeTar([{ name: 'BZh9', data: 'x' }])]
   const image = await open(write(archiveOf({ layers })))
-  assert.deepEqual(await layersOf(image), layers)
+  assert.deepEqual(layersOf(image), layers)
   await image.close()
 })
 
@@ -185,7 +188,7 @@ test('follows links from layer to layer, and names with ./', async t => {
       ]),
     ),
   )
-  assert.deepEqual(await layersOf(image), layers)
+  assert.deepEqual(layersOf(image), layers)
   await image.close()
 })
 
@@ -219,10 +222,6 @@ test('refuses an archive that is not one whole image', async t => {
   await refused(
     { packed: [Buffer.from('fd377a585a0000', 'hex')] },
     /layer "0\/layer\.tar" .* compressed with xz/,
-  )
-  await refused(
-    { packed: [gzipSync('x'.repeat(5000)).subarray(0, 30)] },
-    /layer "0\/layer\.tar": it cannot be unpacked/,
   )
   const blank = ' '.repeat(8 * 1024 * 1024)
   await refused(
@@ -305,7 +304,7 @@ test('runs a script, without arguments, in the environment that was given', asyn
   )
   const image = await open(path, log)
   assert.equal(image.kind, 'stream')
-  assert.deepEqual(await layersOf(image), twoLayers)
+  assert.deepEqual(layersOf(image), twoLayers)
   assert.deepEqual(lines, [`${path}: hello 0 `, `${path}: no end`])
   assert.deepEqual(readdirSync(scratch), [])
   await image.close()
@@ -351,37 +350,13 @@ test('a script whose output cannot be taken does not run on', { timeout: 60_000 
   })
 })
 
-test('a layer larger than memory should be is read in place, a piece at a time', async t => {
+test('a large layer is not read to open its image', async t => {
   const { directory, open } = machine(t)
   const layer = Buffer.alloc(64 * 1024 * 1024)
   writeFileSync(join(directory, 'archive'), archiveOf({ layers: [layer] }))
   const before = process.memoryUsage().arrayBuffers
   const image = await open(join(directory, 'archive'))
   assert.ok(process.memoryUsage().arrayBuffers - before < 8 * 1024 * 1024)
-  const hash = createHash('sha256')
-  let largest = 0
-  for await (const chunk of image.layers[0]?.open() ?? []) {
-    largest = Math.max(largest, chunk.length)
-    hash.update(chunk)
-  }
-  assert.equal(`sha256:${hash.digest('hex')}`, image.layers[0]?.diffId)
-  assert.ok(largest <= 1024 * 1024)
-  await image.close()
-})
-
-test('a layer that is given up in the middle leaves the archive open', async t => {
-  const { open, write } = machine(t)
-  const layers = [layerOf('a'.repeat(2 ** 20)), layerOf('b')]
-  const image = await open(write(archiveOf({ layers })))
-  const [large, small] = image.layers
-  assert.ok(large && small)
-  await assert.rejects(
-    pipeline(large.open(), async chunks => {
-      for await (const _ of chunks) throw new Error('given up')
-    }),
-    /given up/,
-  )
-  assert.deepEqual(await buffer(small.open()), layers[1])
-  assert.deepEqual(await buffer(large.open()), layers[0])
+  assert.deepEqual(layersOf(image).map(sha256), [image.layers[0]?.diffId])
   await image.close()
 })

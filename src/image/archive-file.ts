@@ -1,17 +1,14 @@
 import { type FileHandle, mkdtemp, open, rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
 import { isDiskFull, UserError } from '../util/errors.ts'
 import type { ByteSource } from '../util/tar.ts'
 
 /** An archive at rest: Nix's own file, or a temporary copy of what came compressed or from a script. */
 export type ArchiveFile = ByteSource & {
-  /** The `length` bytes from `position`. To be ended or destroyed before `close`. */
-  stream(position: number, length: number): Readable
+  /** Open for reading until `close`, in every thread of this process. */
+  readonly descriptor: number
   close(): Promise<void>
 }
-
-const chunkSize = 256 * 1024
 
 /** @param path a readable file */
 export async function openArchiveFile(path: string): Promise<ArchiveFile> {
@@ -61,16 +58,5 @@ async function archiveFile(name: string, handle: FileHandle): Promise<ArchiveFil
     }
     return buffer
   }
-  async function* chunks(position: number, length: number) {
-    const end = position + length
-    for (let at = position; at < end; at += chunkSize) yield await read(at, Math.min(chunkSize, end - at))
-  }
-  return {
-    name,
-    size,
-    read,
-    // Not createReadStream: that one closes the file when it is destroyed, whatever it is told.
-    stream: (position, length) => Readable.from(chunks(position, length), { objectMode: false }),
-    close: () => handle.close(),
-  }
+  return { name, size, read, descriptor: handle.fd, close: () => handle.close() }
 }

@@ -1,40 +1,24 @@
 import { posix } from 'node:path'
-import type { Readable } from 'node:stream'
 import * as z from 'zod'
-import { type Digest, isDigest } from '../util/digest.ts'
+import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { indexTar, isTar, type TarMember } from '../util/tar.ts'
 import type { ArchiveFile } from './archive-file.ts'
-import { packingOf, unpack, unpackingError } from './compression.ts'
+import { packingOf } from './compression.ts'
+import { configSchema, longestDocument, mostLayers, parseDocument, platformOf, quoted } from './document.ts'
+import { fileLayer } from './file-layer.ts'
 import type { Image, Layer } from './model.ts'
 
-/** Real ones have some KiB; registries take manifests up to 4 MiB. */
-const longestDocument = 8 * 1024 * 1024
-/** Linux mounts at most 500 layers in one overlay, Docker 127: nothing could run an image with more than this. */
-const mostLayers = 1000
 /** As many symlinks as Linux follows. */
 const mostLinks = 40
-
-const digest = z.custom<Digest>(
-  value => typeof value === 'string' && isDigest(value),
-  'is not a sha256 digest',
-)
 
 const manifestSchema = z.array(
   z.object({ Config: z.string(), Layers: z.array(z.string()).max(mostLayers).nullish() }),
 )
 
-const configSchema = z.object({
-  os: z.string().min(1),
-  architecture: z.string().min(1),
-  variant: z.string().optional(),
-  rootfs: z.object({ diff_ids: z.array(digest).max(mostLayers).nullish() }),
-})
-
 /**
  * Reads what `docker save` writes and `docker load` takes: a tar with manifest.json, an image config and layers.
- * Nothing but headers, manifest and config is read; only layers that are themselves compressed are read once,
- * to learn their size. The image owns `file` from then on.
+ * Nothing but headers, manifest and config is read. The image owns `file` from then on.
  * https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md#combined-image-json--filesystem-changeset-format
  * @throws UserError when the archive is damaged or is not one image; `file` is then still the caller's
  */
@@ -50,7 +34,7 @@ export async function readDockerArchive(file: ArchiveFile, kind: Image['kind']):
     if (!member) throw unusable(`it has no ${quoted(name)}`)
     if (member.size > longestDocument) throw unusable(`${quoted(name)} has ${member.size} bytes`)
     const bytes = await file.read(member.offset, member.size)
-    return { bytes, value: parse(bytes, schema, problem => unusable(`${quoted(name)}: ${problem}`)) }
+    return { bytes, value: parseDocument(bytes, schema, problem => unusable(`${quoted(name)}: ${problem}`)) }
   }
 
   if (!follow(members, 'manifest.json') && members.has('oci-layout'))
@@ -74,40 +58,26 @@ export async function readDockerArchive(file: ArchiveFile, kind: Image['kind']):
     if (!member) throw unusable(`it has no layer ${quoted(name)}`)
     layers.push(await layerOf(file, member, diffId, name))
   }
-  const { os, architecture, variant } = settings
   return Object.freeze({
     kind,
-    config,
-    platform: Object.freeze({ os, architecture, ...(variant ? { variant } : {}) }),
+    config: () => config,
+    platform: platformOf(settings),
     layers: Object.freeze(layers),
     close: () => file.close(),
   })
 }
 
 async function layerOf(file: ArchiveFile, member: TarMember, diffId: Digest, name: string): Promise<Layer> {
-  const raw = () => file.stream(member.offset, member.size)
-  const head = await file.read(member.offset, Math.min(512, member.size))
-  // A tar begins with a name, which may look like anything.
+  const { offset, size: length } = member
+  const head = await file.read(offset, Math.min(512, length))
+  // A tar begins with a name, which may look like anything. Base images that come from registries keep their layers as
+  // those had them.
   const packing = isTar(head) ? undefined : packingOf(head)
-  if (packing === undefined) return Object.freeze({ diffId, size: member.size, open: raw })
-
-  // Base images that come from registries keep their layers as those had them.
-  if (packing !== 'gzip' && packing !== 'zstd')
+  if (packing === 'xz' || packing === 'bzip2')
     throw new UserError(`The layer ${quoted(name)} of ${file.name} is compressed with ${packing}.`, {
       advice: 'Layers may be plain, gzip or zstd: make the base image with one of these.',
     })
-  const open = () => unpack(raw(), packing)
-  try {
-    return Object.freeze({ diffId, size: await lengthOf(open()), open })
-  } catch (error) {
-    throw unpackingError(error, `${file.name}, layer ${quoted(name)}`)
-  }
-}
-
-async function lengthOf(stream: Readable): Promise<number> {
-  let length = 0
-  for await (const chunk of stream) length += (chunk as Buffer).length
-  return length
+  return fileLayer(diffId, { file: file.descriptor, offset, length, packing })
 }
 
 function normalise(name: string): string {
@@ -125,22 +95,4 @@ function follow(members: ReadonlyMap<string, TarMember>, name: string): TarMembe
     else return undefined
   }
   return undefined
-}
-
-/** A name that the archive makes up, fit for an error message. */
-function quoted(name: string): string {
-  return JSON.stringify(name.length > 100 ? `${name.slice(0, 100)}…` : name)
-}
-
-function parse<T>(bytes: Buffer, schema: z.ZodType<T>, fail: (problem: string) => UserError): T {
-  let value: unknown
-  try {
-    value = JSON.parse(bytes.toString('utf8'))
-  } catch {
-    throw fail('it is not JSON')
-  }
-  const result = schema.safeParse(value)
-  if (result.success) return result.data
-  const issue = result.error.issues[0]
-  throw fail(`${issue?.path.join('.') || 'the whole'}: ${issue?.message}`)
 }
