@@ -1,5 +1,5 @@
 import { createReadStream } from 'node:fs'
-import { access, constants, readdir, stat } from 'node:fs/promises'
+import { access, constants, open, readdir, stat } from 'node:fs/promises'
 import { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import { isTar } from '../util/tar.ts'
@@ -58,6 +58,14 @@ export async function openImage({ path, scratch, env, log }: OpenImageOptions): 
   if (head.toString('latin1').trimStart().startsWith('{'))
     throw later(path, 'JSON, as nix2container makes it')
   throw unsupported(path, describe(head))
+}
+
+/** Whether what is at `path` holds the layers themselves, and does not only say what they are made from. */
+export async function isArchive(path: string): Promise<boolean> {
+  if ((await stat(path)).isDirectory()) return true
+  await using file = await open(path)
+  const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
+  return !/^(#!|\{)/.test(buffer.toString('latin1', 0, bytesRead))
 }
 
 async function readOrClose(file: ArchiveFile, kind: Image['kind']): Promise<Image> {

@@ -5,6 +5,7 @@ import { dirname } from 'node:path'
 import type { Transform } from 'node:stream'
 import { pipeline } from 'node:stream/promises'
 import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { damagedLayer } from '../image/damaged.ts'
 import { tarOf } from '../image/layer-tar.ts'
 import type { Layer } from '../image/model.ts'
 import { isDiskFull, UserError } from '../util/errors.ts'
@@ -51,7 +52,7 @@ export async function makeLayer({ layer, compression, level, file }: LayerWork):
     )
     const diffId = `sha256:${tar.digest('hex')}` as const
     if (layer.diffId !== undefined && diffId !== layer.diffId)
-      throw lies(layer.diffId, `has the digest ${diffId}`)
+      throw damagedLayer(layer.diffId, `has the digest ${diffId}`)
     return { diffId, digest: `sha256:${blob.digest('hex')}`, size }
   } catch (error) {
     await rm(file, { force: true })
@@ -70,7 +71,7 @@ async function* counted(
   for await (const chunk of source) {
     hash.update(chunk)
     size += chunk.length
-    if (size > mostBytes) throw lies(diffId ?? kind, `unpacks to more than ${formatBytes(mostBytes)}`)
+    if (size > mostBytes) throw damagedLayer(diffId ?? kind, `unpacks to more than ${formatBytes(mostBytes)}`)
     yield chunk
   }
 }
@@ -86,12 +87,6 @@ function compressor(compression: Compression, level: number): Transform {
   return compression === 'gzip'
     ? createGzip({ ...options, level })
     : createZstdCompress({ ...options, params: { [constants.ZSTD_c_compressionLevel]: level } })
-}
-
-function lies(layer: string, how: string): UserError {
-  return new UserError(`The image is damaged: its layer ${layer} ${how}.`, {
-    advice: 'Build the image again. If it stays so, what builds it writes wrong sizes or digests into it.',
-  })
 }
 
 async function diskFull(layer: Layer, file: string, cause: unknown): Promise<UserError> {
