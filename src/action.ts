@@ -12,9 +12,10 @@ import { newState, type State, writeState } from './state.ts'
 import { build, evaluateAll } from './steps/build.ts'
 import { copyTo } from './steps/copy.ts'
 import { findByOutput, findBySource, retag } from './steps/known.ts'
-import { hideSecrets, logIn, whyUnpushed } from './steps/login.ts'
+import { findEngine } from './steps/load.ts'
+import { hideSecrets, logIn } from './steps/login.ts'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.ts'
-import { push } from './steps/push.ts'
+import { publish } from './steps/publish.ts'
 import { save } from './steps/save.ts'
 import { openTheCache } from './steps/store-cache.ts'
 import { mainSummary } from './summary.ts'
@@ -72,7 +73,7 @@ async function begin(given: Pick<Job, 'runner' | 'env' | 'phases' | 'report' | '
 }
 
 async function run(job: Job): Promise<void> {
-  const { inputs, phases, report, signal } = job
+  const { inputs, phases, signal } = job
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
   // but that only Nix knows whether it has a login for a cache that wants one.
@@ -84,11 +85,13 @@ async function run(job: Job): Promise<void> {
     const known = await looking
     if (known !== undefined) return await phases.time('push', () => retag(job, known))
   }
+  const finding = findEngine(job)
   const installing = phases.time('install Nix', () => installTheNix(job))
   const asking = findSubstituters(job, installing)
   // When one fails the others end before the step does.
-  await Promise.allSettled([opening, installing, loggingIn, asking, looking])
+  await Promise.allSettled([opening, installing, loggingIn, asking, looking, finding])
   const registry = await loggingIn
+  const engine = await finding
   const [opened, installed] = [await opening, await installing]
   // A daemon that does not trust this user takes nothing from a cache of ours.
   const cache = installed.conf.trusted ? opened : { ...opened, server: undefined }
@@ -104,13 +107,9 @@ async function run(job: Job): Promise<void> {
   const built = await build(job, nix, cache, known === undefined ? wanted : { ...wanted, image: undefined })
   // Before the push: what is deployed from that store is there when the image is.
   await copyTo(job, nix, cache, built)
-  const { image, imagePath } = built
-  if (image === undefined || imagePath === undefined) return
-  if (registry === undefined) {
-    report.unpushed = whyUnpushed(inputs, job.context)
-    return
-  }
-  await phases.time('push', () => push(job, { nix, cache, registry, image, path: imagePath }))
+  const { image: evaluated, imagePath: path } = built
+  if (evaluated === undefined || path === undefined) return
+  await publish(job, { nix, cache, engine, registry, evaluated, path })
 }
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */

@@ -58,6 +58,13 @@ export type Report = {
       readonly how: 'uploaded' | 'mounted' | 'present'
     }[]
   }
+  loaded?: {
+    readonly into: 'docker' | 'podman'
+    /** sha256 of the image's config. */
+    readonly id: string
+    /** `name:tag` */
+    readonly references: readonly string[]
+  }
   /** Why nothing was pushed, when the run was not asked to or did not get that far. */
   unpushed?: string | undefined
   failure?: {

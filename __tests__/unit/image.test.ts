@@ -14,6 +14,9 @@ import { type Log, silent } from '../../src/util/log.ts'
 import { bytesOfLayer } from '../harness/layer.ts'
 import { type TarInput, writeTar } from '../harness/tar-writer.ts'
 
+/** Of what these images need nothing. */
+const outside = { pathInfo: async () => new Map(), now: new Date(0) }
+
 type Options = {
   config?: object
   manifest?: unknown
@@ -72,7 +75,7 @@ function machine(t: TestContext) {
       return path
     },
     open: (path: string, log: Log = silent) =>
-      openImage({ path, scratch, env: { PATH: process.env.PATH ?? '', GREETING: 'hello' }, log }),
+      openImage({ path, scratch, env: { PATH: process.env.PATH ?? '', GREETING: 'hello' }, log, ...outside }),
   }
 }
 

@@ -141,7 +141,7 @@ async function save({
         exclude: [],
         costs: {},
         layers: new Map(),
-        
+
         images: new Map(),
         served: undefined,
       },

@@ -7,7 +7,7 @@ import type { ArchiveFile } from './archive-file.ts'
 import { packingOf } from './compression.ts'
 import { configSchema, longestDocument, mostLayers, parseDocument, platformOf, quoted } from './document.ts'
 import { fileLayer } from './file-layer.ts'
-import type { Image, Layer } from './model.ts'
+import type { Image, Layer, Platform } from './model.ts'
 
 /** As many symlinks as Linux follows. */
 const mostLinks = 40
@@ -16,13 +16,23 @@ const manifestSchema = z.array(
   z.object({ Config: z.string(), Layers: z.array(z.string()).max(mostLayers).nullish() }),
 )
 
+export type DockerArchive = {
+  readonly file: ArchiveFile
+  /** The image config as it is. */
+  readonly config: Buffer
+  readonly platform: Platform
+  readonly layers: readonly Layer[]
+  /** What the archive calls its layers. */
+  readonly names: readonly string[]
+}
+
 /**
  * Reads what `docker save` writes and `docker load` takes: a tar with manifest.json, an image config and layers.
- * Nothing but headers, manifest and config is read. The image owns `file` from then on.
+ * Nothing but headers, manifest and config is read.
  * https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md#combined-image-json--filesystem-changeset-format
- * @throws UserError when the archive is damaged or is not one image; `file` is then still the caller's
+ * @throws UserError when the archive is damaged or is not one image
  */
-export async function readDockerArchive(file: ArchiveFile, kind: Image['kind']): Promise<Image> {
+export async function readDockerArchive(file: ArchiveFile): Promise<DockerArchive> {
   const members = new Map((await indexTar(file)).map(member => [normalise(member.name), member]))
   const unusable = (what: string) =>
     new UserError(`The docker archive ${file.name} cannot be used: ${what}.`, {
@@ -58,10 +68,18 @@ export async function readDockerArchive(file: ArchiveFile, kind: Image['kind']):
     if (!member) throw unusable(`it has no layer ${quoted(name)}`)
     layers.push(await layerOf(file, member, diffId, name))
   }
+  return { file, config, platform: platformOf(settings), layers, names }
+}
+
+/** The image that is the archive as it is; it owns the archive's file from then on. */
+export function dockerArchiveImage(
+  { file, config, platform, layers }: DockerArchive,
+  kind: Image['kind'],
+): Image {
   return Object.freeze({
     kind,
     config: () => config,
-    platform: platformOf(settings),
+    platform,
     layers: Object.freeze(layers),
     close: () => file.close(),
   })

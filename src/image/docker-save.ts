@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto'
 import { type Digest, sha256 } from '../util/digest.ts'
 import { padding } from './archive/blocks.ts'
-import { pythonHeader } from './archive/python.ts'
 import { sizeOfNix2ContainerLayer } from './archive/nix2container-layer.ts'
+import { pythonHeader } from './archive/python.ts'
 import { sizeOfStoreLayer } from './archive/store-layer.ts'
 import { damagedLayer } from './damaged.ts'
 import { bytesOf, tarOf } from './layer-tar.ts'
@@ -44,7 +44,10 @@ export async function* dockerArchive(
   const id = sha256(config)
   const configName = `${id.slice(7)}.json`
   const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: references, Layers: names }]))
-  for (const [name, bytes] of [[configName, config], ['manifest.json', manifest]] as const) {
+  for (const [name, bytes] of [
+    [configName, config],
+    ['manifest.json', manifest],
+  ] as const) {
     yield header(name, bytes.length)
     yield bytes
     yield Buffer.alloc(padding(bytes.length))

@@ -22,8 +22,13 @@ export const configSchema = z.object({
   rootfs: z.object({ diff_ids: z.array(digestSchema).max(mostLayers).nullish() }),
 })
 
-/** @param config what else it says is left out */
-export function platformOf({ os, architecture, variant }: z.infer<typeof configSchema>): Platform {
+/** What of some document is its platform. */
+export function platformOf(document: {
+  readonly os: string
+  readonly architecture: string
+  readonly variant?: string | null | undefined
+}): Platform {
+  const { os, architecture, variant } = document
   return Object.freeze({ os, architecture, ...(variant ? { variant } : {}) })
 }
 

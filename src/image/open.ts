@@ -1,21 +1,28 @@
-import { createReadStream } from 'node:fs'
-import { access, constants, open, readdir, stat } from 'node:fs/promises'
+import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
+import * as z from 'zod'
 import { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import { isTar } from '../util/tar.ts'
-import { type ArchiveFile, openArchiveFile, spoolArchive } from './archive-file.ts'
-import { packingOf, unpack, unpackingError } from './compression.ts'
-import { readDockerArchive } from './docker-archive.ts'
+import { formatBytes } from '../util/text.ts'
+import { type ArchiveFile, openArchiveFile, openTar, type Sink, spoolArchive } from './archive-file.ts'
+import { packingOf } from './compression.ts'
+import { dockerArchiveImage, readDockerArchive } from './docker-archive.ts'
+import { longestDocument, parseDocument } from './document.ts'
 import type { Image } from './model.ts'
+import { isStreamConf, readStreamConf, type StorePaths } from './stream-conf.ts'
 import { runStreamScript } from './stream-script.ts'
 
 export type OpenImageOptions = {
-  /** Out path of the image's derivation. */
+  /** Out path of the image's derivation. Beside it is what else the image may be made from: the store. */
   readonly path: string
   /** An existing directory that has room for the unpacked archive, if it is compressed or made by a script. */
   readonly scratch: string
   /** The whole environment of the image's script. */
   readonly env: Readonly<Record<string, string>>
+  /** What Nix knows of store paths. */
+  readonly pathInfo: (paths: readonly string[]) => Promise<StorePaths>
+  /** For an image that wants to have been created "now". */
+  readonly now: Date
   /** Gets, at debug level, what the image's script says. */
   readonly log: Log
 }
@@ -24,62 +31,67 @@ export type OpenImageOptions = {
  * Opens what an image's derivation made, told by its content and not by its name. The caller closes the image.
  * @throws UserError when it is not an image, of a kind that is not supported, or damaged
  */
-export async function openImage({ path, scratch, env, log }: OpenImageOptions): Promise<Image> {
+export async function openImage(options: OpenImageOptions): Promise<Image> {
+  const { path, scratch } = options
   const stats = await stat(path).catch(error => {
     throw new UserError(`The image ${path} does not exist.`, { cause: error })
   })
   if (stats.isDirectory()) throw await directoryError(path)
 
-  const file = await openArchiveFile(path)
-  const head = await file.read(0, Math.min(512, file.size))
-  const packing = packingOf(head)
-  if (isTar(head)) return await readOrClose(file, 'docker-archive')
-
-  await file.close()
-  if (packing === 'gzip' || packing === 'zstd') {
-    const unpacked = await spoolArchive(sink => sink(unpack(createReadStream(path), packing)), {
-      name: path,
-      scratch,
-    }).catch(error => {
-      throw unpackingError(error, path)
-    })
-    return await readOrClose(unpacked, 'docker-archive')
+  const head = await headOf(path)
+  if (!isTar(head)) {
+    if (head.toString('latin1', 0, 2) === '#!') return await openScript(options)
+    if (head.toString('latin1').trimStart().startsWith('{')) return await openDocument(options)
   }
-  if (head.toString('latin1', 0, 2) === '#!') {
-    await access(path, constants.X_OK).catch(error => {
-      throw unsupported(path, 'a script that is not executable', error)
-    })
-    const written = await spoolArchive(sink => runStreamScript(path, sink, { env, log }), {
-      name: path,
-      scratch,
-    })
-    return await readOrClose(written, 'stream')
-  }
-  if (head.toString('latin1').trimStart().startsWith('{'))
-    throw later(path, 'JSON, as nix2container makes it')
-  throw unsupported(path, describe(head))
+  const tar = await openTar(path, scratch)
+  if (tar === undefined) throw unsupported(path, describe(head))
+  return await openArchive(tar, 'docker-archive')
 }
 
 /** Whether what is at `path` holds the layers themselves, and does not only say what they are made from. */
 export async function isArchive(path: string): Promise<boolean> {
-  if ((await stat(path)).isDirectory()) return true
-  await using file = await open(path)
-  const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
-  return !/^(#!|\{)/.test(buffer.toString('latin1', 0, bytesRead))
+  return (await stat(path)).isDirectory() || !/^(#!|\s*\{)/.test((await headOf(path)).toString('latin1'))
 }
 
-async function readOrClose(file: ArchiveFile, kind: Image['kind']): Promise<Image> {
+async function headOf(path: string): Promise<Buffer> {
+  const file = await openArchiveFile(path)
   try {
-    if (!isTar(await file.read(0, Math.min(512, file.size))))
-      throw unsupported(
-        file.name,
-        `${kind === 'stream' ? 'a script that writes' : 'compressed data, but'} no tar`,
-      )
-    return await readDockerArchive(file, kind)
+    return await file.read(0, Math.min(512, file.size))
+  } finally {
+    await file.close()
+  }
+}
+
+async function openArchive(file: ArchiveFile, kind: Image['kind']): Promise<Image> {
+  try {
+    return dockerArchiveImage(await readDockerArchive(file), kind)
   } catch (error) {
     await file.close()
     throw error
   }
+}
+
+async function openScript({ path, scratch, env, log }: OpenImageOptions): Promise<Image> {
+  await access(path, constants.X_OK).catch(error => {
+    throw unsupported(path, 'a script that is not executable', error)
+  })
+  const produce = (sink: Sink) => runStreamScript(path, sink, { env, log })
+  const written = await spoolArchive(produce, { name: path, scratch })
+  if (isTar(await written.read(0, Math.min(512, written.size)))) return await openArchive(written, 'stream')
+  await written.close()
+  throw unsupported(path, 'a script that writes no tar')
+}
+
+async function openDocument(options: OpenImageOptions): Promise<Image> {
+  const { path } = options
+  const { size } = await stat(path)
+  if (size > longestDocument) throw unsupported(path, `JSON of ${formatBytes(size)}`)
+  const bytes = await readFile(path)
+  const document = parseDocument(bytes, z.looseObject({}), problem =>
+    unsupported(path, `JSON, but ${problem}`),
+  )
+  if (isStreamConf(document)) return await readStreamConf(path, bytes, options)
+  throw unsupported(path, 'JSON of another kind')
 }
 
 async function directoryError(path: string): Promise<UserError> {
@@ -93,6 +105,7 @@ function describe(head: Buffer): string {
   if (head.length === 0) return 'an empty file'
   if (head.toString('latin1', 0, 4) === '\x7fELF') return 'a compiled program'
   const packing = packingOf(head)
+  if (packing === 'gzip' || packing === 'zstd') return 'compressed data, but no tar'
   if (packing) return `compressed with ${packing}`
   return `a file that begins with the bytes ${head.toString('hex', 0, 8)}`
 }

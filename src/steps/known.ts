@@ -7,6 +7,7 @@ import { defaultLevel } from '../registry/make-layer.ts'
 import { type ManifestRecord, readManifest } from '../registry/records.ts'
 import { putTags } from '../registry/tagging.ts'
 import { sha256 } from '../util/digest.ts'
+import { withoutInputs } from '../util/environment.ts'
 import type { Registry } from './login.ts'
 
 /** An image that the registry has, and how it was known to be the one that is asked for. */
@@ -35,10 +36,10 @@ export function outputKey(job: Job, outPath: string): string {
  */
 async function sourceKey(job: Job): Promise<string | undefined> {
   const { inputs, context, system, env } = job
-  const { image, warm, copyTo, nixArgs, nixConf, release } = inputs
-  if (image === undefined || warm.length > 0 || copyTo !== undefined) return undefined
+  const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
+  if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
   if (!isPure(nixArgs, nixConf)) return undefined
-  const commit = await cleanCommit(image, { workspace: context.workspace, env: plainEnv(env) })
+  const commit = await cleanCommit(image, { workspace: context.workspace, env: withoutInputs(env) })
   if (commit === undefined) return undefined
   const settings = [commit, context.repository, image.text, system, nixArgs, nixConf, release.version]
   return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
@@ -63,8 +64,8 @@ export async function findByOutput(
   registry: Registry | undefined,
   image: Evaluated | undefined,
 ): Promise<Known | undefined> {
-  const { nixArgs, nixConf, copyTo } = job.inputs
-  if (registry === undefined || image === undefined || copyTo !== undefined) return undefined
+  const { nixArgs, nixConf, copyTo, load } = job.inputs
+  if (registry === undefined || image === undefined || copyTo !== undefined || load) return undefined
   if (image.source.dirty || !isPure(nixArgs, nixConf)) return undefined
   const key = outputKey(job, image.outPath)
   const tagged = registry.published.images.find(one => one.image === key)
@@ -119,17 +120,11 @@ export async function remember(
   evaluated: Evaluated,
 ): Promise<void> {
   const { context, inputs, env } = job
-  const where = { workspace: context.workspace, env: plainEnv(env) }
+  const where = { workspace: context.workspace, env: withoutInputs(env) }
   const keys = [outputKey(job, evaluated.outPath)]
   const locked = inputs.image !== undefined && (await isLocked(evaluated.source, inputs.image, where))
   const source = locked ? await sourceKey(job) : undefined
   if (source !== undefined) keys.push(source)
   const { name } = client.repository
   job.save({ images: Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }])) })
-}
-
-/** Git is told nothing of this action's inputs. */
-function plainEnv(env: NodeJS.ProcessEnv): Record<string, string> {
-  const entries = Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))
-  return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']))
 }

@@ -1,7 +1,8 @@
 import { dockerArchive } from '../image/docker-save.ts'
 import type { Image } from '../image/model.ts'
 import type { Job } from '../job.ts'
-import { type Digest } from '../util/digest.ts'
+import type { Digest } from '../util/digest.ts'
+import { withoutInputs } from '../util/environment.ts'
 import { UserError } from '../util/errors.ts'
 import { exec } from '../util/exec.ts'
 import { harmless } from '../util/harmless.ts'
@@ -16,7 +17,7 @@ export type Engine = { readonly name: 'docker' | 'podman'; readonly env: Readonl
 export async function findEngine({ inputs, env }: Job): Promise<Engine | undefined> {
   if (!inputs.load) return undefined
   const said: string[] = []
-  const plain = engineEnv(env)
+  const plain = withoutInputs(env)
   for (const name of ['docker', 'podman'] as const) {
     const asked = await exec(name, ['info'], { env: plain }).catch(() => undefined)
     if (asked?.code === 0) return { name, env: plain }
@@ -50,9 +51,4 @@ export async function load(job: Job, { name, env }: Engine, image: Image): Promi
   }
   runner.info(`Loaded ${id} into ${name}${references.length > 0 ? ` as ${references.join(', ')}` : ''}`)
   report.loaded = { into: name, id, references }
-}
-
-function engineEnv(env: NodeJS.ProcessEnv): Record<string, string> {
-  const entries = Object.entries(env).filter(([name]) => !name.startsWith('INPUT_'))
-  return Object.fromEntries(entries.map(([name, value]) => [name, value ?? '']))
 }

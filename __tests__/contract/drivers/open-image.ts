@@ -14,7 +14,12 @@ const debug: string[] = []
 const env = Object.fromEntries(Object.entries(process.env).map(([name, value]) => [name, value ?? '']))
 
 try {
-  const image = await openImage({ path, scratch, env, log: { ...silent, debug: line => debug.push(line) } })
+  const image = await openImage({
+    ...{ path, scratch, env },
+    pathInfo: async () => new Map(),
+    now: new Date(0),
+    log: { ...silent, debug: line => debug.push(line) },
+  })
   const layers = image.layers.map(layer => {
     const bytes = bytesOfLayer(layer)
     return { diffId: layer.diffId, size: layer.size, length: bytes.length, digest: sha256(bytes) }

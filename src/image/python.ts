@@ -1,0 +1,99 @@
+/**
+ * JSON that keeps what JavaScript's own values lose: the order of keys that look like numbers, and how a number is
+ * written. Of keys that come twice the last value counts, in the place of the first, as in Python.
+ */
+export type OrderedJson =
+  | null
+  | boolean
+  | string
+  | JsonNumber
+  | readonly OrderedJson[]
+  | ReadonlyMap<string, OrderedJson>
+
+/** A number as the JSON has it. */
+export type JsonNumber = { readonly literal: string }
+
+/** In JSON: a string, and whether it is a key; a bracket; anything else that stands for itself. */
+const token = /(?<string>"(?:[^"\\]|\\.)*")(?<colon>\s*:)?|[[\]{}]|[^\s,:[\]{}"]+/g
+
+/** Python itself takes no more. */
+const deepest = 900
+
+/**
+ * @param most characters that `pythonJson` may make of it
+ * @throws SyntaxError when it is not JSON, RangeError when it is too deep or too long
+ */
+export function parseOrdered(text: string, most: number): OrderedJson {
+  JSON.parse(text)
+  let depth = 0
+  let length = 0
+  // In valid JSON a string with a colon behind it is a key, and what begins with a digit or a minus outside of strings
+  // is a number. With a letter before it no key looks like a number, and a number can be kept as text.
+  const marked = text.replace(token, (match, string?: string, colon = '') => {
+    if (match === '[' || match === '{') depth++
+    if (match === ']' || match === '}') depth--
+    length += match.length + 4 * depth
+    if (depth > deepest || length > most) throw new RangeError('too much JSON')
+    if (string !== undefined) return `"s${string.slice(1)}${colon}`
+    return /^[-0-9]/.test(match) ? `"n${match}"` : match
+  })
+  return JSON.parse(marked, (_, value: unknown) => {
+    if (typeof value === 'string') return value.startsWith('n') ? { literal: value.slice(1) } : value.slice(1)
+    if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
+    return new Map(Object.entries(value).map(([key, each]) => [key.slice(1), each]))
+  }) as OrderedJson
+}
+
+/** As Python writes it: `json.dumps(value, indent=4)`. https://docs.python.org/3/library/json.html#json.dumps */
+export function pythonJson(value: OrderedJson, indent = ''): string {
+  if (value === null || typeof value === 'boolean') return String(value)
+  if (typeof value === 'string') return jsonString(value)
+  if ('literal' in value) return pythonNumber(value.literal)
+  const inner = `${indent}    `
+  const [open, close, items] =
+    value instanceof Map
+      ? ['{', '}', [...value].map(([key, each]) => `${jsonString(key)}: ${pythonJson(each, inner)}`)]
+      : ['[', ']', (value as readonly OrderedJson[]).map(each => pythonJson(each, inner))]
+  if (items.length === 0) return open + close
+  return `${open}\n${items.map(item => inner + item).join(',\n')}\n${indent}${close}`
+}
+
+/** In ASCII; what is beyond 16 bits as two surrogates. */
+function jsonString(text: string): string {
+  return JSON.stringify(text).replace(/[^ -~]/g, unit => `\\u${hex(unit.charCodeAt(0), 4)}`)
+}
+
+/** What `json.loads` and `json.dumps` make of a number: integers of any size as they are, else the shortest float. */
+function pythonNumber(literal: string): string {
+  if (/^-?[0-9]+$/.test(literal)) return literal === '-0' ? '0' : literal
+  const value = Number(literal)
+  if (!Number.isFinite(value)) return value < 0 ? '-Infinity' : 'Infinity'
+  if (Object.is(value, -0)) return '-0.0'
+  const [digits = '', exponent = ''] = value.toExponential().split('e')
+  const power = Number(exponent)
+  if (value === 0 || (power >= -4 && power < 16)) return String(value) + (Number.isInteger(value) ? '.0' : '')
+  return `${digits}e${power < 0 ? '-' : '+'}${String(Math.abs(power)).padStart(2, '0')}`
+}
+
+/** A list of strings as Python's `repr` shows it. https://docs.python.org/3/library/functions.html#repr */
+export function pythonList(items: readonly string[]): string {
+  return `[${items.map(pythonString).join(', ')}]`
+}
+
+const short: Readonly<Record<string, string>> = { '\\': '\\\\', '\t': '\\t', '\n': '\\n', '\r': '\\r' }
+
+function pythonString(text: string): string {
+  const quote = text.includes("'") && !text.includes('"') ? '"' : "'"
+  const escaped = text.replace(/[\\\p{C}\p{Z}]/gu, character => {
+    if (character === ' ') return character
+    const code = character.codePointAt(0) ?? 0
+    const long =
+      code < 0x100 ? `\\x${hex(code, 2)}` : code < 0x10000 ? `\\u${hex(code, 4)}` : `\\U${hex(code, 8)}`
+    return short[character] ?? long
+  })
+  return quote + escaped.replaceAll(quote, `\\${quote}`) + quote
+}
+
+function hex(value: number, digits: number): string {
+  return value.toString(16).padStart(digits, '0')
+}
