@@ -281,10 +281,7 @@ test('what is no image is refused by what it is', async t => {
   await refused(write(gzipSync('')), /compressed data, but no tar/)
   await refused(write('#!/bin/sh\n', 0o444), /a script that is not executable/)
   await refused(write('#!/bin/sh\n', 0o555), /a script that writes no tar/)
-  await refused(
-    write('\n{"image-config": {}}'),
-    /nix2container makes it: this kind of image is not supported yet/,
-  )
+  await refused(write('\n{"image-config": {}}'), /is not an image: it is JSON of another kind/)
 
   const layout = join(directory, 'layout')
   mkdirSync(layout)

@@ -9,7 +9,9 @@ import { packingOf } from './compression.ts'
 import { dockerArchiveImage, readDockerArchive } from './docker-archive.ts'
 import { longestDocument, parseDocument } from './document.ts'
 import type { Image } from './model.ts'
-import { isStreamConf, readStreamConf, type StorePaths } from './stream-conf.ts'
+import { isNix2Container, readNix2Container } from './nix2container.ts'
+import type { StorePaths } from './store-paths.ts'
+import { isStreamConf, readStreamConf } from './stream-conf.ts'
 import { runStreamScript } from './stream-script.ts'
 
 export type OpenImageOptions = {
@@ -86,6 +88,7 @@ async function openDocument(options: OpenImageOptions): Promise<Image> {
     unsupported(path, `JSON, but ${problem}`),
   )
   if (isStreamConf(document)) return await readStreamConf(path, bytes, options)
+  if (isNix2Container(document)) return await readNix2Container(path, bytes, options)
   throw unsupported(path, 'JSON of another kind')
 }
 

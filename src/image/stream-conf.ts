@@ -12,9 +12,7 @@ import type { Image, Layer, StoreLayer } from './model.ts'
 import { type OrderedJson, parseOrdered, pythonJson, pythonList } from './python.ts'
 import { type PythonDate, pythonDate } from './python-date.ts'
 import { realFile } from './real-file.ts'
-
-/** By store path, of the valid ones only. */
-export type StorePaths = ReadonlyMap<string, { readonly narHash: string; readonly narSize: number }>
+import type { StorePaths } from './store-paths.ts'
 
 /** To be raised when an archived layer gets other bytes: what was remembered of the old ones counts no more. */
 const writerVersion = 1
