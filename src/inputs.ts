@@ -72,7 +72,10 @@ export type Inputs = {
   readonly compressionLevel: number | undefined
   /** To install where there is no Nix, and whether the user asked for this version. */
   readonly release: Release
+  /** Whether the image is also given to Docker or Podman. */
+  readonly load: boolean
   readonly releaseAsked: boolean
+  readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
   readonly nixConf: string
   /** Without their logins. */
@@ -178,7 +181,9 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     compression,
     compressionLevel: compressionLevel(),
     release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
+    load: oneOf('load', ['true', 'false'], 'false') === 'true',
     releaseAsked: version !== undefined,
+    installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
     nixConf: read('nix-conf'),
     substituters: substituters.map(({ url }) => url),
@@ -263,14 +268,12 @@ const comingLater: readonly (readonly [InputName, readonly string[], string])[] 
   ['flavor', [], 'a flavor'],
   ['labels', [], 'setting labels'],
   ['annotations', [], 'setting annotations'],
-  ['load', ['false'], 'loading into Docker or Podman'],
   ['check', ['off'], 'inspecting the image'],
   ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
-  ['install-nix', ['always'], 'skipping the installation'],
   ['builders', [], 'building on other machines'],
 ]
 

@@ -45,6 +45,8 @@ export type Report = {
     readonly tags: readonly string[]
     readonly platform: string
     readonly changed: boolean
+    /** What told that the image was there already; undefined when it was made, or found out layer by layer. */
+    readonly known?: 'source' | 'output' | undefined
     /** Those of the tags, without the name, that named something else before, or nothing. */
     readonly tagged: readonly string[]
     /** Bytes in the registry, and bytes sent by this run. */
@@ -53,8 +55,15 @@ export type Report = {
     readonly layers: readonly {
       readonly digest: string
       readonly size: number
-      readonly how: 'uploaded' | 'present'
+      readonly how: 'uploaded' | 'mounted' | 'present'
     }[]
+  }
+  loaded?: {
+    readonly into: 'docker' | 'podman'
+    /** sha256 of the image's config. */
+    readonly id: string
+    /** `name:tag` */
+    readonly references: readonly string[]
   }
   /** Why nothing was pushed, when the run was not asked to or did not get that far. */
   unpushed?: string | undefined

@@ -69,14 +69,16 @@ function endOf(detail: string): string {
 function facts({ push, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
-    const sent = push.layers.filter(layer => layer.how === 'uploaded')
+    const became = (how: (typeof push.layers)[number]['how']) =>
+      push.layers.filter(layer => layer.how === how).length
+    const mounted = became('mounted') === 0 ? '' : `${became('mounted')} mounted from another image, `
     const tags = push.tags.slice(0, most.listed).map(reference => code(tagOf(reference)))
     rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
     rows.push(['Platform', code(push.platform)])
     rows.push([
       'Layers',
-      `${count(push.layers.length, 'layer')}, ${formatBytes(push.size)}: ${sent.length} uploaded, ` +
-        `${push.layers.length - sent.length} already there; ${formatBytes(push.uploaded)} sent`,
+      `${count(push.layers.length, 'layer')}, ${formatBytes(push.size)}: ${became('uploaded')} uploaded, ` +
+        `${mounted}${became('present')} already there; ${formatBytes(push.uploaded)} sent`,
     ])
   }
   if (build !== undefined) {

@@ -1,21 +1,28 @@
 import assert from 'node:assert/strict'
-import { readdirSync } from 'node:fs'
 import { readdir, readFile, stat } from 'node:fs/promises'
 import { join } from 'node:path'
-import { Readable } from 'node:stream'
-import { buffer } from 'node:stream/consumers'
 import { test } from 'node:test'
-import { setImmediate } from 'node:timers/promises'
+import { gzipSync, zstdCompressSync } from 'node:zlib'
 import { partsBin } from '../../script/parts/paths.ts'
-import type { Image } from '../../src/image/model.ts'
+import type { Image, Layer } from '../../src/image/model.ts'
 import { memoKey } from '../../src/registry/layers.ts'
+import { annotation } from '../../src/registry/records.ts'
+import { parseName } from '../../src/registry/reference.ts'
 import { isDigest, sha256 } from '../../src/util/digest.ts'
 import { exec } from '../../src/util/exec.ts'
 import { type Desk, login, openDesk } from '../harness/registry/desk.ts'
-import { noise, sampleImage, sampleLayer } from '../harness/registry/sample.ts'
+import {
+  configOf,
+  noise,
+  sampleFile,
+  sampleImage,
+  sampleLayer,
+  unreadable,
+} from '../harness/registry/sample.ts'
 import { skopeo } from '../harness/skopeo.ts'
 
 const blobs = /\/blobs\/sha256:/
+const indexType = 'application/vnd.oci.image.index.v1+json'
 const uploads = /\/blobs\/uploads\//
 
 const small = () => sampleLayer({ name: 'etc/hello', data: 'hello\n' })
@@ -47,7 +54,7 @@ async function pullBack(desk: Desk, image: Image, tag: string) {
   ])
   // Unpacked, each layer is a file that is named by its digest: the diffID of the image's config.
   const files = await readdir(directory)
-  for (const digest of [sha256(image.config), ...image.layers.map(layer => layer.diffId)])
+  for (const digest of [sha256(configOf(image)), ...image.layers.map(layer => layer.diffId ?? '')])
     assert.ok(files.includes(digest.slice('sha256:'.length)), digest)
   return JSON.parse(raw)
 }
@@ -68,17 +75,21 @@ for (const compression of ['gzip', 'zstd'] as const) {
     assert.deepEqual(Object.keys(manifest.annotations), ['a', 'org.opencontainers.image.source'])
     assert.deepEqual(
       manifest.layers,
-      pushed.layers.map(({ digest, size }) => ({
+      pushed.layers.map(({ digest, diffId, size }, at) => ({
         mediaType: `application/vnd.oci.image.layer.v1.tar+${compression}`,
         digest,
         size,
+        annotations: {
+          [annotation.diffId]: diffId,
+          [annotation.layer]: memoKey(image.layers[at] as Layer, compression),
+        },
       })),
     )
     for (const tag of ['main', 'v1'])
       assert.equal((await run('crane', desk, ['digest', `${desk.name}:${tag}`])).trim(), pushed.digest)
     // Unpacks every layer and compares it with the config's diffIDs; crane 0.20 reads gzip only.
     if (compression === 'gzip') await run('crane', desk, ['validate', '--remote', `${desk.name}:main`])
-    assert.equal(await run('crane', desk, ['config', `${desk.name}:main`]), image.config.toString())
+    assert.equal(await run('crane', desk, ['config', `${desk.name}:main`]), configOf(image).toString())
 
     const [first, second, repeated] = pushed.layers
     assert.deepEqual(
@@ -86,7 +97,7 @@ for (const compression of ['gzip', 'zstd'] as const) {
       ['uploaded', 'uploaded', 'present'],
     )
     assert.equal(repeated?.digest, first?.digest)
-    assert.equal(pushed.size, (first?.size ?? 0) + (second?.size ?? 0) + image.config.length)
+    assert.equal(pushed.size, (first?.size ?? 0) + (second?.size ?? 0) + configOf(image).length)
     assert.equal(pushed.uploaded, pushed.size)
     assert.equal(pushed.changed, true)
     assert.deepEqual(pushed.tagged, ['main', 'v1'])
@@ -111,36 +122,121 @@ test('blobs come before the manifest, the manifest before its tags, the tags in 
   )
 })
 
-test('a second push sends nothing, with and without a memo', async () => {
+const gone = () => sampleImage(unreadable(small()), unreadable(large()))
+
+test('what the tag names is known without a memo: nothing is read, asked for or sent', async () => {
   await using desk = await openDesk()
   const first = await desk.push(sampleImage(small(), large()))
   assert.equal(first.memo.size, 2)
+  for (const memo of [first.memo, new Map()]) {
+    desk.registry.forget()
+    const again = await desk.push(gone(), { memo })
+    assert.deepEqual([again.digest, again.changed, again.uploaded], [first.digest, false, 0])
+    assert.deepEqual([again.size, again.memo], [first.size, first.memo])
+    assert.deepEqual(
+      again.layers.map(({ how }) => how),
+      ['present', 'present'],
+    )
+    assert.equal(desk.registry.count({ path: /\/blobs\// }), 0, 'no blob is asked for')
+    assert.equal(desk.registry.count({ method: 'PUT' }), 0)
+  }
+})
 
+test('where neither memo nor tag says what the registry has, it is found out and not sent again', async () => {
+  await using desk = await openDesk()
+  const first = await desk.push(sampleImage(small(), large()))
   desk.registry.forget()
-  const forgetful = sampleImage(small(), large())
-  const second = await desk.push(forgetful)
+  const second = await desk.push(sampleImage(small(), large()), { tags: ['another'] })
   assert.deepEqual(
     [second.digest, second.changed, second.uploaded, desk.registry.count({ path: uploads })],
     [first.digest, false, 0, 0],
   )
   assert.deepEqual(second.memo, first.memo)
-  assert.deepEqual(
-    second.layers.map(({ how }) => how),
-    ['present', 'present'],
-  )
+})
 
+test('a layer of the image that a tag names is not asked for', async () => {
+  await using desk = await openDesk()
+  await desk.push(sampleImage(small(), large()))
   desk.registry.forget()
-  const layers = [small(), large()]
-  const third = await desk.push(sampleImage(...layers), { memo: first.memo })
-  assert.deepEqual([third.digest, third.changed, third.uploaded], [first.digest, false, 0])
-  assert.equal(third.size, first.size)
-  assert.deepEqual(third.memo, first.memo)
+  const fresh = sampleLayer({ name: 'etc/hello', data: 'goodbye\n' })
+  const pushed = await desk.push(sampleImage(fresh, unreadable(large())))
   assert.deepEqual(
-    layers.map(({ opened }) => opened),
-    [0, 0],
+    pushed.layers.map(({ how }) => how),
+    ['uploaded', 'present'],
   )
-  assert.equal(desk.registry.count({ path: blobs }), 0, 'no blob is asked for')
-  assert.equal(desk.registry.count({ method: 'PUT' }), 0)
+  const asked = desk.registry.requests.filter(({ method, path }) => method === 'HEAD' && blobs.test(path))
+  assert.deepEqual(
+    asked.map(({ path }) => path.slice(path.indexOf('sha256'))).sort(),
+    [pushed.layers[0]?.digest ?? '', sha256(configOf(sampleImage(fresh, large())))].sort(),
+  )
+})
+
+test('an image that others have pushed there, or that is none, tells nothing and harms nothing', async () => {
+  await using desk = await openDesk()
+  const client = desk.client()
+  const { digest } = await desk.push(sampleImage(small()), { tags: [] })
+  const { bytes } = (await client.getManifest(digest)) ?? assert.fail()
+  const manifest = JSON.parse(String(bytes))
+  const [layer] = manifest.layers
+  for (const other of [
+    { ...manifest, layers: [{ ...layer, annotations: undefined }] },
+    { ...manifest, layers: [{ ...layer, annotations: { ...layer.annotations, [annotation.diffId]: 'x' } }] },
+    // It claims that another layer's bytes are these.
+    {
+      ...manifest,
+      layers: [
+        { ...layer, annotations: { ...layer.annotations, [annotation.layer]: memoKey(large(), 'gzip') } },
+      ],
+    },
+  ]) {
+    const type = 'application/vnd.oci.image.manifest.v1+json'
+    await client.putManifest('main', Buffer.from(JSON.stringify(other)), type)
+    const image = sampleImage(large(), small())
+    const pushed = await desk.push(image)
+    assert.deepEqual(
+      pushed.layers.map(({ diffId }) => diffId),
+      image.layers.map(({ diffId }) => diffId),
+    )
+    await pullBack(desk, image, 'main')
+  }
+})
+
+test('of an image for several platforms the one that is pushed again counts', async () => {
+  await using desk = await openDesk()
+  const { digest, mediaType } = await desk.push(sampleImage(small(), large()), { tags: [] })
+  const manifests = ['arm64', 'amd64'].map(architecture => ({
+    ...{ mediaType, digest, size: 1, platform: { os: 'linux', architecture } },
+  }))
+  const index = { schemaVersion: 2, mediaType: indexType, manifests: manifests.slice(1) }
+  await desk.client().putManifest('main', Buffer.from(JSON.stringify(index)), indexType)
+  desk.registry.forget()
+  assert.equal((await desk.push(gone())).changed, false)
+  assert.equal(desk.registry.count({ path: /\/blobs\// }), 0)
+})
+
+test('a layer of another image in the same registry is mounted, and made where that cannot be', async () => {
+  await using desk = await openDesk({ tokens: login })
+  const { memo } = await desk.push(sampleImage(small(), large()))
+  const sibling = desk.client({ repository: parseName(`${desk.registry.host}/octo/sibling`) })
+  desk.registry.forget()
+  const pushed = await desk.push(gone(), { client: sibling, memo })
+  assert.deepEqual(
+    pushed.layers.map(({ how }) => how),
+    ['mounted', 'mounted'],
+  )
+  assert.equal(desk.registry.count({ method: 'PUT', path: uploads }), 1, 'the config')
+
+  const elsewhere = (repository: string) =>
+    new Map(memo.entries().map(([key, layer]) => [key, { ...layer, repository }]))
+  for (const [at, repository] of [`${desk.registry.host}/octo/none`, 'ghcr.io/octo/app'].entries()) {
+    const third = desk.client({ repository: parseName(`${desk.registry.host}/octo/third-${at}`) })
+    const image = sampleImage(small(), large())
+    const made = await desk.push(image, { client: third, memo: elsewhere(repository) })
+    assert.deepEqual(
+      made.layers.map(({ how }) => how),
+      ['uploaded', 'uploaded'],
+    )
+  }
 })
 
 test('a new tag on a known image costs a manifest and no blob request', async () => {
@@ -161,22 +257,21 @@ test('only the layer that changed is read and sent', async () => {
   await using desk = await openDesk()
   const { memo } = await desk.push(sampleImage(small(), large()))
   desk.registry.forget()
-  const kept = large()
+  const kept = unreadable(large())
   const fresh = sampleLayer({ name: 'etc/hello', data: 'goodbye\n' })
   const image = sampleImage(fresh, kept)
   const pushed = await desk.push(image, { memo })
-  assert.deepEqual([fresh.opened, kept.opened], [1, 0])
   assert.deepEqual(
     pushed.layers.map(({ how }) => how),
     ['uploaded', 'present'],
   )
   assert.equal(pushed.changed, true)
-  assert.equal(pushed.uploaded, (pushed.layers[0]?.size ?? 0) + image.config.length)
+  assert.equal(pushed.uploaded, (pushed.layers[0]?.size ?? 0) + configOf(image).length)
   assert.deepEqual(
     [...pushed.memo.keys()],
-    [fresh, kept].map(({ diffId }) => memoKey(diffId, 'gzip')),
+    [fresh, kept].map(layer => memoKey(layer, 'gzip')),
   )
-  await pullBack(desk, image, 'main')
+  await pullBack(desk, sampleImage(fresh, large()), 'main')
 })
 
 test('a layer that the registry has lost, or that the memo has wrong, is made again', async () => {
@@ -185,8 +280,10 @@ test('a layer that the registry has lost, or that the memo has wrong, is made ag
   const first = await desk.push(sampleImage(...layers))
   const [{ digest = '' } = {}, right] = first.layers
   assert.ok(isDigest(digest) && right !== undefined)
-  const wrong = new Map(first.memo)
-  wrong.set(memoKey(right.diffId, 'gzip'), { digest: right.digest, size: right.size + 1 })
+  const key = memoKey(layers[1] as Layer, 'gzip')
+  const known = first.memo.get(key)
+  assert.ok(known)
+  const wrong = new Map([...first.memo, [key, { ...known, size: right.size + 1 }]])
 
   const lost = await fetch(`http://${desk.registry.host}/v2/octo/app/blobs/${digest}`, { method: 'DELETE' })
   assert.equal(lost.status, 202)
@@ -196,22 +293,22 @@ test('a layer that the registry has lost, or that the memo has wrong, is made ag
     second.layers.map(({ how }) => how),
     ['uploaded', 'present', 'uploaded'],
   )
-  assert.deepEqual(second.memo.get(memoKey(right.diffId, 'gzip')), { digest: right.digest, size: right.size })
+  assert.deepEqual(second.memo.get(key), known)
   await pullBack(desk, image, 'main')
 })
 
 test('what decides the bytes of a layer decides its memo', () => {
-  const { diffId } = small()
+  const layer = small()
   const keys = [
-    memoKey(diffId, 'gzip'),
-    memoKey(diffId, 'gzip', 9),
-    memoKey(diffId, 'zstd'),
-    memoKey(diffId, 'zstd', 6),
-    memoKey(large().diffId, 'gzip'),
+    memoKey(layer, 'gzip'),
+    memoKey(layer, 'gzip', 9),
+    memoKey(layer, 'zstd'),
+    memoKey(layer, 'zstd', 6),
+    memoKey(large(), 'gzip'),
   ]
   assert.equal(new Set(keys).size, keys.length)
-  assert.equal(memoKey(diffId, 'gzip', 6), memoKey(diffId, 'gzip'))
-  assert.equal(memoKey(diffId, 'zstd', 3), memoKey(diffId, 'zstd'))
+  assert.equal(memoKey(layer, 'gzip', 6), memoKey(layer, 'gzip'))
+  assert.equal(memoKey(layer, 'zstd', 3), memoKey(layer, 'zstd'))
 })
 
 test('the digest depends on content only, not on how and when a layer is read', async () => {
@@ -221,24 +318,20 @@ test('the digest depends on content only, not on how and when a layer is read', 
     for (const data of ['hello', program.subarray(0, 100_000), program.subarray(0, 2 * 1024 ** 2 - 1536)]) {
       const layer = sampleLayer({ name: 'bin/program', data })
       const digests = new Set<string>()
-      for (const size of [1_000_000, 131_072, 7919]) {
-        for (const slowly of [false, true]) {
-          const open = () => Readable.from(chopped(layer.open(), size, slowly))
-          digests.add((await desk.push(sampleImage({ ...layer, open }), { compression, tags: [] })).digest)
-        }
+      const tar = await readFile(String(layer.source.file))
+      for (const source of [
+        layer.source,
+        sampleFile(gzipSync(tar), 'gzip'),
+        sampleFile(gzipSync(tar, { level: 1 }), 'gzip'),
+        sampleFile(zstdCompressSync(tar), 'zstd'),
+      ]) {
+        const { digest } = await desk.push(sampleImage({ ...layer, source }), { compression, tags: [] })
+        digests.add(digest)
       }
       assert.equal(digests.size, 1, `${compression}, ${layer.size} bytes`)
     }
   }
 })
-
-async function* chopped(source: Readable, size: number, slowly: boolean): AsyncGenerator<Buffer> {
-  const bytes = await buffer(source)
-  for (let at = 0; at < bytes.length; at += size) {
-    yield bytes.subarray(at, at + size)
-    if (slowly) await setImmediate()
-  }
-}
 
 test('the level is heeded', async () => {
   await using desk = await openDesk()
@@ -262,7 +355,7 @@ test('an image without layers, without tags', async () => {
   await using desk = await openDesk()
   const image = sampleImage()
   const pushed = await desk.push(image, { tags: [] })
-  assert.equal(pushed.size, image.config.length)
+  assert.equal(pushed.size, configOf(image).length)
   assert.equal((await desk.client().headManifest(pushed.digest))?.digest, pushed.digest)
   assert.equal((await desk.push(sampleImage(), { tags: [] })).changed, false)
 })
@@ -290,16 +383,12 @@ test('files in scratch are for nobody else', async () => {
 
 test('scratch never holds more layers than are worked on', async () => {
   await using desk = await openDesk()
-  let most = 0
-  const layers = [1, 2, 3].map(seed => {
-    const layer = sampleLayer({ name: 'a', data: noise(1000, seed) })
-    const open = () => {
-      const files = readdirSync(desk.scratch, { recursive: true, withFileTypes: true })
-      most = Math.max(most, files.filter(file => file.isFile()).length)
-      return layer.open()
-    }
-    return { ...layer, open }
-  })
-  await desk.push(sampleImage(...layers), { concurrency: 1 })
-  assert.equal(most, 0, 'a layer is opened when the one before is gone')
+  const layers = [1, 2, 3, 4, 5, 6, 7, 8].map(seed => sampleLayer({ name: 'a', data: noise(1000, seed) }))
+  const hold = desk.registry.hold({ method: 'POST', path: uploads })
+  const pushing = desk.push(sampleImage(...layers), { concurrency: 1 })
+  await hold.reached
+  const files = await readdir(desk.scratch, { recursive: true, withFileTypes: true })
+  assert.ok(files.filter(file => file.isFile()).length <= 4, 'one that is made, and three that are sent')
+  hold.release()
+  assert.equal((await pushing).layers.length, 8)
 })

@@ -156,7 +156,7 @@ test('a hash is spelled as Nix spells it', () => {
 const store = `/nix/store/${'1'.repeat(32)}-source`
 
 function sourceAt(directory: string): FlakeSource {
-  return { path: store, directory, url: 'x', rev: undefined, narHash: undefined, inputs: [] }
+  return { path: store, directory, url: 'x', rev: undefined, dirty: false, narHash: undefined, inputs: [] }
 }
 
 test('positions of Nix’s are found in the workspace, and only there', () => {

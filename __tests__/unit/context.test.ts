@@ -70,7 +70,7 @@ test('the state holds what thousands of builds cost, and none is no error', asyn
   t.after(() => rm(folder, { recursive: true }))
   assert.equal(readState(folder), undefined)
   const costs = Object.fromEntries(Array.from({ length: 5000 }, (_, at) => [`/nix/store/${at}-x.drv`, at]))
-  const state: State = { started: 5, outPaths: ['/nix/store/x'], costs, layers: {} }
+  const state: State = { started: 5, outPaths: ['/nix/store/x'], costs, layers: {}, images: {} }
   writeState(folder, state)
   assert.deepEqual(readState(folder), state)
 })

@@ -135,7 +135,16 @@ async function save({
   const { outcome, why } = await phases.time('save', () =>
     saveCache({
       ...{ nix, system, scope, ...refs, ...places, ...programs, env, log, key, closure, outPaths },
-      ...{ started: 0, shared: false, exclude: [], costs: {}, layers: new Map(), served: undefined },
+      ...{
+        started: 0,
+        shared: false,
+        exclude: [],
+        costs: {},
+        layers: new Map(),
+
+        images: new Map(),
+        served: undefined,
+      },
       ...{
         limit: 64 * 1024 ** 3,
         upstream: keepUpstream,

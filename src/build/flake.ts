@@ -5,7 +5,13 @@ import { runNix } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
 import { harmless } from '../util/harmless.ts'
 import { type Log, silent } from '../util/log.ts'
-import { type Described, describe, readDescription } from './description.ts'
+import {
+  type Described,
+  describe,
+  describeImage,
+  readDescription,
+  readImageDescription,
+} from './description.ts'
 import { failureOf } from './failure.ts'
 import type { Installable } from './installable.ts'
 import type { Build, Progress, Substitution } from './progress.ts'
@@ -95,13 +101,19 @@ export async function openFlake(options: EvaluateOptions, installable: Installab
  * @throws UserError when the flake, the attribute or its value is not as it must be
  */
 export async function evaluate(
-  options: EvaluateOptions & { readonly installable: Installable },
+  options: EvaluateOptions & {
+    readonly installable: Installable
+    /** Whether what is needed to push it as an image is enough. */
+    readonly asImage?: boolean
+  },
 ): Promise<Evaluated> {
-  const { installable, log } = options
+  const { installable, asImage = false, log } = options
   return await log.group(`Evaluate ${installable.text}`, async () => {
     const { source, ask } = await openFlake(options, installable)
     const reference = installable.text.replace(/\^[^^]*$/, '')
-    const described = readDescription(await ask(reference, describe), installable)
+    const described = asImage
+      ? readImageDescription(await ask(reference, describeImage), installable)
+      : readDescription(await ask(reference, describe), installable)
     log.info(harmless(`${described.name}: ${described.outPath}`))
     return Object.freeze({ installable, ...described, source })
   })

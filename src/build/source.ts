@@ -13,6 +13,8 @@ export type FlakeSource = {
   readonly url: string
   /** Commit, when it was clean and is known. */
   readonly rev: string | undefined
+  /** Whether it is a git tree with changes that are not committed. */
+  readonly dirty: boolean
   /** `sha256-<base 64>` of the tree. */
   readonly narHash: string | undefined
   /** Root of the tree on this machine, for git working trees and `path:` flakes. */
@@ -39,8 +41,9 @@ const schema = z.object({
 export function parseMetadata(json: string): FlakeSource {
   const { path, url, locked, resolved, locks } = schema.parse(JSON.parse(json))
   const directory = resolved.type === 'path' ? resolved.path : localGit(resolved.url)
+  const dirty = resolved.type === 'git' && locked.rev === undefined
   const inputs = Object.keys(locks?.nodes[locks.root]?.inputs ?? {})
-  return Object.freeze({ path, url, rev: locked.rev, narHash: locked.narHash, directory, inputs })
+  return Object.freeze({ path, url, rev: locked.rev, dirty, narHash: locked.narHash, directory, inputs })
 }
 
 function localGit(url: string | undefined): string | undefined {
@@ -86,7 +89,7 @@ export async function guessSource(
       [file, join(directory, below)].map(name => readFile(name, 'utf8').catch(() => undefined)),
     )
     if (here !== undefined && here === there) {
-      return { path, directory, url: directory, rev: undefined, narHash: undefined, inputs: [] }
+      return { path, directory, url: directory, rev: undefined, dirty: true, narHash: undefined, inputs: [] }
     }
   }
   return undefined

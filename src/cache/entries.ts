@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { createInterface } from 'node:readline'
+import { withoutInputs } from '../util/environment.ts'
 import { messageOf } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import type { Log } from '../util/log.ts'
@@ -167,9 +168,4 @@ async function transfer(
     answer = { problem: messageOf(error) }
   }
   return { answer, said }
-}
-
-/** The environment without the action's inputs and state: the registry's password is among them. */
-export function withoutInputs(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)))
 }

@@ -1,3 +1,4 @@
+import type { KnownLayer } from '../registry/model.ts'
 import type { Digest } from '../util/digest.ts'
 
 /** How a path came to be: built by a job, fetched by a fixed hash, or from somebody else's binary cache. */
@@ -40,10 +41,13 @@ export type Pack = {
   readonly created: number
 }
 
-export type LayerUse = {
+export type ImageUse = {
   readonly digest: Digest
-  /** Bytes. */
-  readonly size: number
+  /** Seconds since the epoch. */
+  readonly lastUse: number
+}
+
+export type LayerUse = KnownLayer & {
   /** Seconds since the epoch. */
   readonly lastUse: number
 }
@@ -67,6 +71,8 @@ export type CacheIndex = {
   readonly paths: ReadonlyMap<string, CachedPath>
   /** Names of paths that are referred to and that a public binary cache has. */
   readonly elsewhere: ReadonlySet<string>
+  /** What images were published as, by a key of what they were made from. */
+  readonly images: ReadonlyMap<string, ImageUse>
   /** By memo key: what layers became when they were compressed. */
   readonly layers: ReadonlyMap<string, LayerUse>
   /** Packs that the last run needed something from: the next one is likely to need them too. */
@@ -84,6 +90,7 @@ export const emptyIndex: CacheIndex = Object.freeze({
   packs: new Map(),
   paths: new Map(),
   elsewhere: new Set<string>(),
+  images: new Map(),
   layers: new Map(),
   recent: new Set<string>(),
   tooLarge: new Map(),

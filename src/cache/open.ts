@@ -2,9 +2,10 @@ import { spawn } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { open, rename } from 'node:fs/promises'
 import { join } from 'node:path'
+import { withoutInputs } from '../util/environment.ts'
 import { messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
-import { type EntriesOptions, entries, hasCacheService, withoutInputs } from './entries.ts'
+import { type EntriesOptions, entries, hasCacheService } from './entries.ts'
 import { writeIndex } from './index-file.ts'
 import {
   basePlace,

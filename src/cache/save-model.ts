@@ -1,5 +1,6 @@
 import type { Nix } from '../nix/model.ts'
 import type { LayerMemo } from '../registry/model.ts'
+import type { Digest } from '../util/digest.ts'
 import type { Amount, Held } from './amounts.ts'
 import type { EntriesOptions } from './entries.ts'
 import type { IndexOptions } from './indexes.ts'
@@ -26,6 +27,8 @@ export type SaveOptions = IndexOptions &
     readonly costs: Readonly<Record<string, number>>
     /** What the layers of this run's image are, whether known before or learned now. */
     readonly layers: LayerMemo
+    /** What this run's image was published as, by keys of what it was made from. */
+    readonly images: ReadonlyMap<string, { readonly digest: Digest }>
     /** What the substituter did; undefined when there was none. */
     readonly served: Stats | undefined
     /** How entries that nothing names any more are deleted; undefined where there is no token for it. */

@@ -8,8 +8,8 @@ import { amountOf, difference, heldBy, none } from './amounts.ts'
 import { currentIndex, newerIndex } from './current.ts'
 import { type Entries, entries, hasCacheService } from './entries.ts'
 import { generationOf } from './keys.ts'
-import { refreshLayers } from './layers.ts'
 import { estimatedOf, membersOf } from './members.ts'
+import { refreshMemo } from './memos.ts'
 import { merge, tidy, withRetired } from './merge.ts'
 import { type CacheIndex, hashOf } from './model.ts'
 import { writeNars } from './nars.ts'
@@ -94,12 +94,13 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const reasons = [...known.troubles, ...problems, ...planned.reasons]
   const { add, leftOut } = planned
   const remembered = rememberUnfit(index.tooLarge, { added: add, leftOut, unfit: [...unfit], now: seconds })
-  const layers = refreshLayers(planned.index.layers, options.layers, seconds)
+  const layers = refreshMemo(planned.index.layers, options.layers, seconds)
+  const images = refreshMemo(planned.index.images, options.images, seconds)
 
   const worth = (adding: boolean) =>
     isWorthSaving({
       ...{ current, planned, adding, seconds },
-      learned: layers.learned || remembered.learned,
+      learned: layers.learned || images.learned || remembered.learned,
     })
   const amounts = {
     before: amountOf(current),
@@ -123,7 +124,8 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
     return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
   }
 
-  const kept = { ...planned.index, layers: layers.layers, tooLarge: remembered.tooLarge }
+  const memos = { layers: layers.memo, images: images.memo, tooLarge: remembered.tooLarge }
+  const kept = { ...planned.index, ...memos }
   const sent = withPacks(kept, packs.uploaded)
   const added = new Set(planned.add.map(({ path }) => hashOf(path.name)))
   const within = (other: CacheIndex) =>

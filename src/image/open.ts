@@ -50,6 +50,11 @@ export async function openImage(options: OpenImageOptions): Promise<Image> {
   return await openArchive(tar, 'docker-archive')
 }
 
+/** Whether what is at `path` holds the layers themselves, and does not only say what they are made from. */
+export async function isArchive(path: string): Promise<boolean> {
+  return (await stat(path)).isDirectory() || !/^(#!|\s*\{)/.test((await headOf(path)).toString('latin1'))
+}
+
 async function headOf(path: string): Promise<Buffer> {
   const file = await openArchiveFile(path)
   try {

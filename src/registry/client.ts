@@ -1,6 +1,6 @@
 import type { Readable } from 'node:stream'
 import { type Digest, isDigest, sha256 } from '../util/digest.ts'
-import { UserError } from '../util/errors.ts'
+import { messageOf, UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import { type Credentials, withAuth } from './auth.ts'
 import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './failure.ts'
@@ -33,6 +33,12 @@ export type RegistryClient = {
   putManifest(reference: string, bytes: Buffer, mediaType: string, signal?: AbortSignal): Promise<void>
   /** Whether the registry has these bytes: the digest, and the size where it tells one. */
   hasBlob(blob: { readonly digest: Digest; readonly size: number }, signal?: AbortSignal): Promise<boolean>
+  /**
+   * Lets the repository have a blob of another one of the same registry. False when the registry does not: whether
+   * the blob is not there, or may not be read, or it mounts nothing.
+   * @param from name of the other repository; false when it is of another registry
+   */
+  mountBlob(blob: { readonly digest: Digest }, from: string, signal?: AbortSignal): Promise<boolean>
   /** Sends a blob in one PUT. `open` gives exactly the blob's bytes, and is called again for each repetition. */
   uploadBlob(
     blob: { readonly digest: Digest; readonly size: number; open(): Readable },
@@ -66,15 +72,18 @@ export function registryClient(options: {
   const subject = { repository, credentials }
   const base = new URL(`/v2/${repository.path}/`, repository.origin)
   const retry = retrier({ sleep, now, log })
-  const once = withRedirects(
-    withAuth(httpSender(options.env, options.timeouts), {
-      origin: repository.origin,
-      credentials,
-      scopes: [`repository:${repository.path}:pull,push`],
-      now,
-      refused: response => loginFailure(response, subject),
-    }),
-  )
+  const sender = httpSender(options.env, options.timeouts)
+  const sendFor = (...scopes: readonly string[]) =>
+    withRedirects(
+      withAuth(sender, {
+        ...{ origin: repository.origin, credentials, now },
+        scopes: [`repository:${repository.path}:pull,push`, ...scopes],
+        refused: response => loginFailure(response, subject),
+      }),
+    )
+  const once = sendFor()
+  /** By the path of the repository that blobs are mounted from: its token may read that one too. */
+  const mounters = new Map<string, ReturnType<typeof sendFor>>()
 
   /** Makes attempts until one succeeds or the failure is final; what cannot be answered is said as `what`. */
   const attempt = async (
@@ -169,6 +178,26 @@ export function registryClient(options: {
       expectDigest(response, digest, what)
       const length = header(response, 'content-length')
       return length === '' || Number(length) === size
+    },
+
+    async mountBlob({ digest }, from, signal) {
+      if (!from.startsWith(`${repository.host}/`)) return false
+      const path = from.slice(repository.host.length + 1)
+      const mount = mounters.get(path) ?? sendFor(`repository:${path}:pull`)
+      mounters.set(path, mount)
+      const url = new URL('blobs/uploads/', base)
+      url.search = `?${new URLSearchParams({ mount: digest, from: path })}`
+      try {
+        const response = await mount({ method: 'POST', url, signal })
+        log.debug(`POST ${url.pathname}, mount ${digest} from ${path}: ${response.status}`)
+        // 202 begins an upload: what it would need is not made yet, and the registry forgets it.
+        return response.status === 201
+      } catch (error) {
+        // It would only have saved time: whatever is amiss comes up again where it matters.
+        signal?.throwIfAborted()
+        log.debug(`mount ${digest} from ${path}: ${messageOf(error)}`)
+        return false
+      }
     },
 
     async uploadBlob({ digest, size, open }, signal) {

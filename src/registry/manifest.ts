@@ -13,18 +13,22 @@ export function imageManifest(
   layers: readonly Descriptor[],
   annotations: Readonly<Record<string, string>>,
 ): Buffer {
-  const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: manifestMediaType,
       config: plain(config),
       layers: layers.map(plain),
-      ...(sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }),
+      ...annotated(annotations),
     }),
   )
 }
 
-function plain({ mediaType, digest, size }: Descriptor): Descriptor {
-  return { mediaType, digest, size }
+function plain({ mediaType, digest, size, annotations = {} }: Descriptor) {
+  return { mediaType, digest, size, ...annotated(annotations) }
+}
+
+function annotated(annotations: Readonly<Record<string, string>>) {
+  const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }
 }

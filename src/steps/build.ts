@@ -2,10 +2,11 @@ import { type Evaluated, evaluate, type Realised, realise } from '../build/flake
 import { isPattern } from '../build/installable.ts'
 import { evaluatePattern } from '../build/patterns.ts'
 import { type Progress, type Substitution, shortName } from '../build/progress.ts'
+import type { FlakeSource } from '../build/source.ts'
 import { substitute } from '../build/substitute.ts'
 import { bringPaths } from '../cache/bring.ts'
 import type { OpenedCache } from '../cache/open.ts'
-import { isStreamScript } from '../image/stream-script.ts'
+import { isArchive } from '../image/open.ts'
 import type { Job } from '../job.ts'
 import type { Nix } from '../nix/model.ts'
 import { exclude } from '../places.ts'
@@ -13,41 +14,66 @@ import { buildReport, cacheStatus } from '../report.ts'
 import { count, formatBytes } from '../util/text.ts'
 
 export type Built = {
-  /** The image's store path; undefined when none was asked for. */
-  readonly image: string | undefined
+  /** What was asked for as the image; undefined when nothing was. */
+  readonly image: Evaluated | undefined
+  /** Its store path. */
+  readonly imagePath: string | undefined
   readonly evaluated: readonly Evaluated[]
   readonly realised: Realised
   /** Store paths that came from the cache before Nix asked for them. */
   readonly brought: readonly string[]
 }
 
-/** Evaluates and builds the image and what is to be warm. */
-export async function build(job: Job, nix: Nix, cache: OpenedCache): Promise<Built> {
-  const { inputs, context, places, phases, report, runner, signal } = job
-  const { image, warm } = inputs
-  const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
+/** What is asked for, before anything is built. */
+export type Wanted = {
+  readonly image: Evaluated | undefined
+  readonly warm: readonly Evaluated[]
+  /** Store paths of the flakes' sources. */
+  readonly sources: readonly string[]
+}
+
+/** Evaluates the image and what is to be warm. */
+export async function evaluateAll(job: Job, nix: Nix): Promise<Wanted> {
+  const { inputs, context, places, phases, runner, signal } = job
   const sources: string[] = []
-  const onSource = ({ path }: { readonly path: string }) => sources.push(path)
-  const evaluated = await phases.time('evaluate', async () => {
+  const onSource = ({ path }: FlakeSource) => sources.push(path)
+  const options = {
+    ...{ nix, onSource, workspace: context.workspace, args: inputs.nixArgs, log: runner },
+  }
+  const wanted = await phases.time('evaluate', async () => {
     try {
-      const results: Evaluated[] = []
-      for (const installable of [...(image === undefined ? [] : [image]), ...warm]) {
+      const { image: installable } = inputs
+      const image = installable && (await evaluate({ ...options, installable, asImage: true }))
+      const warm: Evaluated[] = []
+      for (const installable of inputs.warm) {
         if (isPattern(installable))
-          results.push(...(await evaluatePattern({ ...common, pattern: installable, onSource })))
-        else results.push(await evaluate({ ...common, installable, onSource }))
+          warm.push(...(await evaluatePattern({ ...options, pattern: installable })))
+        else warm.push(await evaluate({ ...options, installable }))
       }
-      return results
+      return { image, warm, sources }
     } finally {
       // A checkout that does not evaluate is in the store as well.
       await exclude(places, sources)
     }
   })
-  const outputs = image === undefined ? [] : Object.values(evaluated[0]?.outputs ?? {})
-  await exclude(places, [...sources, ...outputs])
   signal.throwIfAborted()
+  return wanted
+}
+
+/** Builds the image and what is to be warm. */
+export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Wanted): Promise<Built> {
+  const { inputs, context, places, phases, report, runner, signal } = job
+  const { image, warm, sources } = wanted
+  const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
+  const evaluated = [...(image === undefined ? [] : [image]), ...warm]
+  if (evaluated.length === 0) {
+    const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
+    return { image, imagePath: undefined, evaluated, realised, brought: [] }
+  }
+  await exclude(places, [...sources, ...Object.values(image?.outputs ?? {})])
 
   const { server, index } = cache
-  const wanted = evaluated.map(({ drvPath, outputs }) => ({ drvPath, outputs: Object.keys(outputs) }))
+  const needed = evaluated.map(({ drvPath, outputs }) => ({ drvPath, outputs: Object.keys(outputs) }))
   const early: Substitution[] = []
   const fetch = async (paths: readonly string[]) => {
     early.push(...(await substitute({ nix, paths, log: runner })))
@@ -56,7 +82,7 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache): Promise<Bui
     server === undefined
       ? undefined
       : await phases.time('restore', () =>
-          bringPaths(wanted, { nix, index, url: server.url, fetch, log: runner }),
+          bringPaths(needed, { nix, index, url: server.url, fetch, log: runner }),
         )
   if (brought !== undefined && brought.paths.length > 0)
     runner.info(
@@ -95,7 +121,7 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache): Promise<Bui
   const substitutions = [...early, ...realised.substitutions]
   report.build = buildReport({ ...realised, substitutions }, outPath, cache, brought)
   if (report.cache !== undefined) report.cache.status = cacheStatus(cache, report.build)
-  // A script is small and saves its own build; an archive is large, and in the registry.
-  if (outPath !== undefined && (await isStreamScript(outPath))) await exclude(places, sources)
-  return { image: outPath, evaluated, realised, brought: brought?.paths ?? [] }
+  // A description is small, and names what the image is made of; an archive is large, and in the registry.
+  if (outPath !== undefined && !(await isArchive(outPath))) await exclude(places, sources)
+  return { image, imagePath: outPath, evaluated, realised, brought: brought?.paths ?? [] }
 }

@@ -1,12 +1,31 @@
+import { platformOf } from '../image/platform.ts'
 import type { Inputs } from '../inputs.ts'
 import type { Job } from '../job.ts'
 import type { Credentials } from '../registry/auth.ts'
 import { type RegistryClient, registryClient } from '../registry/client.ts'
+import { lookAtTags, type Published } from '../registry/published.ts'
 import type { Context } from '../runner/context.ts'
 import type { Runner } from '../runner/runner.ts'
 
-/** The registry that this run pushes to; undefined when it does not push. */
-export function registryFor({ inputs, context, env, runner }: Job): RegistryClient | undefined {
+/** The registry that a run pushes to. */
+export type Registry = {
+  readonly client: RegistryClient
+  /** What the tags name, before this run sets them. */
+  readonly published: Published
+}
+
+/**
+ * Looks at what the registry has; undefined when this run does not push.
+ * @throws UserError when the registry does not take the credentials, or does not answer
+ */
+export async function logIn(job: Job): Promise<Registry | undefined> {
+  const client = clientFor(job)
+  if (client === undefined) return undefined
+  const platform = platformOf(job.system)
+  return { client, published: await lookAtTags(client, job.inputs.tags, platform, job.signal) }
+}
+
+function clientFor({ inputs, context, env, runner }: Job): RegistryClient | undefined {
   const { image, repository } = inputs
   if (image === undefined || repository === undefined) return undefined
   if (whyUnpushed(inputs, context) !== undefined) return undefined

@@ -1,49 +1,48 @@
+import type { Evaluated } from '../build/flake.ts'
 import type { OpenedCache } from '../cache/open.ts'
-import { openImage } from '../image/open.ts'
+import type { Image } from '../image/model.ts'
+import { formatPlatform } from '../image/platform.ts'
 import type { Job } from '../job.ts'
-import type { Nix } from '../nix/model.ts'
-import type { RegistryClient } from '../registry/client.ts'
+import { programs } from '../places.ts'
 import { pushImage } from '../registry/push.ts'
+import { annotation } from '../registry/records.ts'
+import { outputKey, remember } from './known.ts'
+import type { Registry } from './login.ts'
 
-/** Pushes what was built, and leaves to post what its layers became. */
+/** Pushes an image, and leaves to post what it and its layers became. */
 export async function push(
   job: Job,
   options: {
-    readonly nix: Nix
     readonly cache: OpenedCache
-    readonly client: RegistryClient
-    /** Store path of the image. */
-    readonly outPath: string
+    readonly registry: Registry
+    readonly evaluated: Evaluated
+    readonly image: Image
   },
 ): Promise<void> {
   const { inputs, context, places, runner, signal, report } = job
-  const { nix, cache, client, outPath } = options
+  const { cache, registry, evaluated, image } = options
+  const { client, published } = registry
   const { compression, compressionLevel: level, tags } = inputs
   if (tags.length === 0) {
     runner.warning(
       `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is pushed by its digest only.`,
     )
   }
-  const image = await openImage({ path: outPath, scratch: places.scratch, env: nix.env, log: runner })
-  try {
-    const pushed = await pushImage({
-      ...{ client, image, compression, level, tags },
-      memo: cache.index.layers,
-      scratch: places.scratch,
-      log: runner,
-      signal,
-    })
-    const { memo, ...facts } = pushed
-    job.save({ layers: Object.fromEntries(memo) })
-    const { name } = client.repository
-    const { os, architecture, variant } = image.platform
-    report.push = {
-      ...facts,
-      name,
-      tags: tags.map(tag => `${name}:${tag}`),
-      platform: [os, architecture, variant].filter(Boolean).join('/'),
-    }
-  } finally {
-    await image.close()
+  const { memo, ...pushed } = await pushImage({
+    ...{ client, published, image, compression, level, tags, signal },
+    annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
+    memo: cache.index.layers,
+    worker: programs.layerWorker,
+    scratch: places.scratch,
+    log: runner,
+  })
+  job.save({ layers: Object.fromEntries(memo) })
+  await remember(job, registry, pushed.digest, evaluated)
+  const { name } = client.repository
+  report.push = {
+    ...pushed,
+    name,
+    tags: tags.map(tag => `${name}:${tag}`),
+    platform: formatPlatform(image.platform),
   }
 }

@@ -1,6 +1,7 @@
 import { collectStore } from '../cache/collect-store.ts'
 import { nixEntry } from '../cache/nix-entry.ts'
 import { saveCache } from '../cache/save.ts'
+import type { SaveOptions } from '../cache/save-model.ts'
 import { stopSubstituter } from '../cache/stop.ts'
 import { type Inputs, parseInputs } from '../inputs.ts'
 import { currentAccount, nixEnvironment } from '../nix/environment.ts'
@@ -88,6 +89,7 @@ async function saveStore(
     outPaths: state.outPaths,
     costs: state.costs,
     layers: new Map(Object.entries(state.layers)) as LayerMemo,
+    images: new Map(Object.entries(state.images)) as SaveOptions['images'],
     served,
     limit: inputs.cacheSize,
     upstream: inputs.cacheUpstream,

@@ -1,6 +1,6 @@
 import { type Entries, entries, hasCacheService } from '../cache/entries.ts'
 import type { Refs } from '../cache/indexes.ts'
-import { emptyIndex } from '../cache/model.ts'
+import { emptyIndex, sizeOf } from '../cache/model.ts'
 import { type OpenedCache, openCache } from '../cache/open.ts'
 import type { Inputs } from '../inputs.ts'
 import type { Job } from '../job.ts'
@@ -32,11 +32,16 @@ export function refsOf({ ref, cacheBases }: Context): Refs {
 
 /** Opens the store cache; from then on post can save what this job adds to it. */
 export async function openTheCache(job: Job): Promise<OpenedCache> {
-  const { inputs, context, system, places, env, runner } = job
-  if (inputs.cache === 'false') return { status: 'off', index: emptyIndex }
+  const { inputs, context, system, places, env, runner, report } = job
+  if (inputs.cache === 'false') {
+    report.cache = { status: 'off', paths: 0, bytes: 0 }
+    return { status: 'off', index: emptyIndex }
+  }
   const scope = inputs.cacheScope
   const options = { system, scope, ...refsOf(context), ...places, ...programs, env, log: runner }
   const opened = await openCache(options)
   job.save({ cache: { key: opened.key, base: opened.base, server: opened.server } })
+  const status = opened.status === 'off' ? 'off' : undefined
+  report.cache = { status, paths: opened.index.paths.size, bytes: sizeOf(opened.index) }
   return opened
 }

@@ -1,13 +1,15 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { constants } from 'node:os'
+import type { Writable } from 'node:stream'
 import { StringDecoder } from 'node:string_decoder'
 
 export type ExecOptions = {
   readonly cwd?: string
   /** The whole environment of the program; nothing is added to it. */
   readonly env: Readonly<Record<string, string>>
-  /** What the program reads from stdin. Without it stdin is empty. */
-  readonly input?: Buffer
+  /** What the program reads from stdin, as far as it reads. Without it stdin is empty. */
+  readonly input?: Buffer | AsyncIterable<Uint8Array>
   /** Called with each line of stderr, without its end, as it is written. Only the end of stderr is a result then. */
   readonly onStderrLine?: (line: string) => void
   /** Sends the program SIGINT when it aborts, and what is stronger if it does not end then. */
@@ -56,6 +58,12 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     const pending: NodeJS.Timeout[] = []
+    /** What was to be read cannot be had, and half of it is not to be taken for the whole. */
+    let broken: { readonly error: unknown } | undefined
+    const fail = (error: unknown) => {
+      broken = { error }
+      child.kill('SIGKILL')
+    }
     const interrupt = () => {
       for (const [after, signal] of requests) pending.push(setTimeout(() => child.kill(signal), after))
     }
@@ -79,7 +87,8 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
     })
     // The exit code says more than a broken pipe.
     child.stdin?.on('error', () => {})
-    child.stdin?.end(input)
+    if (input === undefined || Buffer.isBuffer(input)) child.stdin?.end(input)
+    else if (child.stdin !== null) feed(child.stdin, input).catch(fail)
     child.on('error', error => {
       for (const timer of pending) clearTimeout(timer)
       reject(error)
@@ -90,6 +99,7 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
       options.signal?.removeEventListener('abort', interrupt)
       rest += decoder.end()
       if (rest !== '') onStderrLine?.(rest)
+      if (broken !== undefined) reject(broken.error)
       resolve({
         code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
         stdout: Buffer.concat(stdout).toString(),
@@ -107,4 +117,13 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
       }, graceMilliseconds)
     })
   })
+}
+
+/** @throws what the input throws; a program that reads no more is no error */
+async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>): Promise<void> {
+  for await (const chunk of input) {
+    if (!stdin.writable) return
+    if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => {})
+  }
+  stdin.end()
 }

@@ -108,6 +108,7 @@ async function perform(): Promise<unknown> {
     // A tenth of the time: what is waited for is on this machine.
     wait: time => setTimeout(time / 10),
     layers: new Map(Object.entries(step.layers ?? {})),
+    images: new Map(),
   })
   return { ...report, log: lines, warnings }
 }

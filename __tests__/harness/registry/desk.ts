@@ -3,6 +3,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Image } from '../../../src/image/model.ts'
+import { programs } from '../../../src/places.ts'
 import { type RegistryClient, registryClient } from '../../../src/registry/client.ts'
 import { type Pushed, type PushOptions, pushImage } from '../../../src/registry/push.ts'
 import { parseName } from '../../../src/registry/reference.ts'
@@ -64,6 +65,7 @@ export async function openDesk(options: RegistryOptions = {}): Promise<Desk> {
       compression: 'gzip',
       tags: ['main'],
       memo: new Map(),
+      worker: programs.layerWorker,
       scratch,
       log,
       sleep,

@@ -1,5 +1,6 @@
 // Pushes an image with one layer of 8 MB in a process of its own: for tests that end it, or fill its disk.
 // Arguments: the image's name, an existing directory for scratch. Prints what came of it as JSON.
+import { programs } from '../../../src/places.ts'
 import { registryClient } from '../../../src/registry/client.ts'
 import { pushImage } from '../../../src/registry/push.ts'
 import { parseName } from '../../../src/registry/reference.ts'
@@ -16,6 +17,7 @@ try {
     compression: 'gzip',
     tags: ['main'],
     memo: new Map(),
+    worker: programs.layerWorker,
     scratch,
     log: silent,
   })

@@ -6,7 +6,8 @@ import { test } from 'node:test'
 import fc from 'fast-check'
 import { parseIndex, readIndex, renderIndex, writeIndex } from '../../../src/cache/index-file.ts'
 import { hashOf } from '../../../src/cache/model.ts'
-import { indexes, packHash, pathName, sampleIndex, samplePath } from './sample.ts'
+import { sha256 } from '../../../src/util/digest.ts'
+import { indexes, layerUse, packHash, pathName, sampleIndex, samplePath } from './sample.ts'
 
 const lib = samplePath('lib')
 const app = samplePath('app', {
@@ -20,7 +21,8 @@ const app = samplePath('app', {
 })
 const index = sampleIndex([lib, app], {
   elsewhere: new Set([pathName('glibc')]),
-  layers: new Map([['layer', { digest: `sha256:${packHash('x')}`, size: 5, lastUse: 6 }]]),
+  layers: new Map([['layer', layerUse('x', 5, 6)]]),
+  images: new Map([['image', { digest: sha256('x'), lastUse: 6 }]]),
   tooLarge: new Map([[hashOf(pathName('big')), { size: 7, lastUse: 8 }]]),
   retired: new Map([[packHash('gone'), 9]]),
 })
@@ -48,8 +50,8 @@ test('what is written is read back', () => {
       assert.equal(problem, undefined)
       assert.deepEqual(read?.paths, made.paths)
       assert.deepEqual(
-        [read?.packs, read?.elsewhere, read?.layers],
-        [made.packs, made.elsewhere, made.layers],
+        [read?.packs, read?.elsewhere, read?.layers, read?.images],
+        [made.packs, made.elsewhere, made.layers, made.images],
       )
     }),
   )
@@ -68,6 +70,7 @@ test('the text does not depend on the order in which the index was put together'
         paths: new Map(shuffled(made.paths)),
         elsewhere: new Set(shuffled(made.elsewhere)),
         layers: new Map(shuffled(made.layers)),
+        images: new Map(shuffled(made.images)),
         recent: new Set(shuffled(made.recent)),
         tooLarge: new Map(shuffled(made.tooLarge)),
         retired: new Map(shuffled(made.retired)),
@@ -93,6 +96,9 @@ test('a document that is not an index of this version is not used', () => {
     ['elsewhere', ['/etc/passwd']],
     ['layers.0.digest', 'sha256:0'],
     ['layers.0.size', 0.5],
+    ['layers.0.diffId', 'sha256:0'],
+    ['layers.0.repository', 1],
+    ['images.0.digest', 'sha256:0'],
     ['tooLarge.0.hash', '../x'],
     ['tooLarge.0.size', -1],
     ['retired.0.hash', 'x'],

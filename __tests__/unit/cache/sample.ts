@@ -104,9 +104,14 @@ function pathsOf(nodes: readonly Node[], prefix: string, before: readonly string
   })
 }
 
+export function layerUse(text: string, size: number, lastUse: number): LayerUse {
+  const [diffId, digest] = [sha256(`tar of ${text}`), sha256(text)]
+  return { diffId, digest, size, repository: 'example.org/app', lastUse }
+}
+
 const layer = fc
   .tuple(fc.string(), fc.nat(), fc.integer({ min: now - 50, max: now }))
-  .map(([text, size, lastUse]): LayerUse => ({ digest: sha256(text), size, lastUse }))
+  .map(args => layerUse(...args))
 
 /** Closed indexes. `prefix` distinguishes the paths of one from those of another. */
 export function indexes(prefix = 'p'): fc.Arbitrary<CacheIndex> {

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto'
+import { type Digest, sha256 } from '../util/digest.ts'
+import { padding } from './archive/blocks.ts'
+import { sizeOfNix2ContainerLayer } from './archive/nix2container-layer.ts'
+import { pythonHeader } from './archive/python.ts'
+import { sizeOfStoreLayer } from './archive/store-layer.ts'
+import { damagedLayer } from './damaged.ts'
+import { bytesOf, tarOf } from './layer-tar.ts'
+import type { Image, LayerSource } from './model.ts'
+
+/**
+ * An image as the archive that `docker load` and `podman load` read, layer by layer: nothing is kept. Layers that come
+ * packed stay so.
+ * https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md#combined-image-json--filesystem-changeset-format
+ * @param references `name:tag`, what the image is called; may be empty
+ * @param written gets the image id, the digest of the config, before the archive ends
+ * @throws UserError when a layer is not what the image claims, or cannot be read
+ */
+export async function* dockerArchive(
+  image: Image,
+  references: readonly string[],
+  written: (id: Digest) => void,
+): AsyncGenerator<Uint8Array> {
+  const names: string[] = []
+  const diffIds: Digest[] = []
+  for (const { source, diffId: claimed } of image.layers) {
+    const name = `${names.length}/layer.tar`
+    const size = sizeOf(source)
+    yield header(name, size)
+    const hash = createHash('sha256')
+    // Packed ones are not unpacked for this: who loads them does that, and compares with the config.
+    const packed = source.kind === 'file' && source.packing !== undefined
+    for await (const chunk of packed ? bytesOf(source) : tarOf(source)) {
+      hash.update(chunk)
+      yield chunk
+    }
+    yield Buffer.alloc(padding(size))
+    const diffId = packed && claimed !== undefined ? claimed : (`sha256:${hash.digest('hex')}` as const)
+    if (claimed !== undefined && claimed !== diffId) throw damagedLayer(claimed, `has the digest ${diffId}`)
+    names.push(name)
+    diffIds.push(diffId)
+  }
+  const config = image.config(diffIds)
+  const id = sha256(config)
+  const configName = `${id.slice(7)}.json`
+  const manifest = Buffer.from(JSON.stringify([{ Config: configName, RepoTags: references, Layers: names }]))
+  for (const [name, bytes] of [
+    [configName, config],
+    ['manifest.json', manifest],
+  ] as const) {
+    yield header(name, bytes.length)
+    yield bytes
+    yield Buffer.alloc(padding(bytes.length))
+  }
+  written(id)
+  yield Buffer.alloc(1024)
+}
+
+/** Bytes that a layer takes up in the archive. */
+function sizeOf(source: LayerSource): number {
+  if (source.kind === 'file') return source.length
+  return source.kind === 'store' ? sizeOfStoreLayer(source.layer) : sizeOfNix2ContainerLayer(source.layer)
+}
+
+function header(name: string, size: number): Buffer {
+  const nobody = { target: '', uid: 0, gid: 0, uname: '', gname: '', mtime: 0 }
+  return pythonHeader({ ...nobody, type: '0', name, mode: 0o644, size })
+}

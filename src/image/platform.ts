@@ -1,0 +1,14 @@
+import type { Platform } from './model.ts'
+
+const architectures: Readonly<Record<string, string>> = { x86_64: 'amd64', aarch64: 'arm64' }
+
+/** What images call the platform of a Nix system such as `x86_64-linux`. */
+export function platformOf(system: string): Platform {
+  const [cpu = '', os = ''] = system.split('-', 2)
+  return { os, architecture: architectures[cpu] ?? cpu }
+}
+
+/** `linux/arm64`, `linux/arm/v7` */
+export function formatPlatform({ os, architecture, variant }: Platform): string {
+  return [os, architecture, variant].filter(Boolean).join('/')
+}

@@ -1,0 +1,76 @@
+import { Worker } from 'node:worker_threads'
+import { UserError } from '../util/errors.ts'
+import type { LayerResult } from './layer-worker.ts'
+import type { LayerWork } from './make-layer.ts'
+import type { MadeLayer } from './model.ts'
+
+/** Threads that make layers. */
+export type LayerThreads = {
+  /**
+   * Makes a layer as soon as a thread is free.
+   * @throws what `makeLayer` throws; Error once they are closed
+   */
+  make(work: LayerWork): Promise<MadeLayer>
+  /** Ends them, whatever they do. A file that one was writing stays. */
+  close(): Promise<void>
+}
+
+type Thread = { readonly worker: Worker; current: PromiseWithResolvers<LayerResult> | undefined }
+type Waiting = { readonly work: LayerWork; readonly result: PromiseWithResolvers<LayerResult> }
+
+/**
+ * @param options.worker the built `layer-worker.js`
+ * @param options.threads so many at most; each is started when there is work for it
+ */
+export function layerThreads(options: { readonly worker: string; readonly threads: number }): LayerThreads {
+  const threads: Thread[] = []
+  const queue: Waiting[] = []
+  let closed = false
+
+  const start = (): Thread => {
+    const worker = new Worker(options.worker)
+    const thread: Thread = { worker, current: undefined }
+    worker.on('message', (result: LayerResult) => {
+      const { current } = thread
+      thread.current = undefined
+      next()
+      current?.resolve(result)
+    })
+    worker.on('error', error => thread.current?.reject(error))
+    worker.on('exit', () => thread.current?.reject(new Error('a thread that makes layers has ended')))
+    threads.push(thread)
+    return thread
+  }
+  const next = (): void => {
+    while (queue.length > 0) {
+      const idle = threads.find(({ current }) => current === undefined)
+      const thread = idle ?? (threads.length < options.threads ? start() : undefined)
+      if (thread === undefined) return
+      const waiting = queue.shift()
+      if (waiting === undefined) return
+      thread.current = waiting.result
+      thread.worker.postMessage(waiting.work)
+    }
+  }
+
+  return {
+    async make(work) {
+      if (closed) throw new Error('the threads that make layers are closed')
+      const result = Promise.withResolvers<LayerResult>()
+      queue.push({ work, result })
+      next()
+      return madeOf(await result.promise)
+    },
+    async close() {
+      closed = true
+      for (const { result } of queue.splice(0)) result.reject(new Error('no layer is made any more'))
+      await Promise.all(threads.map(({ worker }) => worker.terminate()))
+    },
+  }
+}
+
+function madeOf(result: LayerResult): MadeLayer {
+  if ('made' in result) return result.made
+  const { message, user } = result
+  throw user === undefined ? new Error(message) : new UserError(message, user)
+}

@@ -1,0 +1,45 @@
+import pMap from 'p-map'
+import type { Platform } from '../image/model.ts'
+import type { Digest } from '../util/digest.ts'
+import type { RegistryClient } from './client.ts'
+import { childOf, type ManifestRecord, readManifest } from './records.ts'
+
+/** What the tags that an image shall have name before it is pushed. */
+export type Published = {
+  /** Digest of the manifest or index, by tag. */
+  readonly tags: ReadonlyMap<string, Digest>
+  /** The images of the platform that these are, or that they hold. */
+  readonly images: readonly ManifestRecord[]
+}
+
+/**
+ * Looks at the tags. Where there are none it asks for one all the same, so that a wrong password is found.
+ * @throws UserError when the registry does not take the credentials, or does not answer
+ */
+export async function lookAtTags(
+  client: RegistryClient,
+  tags: readonly string[],
+  platform: Platform,
+  signal?: AbortSignal,
+): Promise<Published> {
+  const found = new Map<string, Digest>()
+  const images = new Map<Digest, ManifestRecord>()
+  if (tags.length === 0) await client.headManifest('latest', signal)
+  await pMap(
+    tags,
+    async tag => {
+      const manifest = await client.getManifest(tag, signal)
+      if (manifest === undefined) return
+      const { digest } = manifest.descriptor
+      found.set(tag, digest)
+      if (images.has(digest)) return
+      const child = childOf(manifest.bytes, platform)
+      const image = child === undefined ? manifest : await client.getManifest(child, signal)
+      const record =
+        image && readManifest({ ...image.descriptor, bytes: image.bytes }, client.repository.name)
+      if (record !== undefined) images.set(record.digest, record)
+    },
+    { concurrency: 4 },
+  )
+  return { tags: found, images: [...images.values()] }
+}

@@ -1,0 +1,95 @@
+import * as z from 'zod'
+import type { Platform } from '../image/model.ts'
+import { type Digest, isDigest } from '../util/digest.ts'
+import type { KnownLayer } from './model.ts'
+
+/**
+ * What a manifest says of how it was made, for the pushes after it. Only what is the same for the same content: an
+ * unchanged image keeps its digest.
+ */
+export const annotation = {
+  /** Of a layer: its memo key. */
+  layer: 'io.github.nix-image-action.layer',
+  /** Of a layer: sha256 of its uncompressed tar. */
+  diffId: 'io.github.nix-image-action.diff-id',
+  /** Of the manifest: what the image was made from, and how. */
+  image: 'io.github.nix-image-action.image',
+} as const
+
+export type ManifestRecord = {
+  readonly digest: Digest
+  /** Bytes, as the registry has them. */
+  readonly bytes: Buffer
+  readonly mediaType: string
+  /** The annotation `image`. */
+  readonly image: string | undefined
+  /** What its layers became, by memo key. */
+  readonly layers: ReadonlyMap<string, KnownLayer>
+  /** Its layers, lowest first. */
+  readonly list: readonly { readonly digest: Digest; readonly size: number }[]
+  /** Bytes of the config and of all different layers. */
+  readonly size: number
+  /** Everything that it names: a registry that has the manifest has these blobs. */
+  readonly blobs: ReadonlySet<Digest>
+}
+
+const digest = z.custom<Digest>(value => typeof value === 'string' && isDigest(value))
+const annotations = z.record(z.string(), z.string()).optional().catch(undefined)
+const descriptor = z.object({ digest, size: z.number().int().min(0), annotations })
+const imageSchema = z.object({ config: descriptor, layers: z.array(descriptor).max(1000), annotations })
+const indexSchema = z.object({
+  manifests: z
+    .array(
+      z.object({
+        digest,
+        platform: z.object({ os: z.string(), architecture: z.string(), variant: z.string().optional() }),
+      }),
+    )
+    .max(1000),
+})
+
+/**
+ * Reads an image's manifest, of whoever's making. Undefined when it is none: then nothing is known of it.
+ * @param repository name of the repository that it comes from
+ */
+export function readManifest(
+  manifest: { readonly digest: Digest; readonly mediaType: string; readonly bytes: Buffer },
+  repository: string,
+): ManifestRecord | undefined {
+  const { data } = imageSchema.safeParse(parse(manifest.bytes))
+  if (data === undefined) return undefined
+  const layers = new Map<string, KnownLayer>()
+  for (const { digest, size, annotations = {} } of data.layers) {
+    const key = annotations[annotation.layer]
+    const diffId = annotations[annotation.diffId] ?? ''
+    if (key !== undefined && isDigest(diffId)) layers.set(key, { diffId, digest, size, repository })
+  }
+  const different = new Map([data.config, ...data.layers].map(({ digest, size }) => [digest, size] as const))
+  return {
+    ...manifest,
+    list: data.layers.map(({ digest, size }) => ({ digest, size })),
+    size: different.values().reduce((sum, size) => sum + size, 0),
+    image: data.annotations?.[annotation.image],
+    layers,
+    blobs: new Set(different.keys()),
+  }
+}
+
+/** Of an image index the manifest for a platform; undefined when it has none, or is no index. */
+export function childOf(index: Buffer, { os, architecture, variant }: Platform): Digest | undefined {
+  const { data } = indexSchema.safeParse(parse(index))
+  return data?.manifests.find(
+    ({ platform }) =>
+      platform.os === os &&
+      platform.architecture === architecture &&
+      (variant === undefined || platform.variant === undefined || platform.variant === variant),
+  )?.digest
+}
+
+function parse(bytes: Buffer): unknown {
+  try {
+    return JSON.parse(bytes.toString('utf8'))
+  } catch {
+    return undefined
+  }
+}
