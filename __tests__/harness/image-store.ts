@@ -22,6 +22,8 @@ export type ImageStore = {
   refused(name: string, message: RegExp): Promise<void>
 }
 
+const amd64 = { os: 'linux', architecture: 'amd64' }
+
 export function imageStore(t: TestContext): ImageStore {
   const directory = mkdtempSync(join(tmpdir(), 'image-store-'))
   t.after(() => rmSync(directory, { recursive: true }))
@@ -32,13 +34,13 @@ export function imageStore(t: TestContext): ImageStore {
   const pathInfo = async (paths: readonly string[]) =>
     new Map(paths.flatMap(path => (valid.has(path) ? [[path, { narHash: sha256(path), narSize: 7 }]] : [])))
   const open = (name: string, now = new Date(0)) =>
-    openImage({ path: join(store, name), scratch, env: {}, log: silent, now, pathInfo })
+    openImage({ path: join(store, name), scratch, env: {}, log: silent, now, pathInfo, platform: amd64 })
   return {
     ...{ directory, store, open },
     plant(name, data, mode = 0o644) {
       const path = join(store, name)
       mkdirSync(dirname(path), { recursive: true })
-      rmSync(path, { force: true })
+      rmSync(path, { recursive: true, force: true })
       writeFileSync(path, data, { mode })
       return path
     },

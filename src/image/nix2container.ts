@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
-import { digestSchema, mostLayers, parseDocument, platformOf, quoted } from './document.ts'
+import { digestSchema, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import { type GoObject, goJson, goMap, goStruct, goTime, unlessEmpty } from './go-json.ts'
 import { layerTypeOf } from './media-types.ts'
@@ -123,7 +123,7 @@ export async function readNix2Container(
   return Object.freeze({
     kind: 'nix2container',
     config: (diffIds: readonly Digest[]) => Buffer.from(goJson(config(diffIds))),
-    platform: platformOf({ os: 'linux', architecture: image.arch }),
+    platform: toPlatform({ os: 'linux', architecture: image.arch }),
     layers: Object.freeze(layers),
     close: async () => {},
   })
