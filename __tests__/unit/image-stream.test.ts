@@ -6,6 +6,7 @@ import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
 import { parseOrdered, pythonJson, pythonList } from '../../src/image/python.ts'
 import { pythonDate } from '../../src/image/python-date.ts'
+import { confOfWrapper } from '../../src/image/stream-wrapper.ts'
 import { type Digest, sha256 } from '../../src/util/digest.ts'
 import { imageStore } from '../harness/image-store.ts'
 import { bytesOfLayer } from '../harness/layer.ts'
@@ -236,4 +237,34 @@ test('streamLayeredImage: a conf without end or depth is refused', async t => {
   )
   await refused(text.replace('"X"', `{"a": "${'x'.repeat(8 * 2 ** 20)}"}`), /JSON of 8\.0 MiB/)
   await refused(text.replace('"X"', ''), /JSON, but it is not JSON/)
+})
+
+test('streamLayeredImage: the script of older nixpkgs names the conf, if all that it does is understood', async t => {
+  const { plant, store } = imageStore(t)
+  const python = '"An image is written."\n'
+  const program = plant('abc-stream', `#! /nix/store/x-python3/bin/python3\n${python}`, 0o755)
+  const known = new Set([sha256(python)])
+  const bash = '#! /nix/store/x-bash-5.2/bin/bash -e\n'
+  const line = `exec "${program}"  ${store}/def-conf.json "$@" \n`
+  const confOf = (script: string) => confOfWrapper(plant('stream-image', script, 0o755), known)
+
+  assert.equal(await confOf(bash + line), join(store, 'def-conf.json'))
+  for (const other of [
+    line,
+    `${bash}${line}echo more\n`,
+    `${bash}export A=1\n${line}`,
+    `${bash}exec "${program}" ${store}/def-conf.json --repo_tag x:y "$@"\n`,
+    `${bash}exec "${program}" "$@"\n`,
+    `${bash}exec "${program}" /tmp/conf.json "$@"\n`,
+    `${bash}exec "/tmp/abc-stream" ${store}/def-conf.json "$@"\n`,
+    `${bash}exec "${program}" ${store}/../def-conf.json "$@"\n`,
+    `${bash}exec "${program}" $(touch${store}/x) "$@"\n`,
+    `${bash}exec "${store}/gone" ${store}/def-conf.json "$@"\n`,
+    `${bash}exec -a x "${program}" ${store}/def-conf.json "$@"\n`,
+    '#!/bin/sh\n',
+    '',
+  ])
+    assert.equal(await confOf(other), undefined, other)
+  plant('abc-stream', `#! /nix/store/x-python3/bin/python3\n${python}print()\n`, 0o755)
+  assert.equal(await confOf(bash + line), undefined)
 })

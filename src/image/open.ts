@@ -16,6 +16,7 @@ import { readOciLayout } from './oci-layout.ts'
 import type { StorePaths } from './store-paths.ts'
 import { isStreamConf, readStreamConf } from './stream-conf.ts'
 import { runStreamScript } from './stream-script.ts'
+import { confOfWrapper } from './stream-wrapper.ts'
 
 export type OpenImageOptions = {
   /** Out path of the image's derivation. Beside it is what else the image may be made from: the store. */
@@ -83,7 +84,10 @@ async function closedOnFailure(file: ArchiveFile, read: () => Promise<Image>): P
   }
 }
 
-async function openScript({ path, scratch, env, log }: OpenImageOptions): Promise<Image> {
+async function openScript(options: OpenImageOptions): Promise<Image> {
+  const { path, scratch, env, log } = options
+  const conf = await confOfWrapper(path)
+  if (conf !== undefined) return await openDocument({ ...options, path: conf })
   await access(path, constants.X_OK).catch(error => {
     throw unsupported(path, 'a script that is not executable', error)
   })
@@ -98,7 +102,9 @@ async function openScript({ path, scratch, env, log }: OpenImageOptions): Promis
 
 async function openDocument(options: OpenImageOptions): Promise<Image> {
   const { path } = options
-  const { size } = await stat(path)
+  const { size } = await stat(path).catch(error => {
+    throw unsupported(path, 'gone', error)
+  })
   if (size > longestDocument) throw unsupported(path, `JSON of ${formatBytes(size)}`)
   const bytes = await readFile(path)
   const document = parseDocument(bytes, z.looseObject({}), problem =>
