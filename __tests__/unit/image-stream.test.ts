@@ -1,17 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { dirname, join } from 'node:path'
+import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { gunzipSync } from 'node:zlib'
 import fc from 'fast-check'
-import type { Image } from '../../src/image/model.ts'
-import { openImage } from '../../src/image/open.ts'
 import { parseOrdered, pythonJson, pythonList } from '../../src/image/python.ts'
 import { pythonDate } from '../../src/image/python-date.ts'
+import { confOfWrapper } from '../../src/image/stream-wrapper.ts'
 import { type Digest, sha256 } from '../../src/util/digest.ts'
-import { UserError } from '../../src/util/errors.ts'
-import { silent } from '../../src/util/log.ts'
+import { imageStore } from '../harness/image-store.ts'
 import { bytesOfLayer } from '../harness/layer.ts'
 
 const fixtures = new URL('../fixtures/stream-layered-image/', import.meta.url)
@@ -49,40 +46,20 @@ test('any JSON keeps its meaning', () => {
     assert.throws(() => parseOrdered(text, 1e6), SyntaxError, text)
 })
 
-const narHash = (path: string) => sha256(path)
-
-/** A store of its own, in which what the conf names exists. */
+/** A store in which what the conf names exists. */
 function machine(t: TestContext) {
-  const directory = mkdtempSync(join(tmpdir(), 'image-stream-'))
-  t.after(() => rmSync(directory, { recursive: true }))
-  const [store, scratch] = [join(directory, 'store'), join(directory, 'scratch')]
-  mkdirSync(store)
-  mkdirSync(scratch)
-  const plant = (name: string, data: string | Buffer) => {
-    mkdirSync(dirname(join(store, name)), { recursive: true })
-    writeFileSync(join(store, name), data)
-    return join(store, name)
+  const store = imageStore(t)
+  store.plant('customisation/layer.tar', 'a tar')
+  store.plant('customisation/checksum', `${sha256('a tar').slice(7)}\n`)
+  const write = (conf: string | object) => {
+    const text = typeof conf === 'string' ? conf : JSON.stringify(conf)
+    store.plant('name-conf.json', text.replaceAll('@STORE@', store.store))
+    return 'name-conf.json'
   }
-  plant('customisation/layer.tar', 'a tar')
-  plant('customisation/checksum', `${sha256('a tar').slice(7)}\n`)
-  const valid = new Set(['one', 'two', 'three'].map(name => join(store, name)))
   return {
-    directory,
-    store,
-    scratch,
-    valid,
-    plant,
-    async open(conf: string | object, now = new Date(0)): Promise<Image> {
-      const text = typeof conf === 'string' ? conf : JSON.stringify(conf)
-      return await openImage({
-        path: plant('name-conf.json', text.replaceAll('@STORE@', store)),
-        ...{ scratch, env: {}, log: silent, now },
-        pathInfo: async paths =>
-          new Map(
-            paths.flatMap(path => (valid.has(path) ? [[path, { narHash: narHash(path), narSize: 7 }]] : [])),
-          ),
-      })
-    },
+    ...store,
+    open: (conf: string | object, now?: Date) => store.open(write(conf), now),
+    refused: (conf: string | object, message: RegExp) => store.refused(write(conf), message),
   }
 }
 
@@ -205,13 +182,8 @@ test('streamLayeredImage: what is created now says so', async t => {
 })
 
 test('streamLayeredImage: a conf that lies is refused by what is wrong', async t => {
-  const { open, plant, store, directory } = machine(t)
-  const refused = async (changes: object, message: RegExp) =>
-    await assert.rejects(open({ ...conf, ...changes }), (error: unknown) => {
-      assert.ok(error instanceof UserError, String(error))
-      assert.match(error.message, message)
-      return true
-    })
+  const { plant, store, directory, ...machineOf } = machine(t)
+  const refused = (changes: object, message: RegExp) => machineOf.refused({ ...conf, ...changes }, message)
   await refused({ store_layers: 'x' }, /-conf\.json cannot be used: store_layers: .*array/)
   await refused({ store_layers: [[1]] }, /store_layers\.0\.0: .*string/)
   await refused(
@@ -252,14 +224,8 @@ test('streamLayeredImage: a conf that lies is refused by what is wrong', async t
 })
 
 test('streamLayeredImage: a conf without end or depth is refused', async t => {
-  const { open } = machine(t)
+  const { refused } = machine(t)
   const text = JSON.stringify({ ...conf, config: 'X' })
-  const refused = async (text: string, message: RegExp) =>
-    await assert.rejects(open(text), (error: unknown) => {
-      assert.ok(error instanceof UserError, String(error))
-      assert.match(error.message, message)
-      return true
-    })
   const deep = 2 ** 20
   await refused(
     text.replace('"X"', `{"a": ${'['.repeat(deep)}${']'.repeat(deep)}}`),
@@ -271,4 +237,34 @@ test('streamLayeredImage: a conf without end or depth is refused', async t => {
   )
   await refused(text.replace('"X"', `{"a": "${'x'.repeat(8 * 2 ** 20)}"}`), /JSON of 8\.0 MiB/)
   await refused(text.replace('"X"', ''), /JSON, but it is not JSON/)
+})
+
+test('streamLayeredImage: the script of older nixpkgs names the conf, if all that it does is understood', async t => {
+  const { plant, store } = imageStore(t)
+  const python = '"An image is written."\n'
+  const program = plant('abc-stream', `#! /nix/store/x-python3/bin/python3\n${python}`, 0o755)
+  const known = new Set([sha256(python)])
+  const bash = '#! /nix/store/x-bash-5.2/bin/bash -e\n'
+  const line = `exec "${program}"  ${store}/def-conf.json "$@" \n`
+  const confOf = (script: string) => confOfWrapper(plant('stream-image', script, 0o755), known)
+
+  assert.equal(await confOf(bash + line), join(store, 'def-conf.json'))
+  for (const other of [
+    line,
+    `${bash}${line}echo more\n`,
+    `${bash}export A=1\n${line}`,
+    `${bash}exec "${program}" ${store}/def-conf.json --repo_tag x:y "$@"\n`,
+    `${bash}exec "${program}" "$@"\n`,
+    `${bash}exec "${program}" /tmp/conf.json "$@"\n`,
+    `${bash}exec "/tmp/abc-stream" ${store}/def-conf.json "$@"\n`,
+    `${bash}exec "${program}" ${store}/../def-conf.json "$@"\n`,
+    `${bash}exec "${program}" $(touch${store}/x) "$@"\n`,
+    `${bash}exec "${store}/gone" ${store}/def-conf.json "$@"\n`,
+    `${bash}exec -a x "${program}" ${store}/def-conf.json "$@"\n`,
+    '#!/bin/sh\n',
+    '',
+  ])
+    assert.equal(await confOf(other), undefined, other)
+  plant('abc-stream', `#! /nix/store/x-python3/bin/python3\n${python}print()\n`, 0o755)
+  assert.equal(await confOf(bash + line), undefined)
 })

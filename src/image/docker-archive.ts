@@ -1,16 +1,13 @@
-import { posix } from 'node:path'
 import * as z from 'zod'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
-import { indexTar, isTar, type TarMember } from '../util/tar.ts'
+import { isTar, type TarMember } from '../util/tar.ts'
 import type { ArchiveFile } from './archive-file.ts'
+import type { Members } from './archive-members.ts'
 import { packingOf } from './compression.ts'
-import { configSchema, longestDocument, mostLayers, parseDocument, platformOf, quoted } from './document.ts'
+import { configSchema, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import type { Image, Layer, Platform } from './model.ts'
-
-/** As many symlinks as Linux follows. */
-const mostLinks = 40
 
 const manifestSchema = z.array(
   z.object({ Config: z.string(), Layers: z.array(z.string()).max(mostLayers).nullish() }),
@@ -32,25 +29,20 @@ export type DockerArchive = {
  * https://github.com/moby/docker-image-spec/blob/v1.3.1/spec.md#combined-image-json--filesystem-changeset-format
  * @throws UserError when the archive is damaged or is not one image
  */
-export async function readDockerArchive(file: ArchiveFile): Promise<DockerArchive> {
-  const members = new Map((await indexTar(file)).map(member => [normalise(member.name), member]))
+export async function readDockerArchive(file: ArchiveFile, find: Members): Promise<DockerArchive> {
   const unusable = (what: string) =>
     new UserError(`The docker archive ${file.name} cannot be used: ${what}.`, {
       advice: 'It should be what buildImage, buildLayeredImage or streamLayeredImage of nixpkgs makes.',
     })
 
   const document = async <T>(name: string, schema: z.ZodType<T>): Promise<{ bytes: Buffer; value: T }> => {
-    const member = follow(members, name)
+    const member = find(name)
     if (!member) throw unusable(`it has no ${quoted(name)}`)
     if (member.size > longestDocument) throw unusable(`${quoted(name)} has ${member.size} bytes`)
     const bytes = await file.read(member.offset, member.size)
     return { bytes, value: parseDocument(bytes, schema, problem => unusable(`${quoted(name)}: ${problem}`)) }
   }
 
-  if (!follow(members, 'manifest.json') && members.has('oci-layout'))
-    throw new UserError(`${file.name} is an archive of an OCI layout, which is not supported yet.`, {
-      advice: 'Give a docker archive or a streamLayeredImage.',
-    })
   const { value: images } = await document('manifest.json', manifestSchema)
   const [image, ...others] = images
   if (!image || others.length > 0) throw unusable(`it holds ${images.length} images and should hold one`)
@@ -64,11 +56,11 @@ export async function readDockerArchive(file: ArchiveFile): Promise<DockerArchiv
   const layers: Layer[] = []
   for (const [i, diffId] of diffIds.entries()) {
     const name = names[i] ?? ''
-    const member = follow(members, name)
+    const member = find(name)
     if (!member) throw unusable(`it has no layer ${quoted(name)}`)
     layers.push(await layerOf(file, member, diffId, name))
   }
-  return { file, config, platform: platformOf(settings), layers, names }
+  return { file, config, platform: toPlatform(settings), layers, names }
 }
 
 /** The image that is the archive as it is; it owns the archive's file from then on. */
@@ -96,21 +88,4 @@ async function layerOf(file: ArchiveFile, member: TarMember, diffId: Digest, nam
       advice: 'Layers may be plain, gzip or zstd: make the base image with one of these.',
     })
   return fileLayer(diffId, { file: file.descriptor, offset, length, packing })
-}
-
-function normalise(name: string): string {
-  return posix.normalize(name).replace(/^\/+/, '')
-}
-
-/** The file that a name of the archive stands for: archives of old have links from layer to layer. */
-function follow(members: ReadonlyMap<string, TarMember>, name: string): TarMember | undefined {
-  let at = normalise(name)
-  for (let links = 0; links <= mostLinks; links++) {
-    const member = members.get(at)
-    if (member?.type === 'file') return member
-    if (member?.type === 'symlink') at = normalise(posix.join(posix.dirname(at), member.linkName))
-    else if (member?.type === 'hardlink') at = normalise(member.linkName)
-    else return undefined
-  }
-  return undefined
 }

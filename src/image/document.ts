@@ -23,7 +23,7 @@ export const configSchema = z.object({
 })
 
 /** What of some document is its platform. */
-export function platformOf(document: {
+export function toPlatform(document: {
   readonly os: string
   readonly architecture: string
   readonly variant?: string | null | undefined

@@ -1,17 +1,17 @@
 import type { Digest } from '../util/digest.ts'
 
+export type FilePart = {
+  /** Path, or the number of a descriptor that the image keeps open until it is closed. */
+  readonly file: string | number
+  readonly offset: number
+  /** Bytes in the file. */
+  readonly length: number
+}
+
 /** Where a layer's bytes come from: plain data, so that a thread can be given it. */
 export type LayerSource =
-  /** A part of a file: an uncompressed tar, or one that is packed. */
-  | {
-      readonly kind: 'file'
-      /** Path, or the number of a descriptor that the image keeps open until it is closed. */
-      readonly file: string | number
-      readonly offset: number
-      /** Bytes in the file. */
-      readonly length: number
-      readonly packing: 'gzip' | 'zstd' | undefined
-    }
+  /** An uncompressed tar, or one that is packed. */
+  | (FilePart & { readonly kind: 'file'; readonly packing: 'gzip' | 'zstd' | undefined })
   /** Store paths, archived as nixpkgs' streamLayeredImage does it. */
   | { readonly kind: 'store'; readonly layer: StoreLayer }
   /** Files and folders, archived as nix2container does it. */

@@ -5,12 +5,18 @@ import type { Log } from '../util/log.ts'
 import { isTar } from '../util/tar.ts'
 import { formatBytes } from '../util/text.ts'
 import { type ArchiveFile, openArchiveFile, openTar, type Sink, spoolArchive } from './archive-file.ts'
+import { membersOf } from './archive-members.ts'
 import { packingOf } from './compression.ts'
 import { dockerArchiveImage, readDockerArchive } from './docker-archive.ts'
 import { longestDocument, parseDocument } from './document.ts'
-import type { Image } from './model.ts'
-import { isStreamConf, readStreamConf, type StorePaths } from './stream-conf.ts'
+import { archiveFiles, directoryFiles } from './layout-files.ts'
+import type { Image, Platform } from './model.ts'
+import { isNix2Container, readNix2Container } from './nix2container.ts'
+import { readOciLayout } from './oci-layout.ts'
+import type { StorePaths } from './store-paths.ts'
+import { isStreamConf, readStreamConf } from './stream-conf.ts'
 import { runStreamScript } from './stream-script.ts'
+import { confOfWrapper } from './stream-wrapper.ts'
 
 export type OpenImageOptions = {
   /** Out path of the image's derivation. Beside it is what else the image may be made from: the store. */
@@ -21,6 +27,8 @@ export type OpenImageOptions = {
   readonly env: Readonly<Record<string, string>>
   /** What Nix knows of store paths. */
   readonly pathInfo: (paths: readonly string[]) => Promise<StorePaths>
+  /** Which image to take of an OCI layout that holds several. */
+  readonly platform: Platform
   /** For an image that wants to have been created "now". */
   readonly now: Date
   /** Gets, at debug level, what the image's script says. */
@@ -36,7 +44,7 @@ export async function openImage(options: OpenImageOptions): Promise<Image> {
   const stats = await stat(path).catch(error => {
     throw new UserError(`The image ${path} does not exist.`, { cause: error })
   })
-  if (stats.isDirectory()) throw await directoryError(path)
+  if (stats.isDirectory()) return await openDirectory(options)
 
   const head = await headOf(path)
   if (!isTar(head)) {
@@ -45,7 +53,12 @@ export async function openImage(options: OpenImageOptions): Promise<Image> {
   }
   const tar = await openTar(path, scratch)
   if (tar === undefined) throw unsupported(path, describe(head))
-  return await openArchive(tar, 'docker-archive')
+  return await closedOnFailure(tar, async () => {
+    const find = await membersOf(tar)
+    if (find('manifest.json') !== undefined || find('oci-layout') === undefined)
+      return dockerArchiveImage(await readDockerArchive(tar, find), 'docker-archive')
+    return await readOciLayout(archiveFiles(tar, find), options.platform)
+  })
 }
 
 /** Whether what is at `path` holds the layers themselves, and does not only say what they are made from. */
@@ -62,43 +75,51 @@ async function headOf(path: string): Promise<Buffer> {
   }
 }
 
-async function openArchive(file: ArchiveFile, kind: Image['kind']): Promise<Image> {
+async function closedOnFailure(file: ArchiveFile, read: () => Promise<Image>): Promise<Image> {
   try {
-    return dockerArchiveImage(await readDockerArchive(file), kind)
+    return await read()
   } catch (error) {
     await file.close()
     throw error
   }
 }
 
-async function openScript({ path, scratch, env, log }: OpenImageOptions): Promise<Image> {
+async function openScript(options: OpenImageOptions): Promise<Image> {
+  const { path, scratch, env, log } = options
+  const conf = await confOfWrapper(path)
+  if (conf !== undefined) return await openDocument({ ...options, path: conf })
   await access(path, constants.X_OK).catch(error => {
     throw unsupported(path, 'a script that is not executable', error)
   })
   const produce = (sink: Sink) => runStreamScript(path, sink, { env, log })
   const written = await spoolArchive(produce, { name: path, scratch })
-  if (isTar(await written.read(0, Math.min(512, written.size)))) return await openArchive(written, 'stream')
-  await written.close()
-  throw unsupported(path, 'a script that writes no tar')
+  return await closedOnFailure(written, async () => {
+    if (!isTar(await written.read(0, Math.min(512, written.size))))
+      throw unsupported(path, 'a script that writes no tar')
+    return dockerArchiveImage(await readDockerArchive(written, await membersOf(written)), 'stream')
+  })
 }
 
 async function openDocument(options: OpenImageOptions): Promise<Image> {
   const { path } = options
-  const { size } = await stat(path)
+  const { size } = await stat(path).catch(error => {
+    throw unsupported(path, 'gone', error)
+  })
   if (size > longestDocument) throw unsupported(path, `JSON of ${formatBytes(size)}`)
   const bytes = await readFile(path)
   const document = parseDocument(bytes, z.looseObject({}), problem =>
     unsupported(path, `JSON, but ${problem}`),
   )
   if (isStreamConf(document)) return await readStreamConf(path, bytes, options)
+  if (isNix2Container(document)) return await readNix2Container(path, bytes, options)
   throw unsupported(path, 'JSON of another kind')
 }
 
-async function directoryError(path: string): Promise<UserError> {
+async function openDirectory({ path, platform }: OpenImageOptions): Promise<Image> {
   const names = (await readdir(path)).sort()
-  if (names.includes('oci-layout')) return later(path, 'an OCI layout')
+  if (names.includes('oci-layout')) return await readOciLayout(directoryFiles(path), platform)
   const some = names.slice(0, 5).join(', ') + (names.length > 5 ? ', …' : '')
-  return unsupported(path, `a directory without oci-layout (it holds ${some || 'nothing'})`)
+  throw unsupported(path, `a directory without oci-layout (it holds ${some || 'nothing'})`)
 }
 
 function describe(head: Buffer): string {
@@ -110,16 +131,10 @@ function describe(head: Buffer): string {
   return `a file that begins with the bytes ${head.toString('hex', 0, 8)}`
 }
 
-function later(path: string, what: string): UserError {
-  return new UserError(`${path} is ${what}: this kind of image is not supported yet.`, {
-    advice: 'Give a docker archive (buildImage, buildLayeredImage) or a streamLayeredImage.',
-  })
-}
-
 function unsupported(path: string, what: string, cause?: unknown): UserError {
   return new UserError(`${path} is not an image: it is ${what}.`, {
     advice:
-      'Name an output of buildImage or buildLayeredImage (a tar, plain or compressed with gzip or zstd) or of streamLayeredImage (a script).',
+      'Name an output of buildImage, buildLayeredImage or streamLayeredImage of nixpkgs, of buildImage of nix2container, or an OCI layout. Archives may be plain, gzip or zstd.',
     cause,
   })
 }

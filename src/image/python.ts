@@ -13,8 +13,8 @@ export type OrderedJson =
 /** A number as the JSON has it. */
 export type JsonNumber = { readonly literal: string }
 
-/** In JSON: a string, and whether it is a key; a bracket; anything else that stands for itself. */
-const token = /(?<string>"(?:[^"\\]|\\.)*")(?<colon>\s*:)?|[[\]{}]|[^\s,:[\]{}"]+/g
+/** In JSON: a string, and whether it is a key; anything else, without the space around it. */
+const token = /("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{},]|[^\s,:[\]{}"]+/g
 
 /** Python itself takes no more. */
 const deepest = 900
@@ -25,19 +25,20 @@ const deepest = 900
  */
 export function parseOrdered(text: string, most: number): OrderedJson {
   JSON.parse(text)
-  let depth = 0
-  let length = 0
   // In valid JSON a string with a colon behind it is a key, and what begins with a digit or a minus outside of strings
   // is a number. With a letter before it no key looks like a number, and a number can be kept as text.
-  const marked = text.replace(token, (match, string?: string, colon = '') => {
+  const marked: string[] = []
+  let depth = 0
+  let length = 0
+  for (const [match, string, colon] of text.matchAll(token)) {
     if (match === '[' || match === '{') depth++
     if (match === ']' || match === '}') depth--
     length += match.length + 4 * depth
     if (depth > deepest || length > most) throw new RangeError('too much JSON')
-    if (string !== undefined) return `"s${string.slice(1)}${colon}`
-    return /^[-0-9]/.test(match) ? `"n${match}"` : match
-  })
-  return JSON.parse(marked, (_, value: unknown) => {
+    if (string !== undefined) marked.push(`"s${string.slice(1)}${colon ?? ''}`)
+    else marked.push(/^[-0-9]/.test(match) ? `"n${match}"` : match)
+  }
+  return JSON.parse(marked.join(''), (_, value: unknown) => {
     if (typeof value === 'string') return value.startsWith('n') ? { literal: value.slice(1) } : value.slice(1)
     if (typeof value !== 'object' || value === null || Array.isArray(value)) return value
     return new Map(Object.entries(value).map(([key, each]) => [key.slice(1), each]))

@@ -5,16 +5,15 @@ import { type Digest, isDigest, sha256 } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { count } from '../util/text.ts'
 import { openTar } from './archive-file.ts'
+import { membersOf } from './archive-members.ts'
 import { type DockerArchive, readDockerArchive } from './docker-archive.ts'
-import { longestDocument, mostLayers, parseDocument, platformOf, quoted } from './document.ts'
+import { longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import type { Image, Layer, StoreLayer } from './model.ts'
 import { type OrderedJson, parseOrdered, pythonJson, pythonList } from './python.ts'
 import { type PythonDate, pythonDate } from './python-date.ts'
 import { realFile } from './real-file.ts'
-
-/** By store path, of the valid ones only. */
-export type StorePaths = ReadonlyMap<string, { readonly narHash: string; readonly narSize: number }>
+import type { StorePaths } from './store-paths.ts'
 
 /** To be raised when an archived layer gets other bytes: what was remembered of the old ones counts no more. */
 const writerVersion = 1
@@ -127,7 +126,7 @@ export async function readStreamConf(
     return Object.freeze({
       kind: 'stream',
       config: (diffIds: readonly Digest[]) => Buffer.from(pythonJson(config(diffIds))),
-      platform: platformOf({ ...conf, os: 'linux' }),
+      platform: toPlatform({ ...conf, os: 'linux' }),
       layers: Object.freeze(layers),
       close: async () => await base?.archive.file.close(),
     })
@@ -188,7 +187,7 @@ async function readBase(
   const file = await openTar(path, scratch)
   if (file === undefined) throw fail(`${quoted(name)} is not a docker archive`)
   try {
-    const archive = await readDockerArchive(file)
+    const archive = await readDockerArchive(file, await membersOf(file))
     const { config } = parseDocument(archive.config, baseSchema, what => fail(`config of ${path}: ${what}`))
     return { archive, env: config?.Env ?? [] }
   } catch (error) {

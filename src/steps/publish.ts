@@ -1,6 +1,7 @@
 import type { Evaluated } from '../build/flake.ts'
 import type { OpenedCache } from '../cache/open.ts'
 import { openImage } from '../image/open.ts'
+import { platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { pathInfo } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
@@ -28,6 +29,7 @@ export async function publish(
   const image = await openImage({
     ...{ path, scratch: places.scratch, env: nix.env, now: new Date(), log: runner },
     pathInfo: paths => pathInfo(nix, paths),
+    platform: platformOf(job.system),
   })
   try {
     if (engine !== undefined) await phases.time('load', () => load(job, engine, image))

@@ -18,6 +18,7 @@ try {
     ...{ path, scratch, env },
     pathInfo: async () => new Map(),
     now: new Date(0),
+    platform: { os: 'linux', architecture: 'amd64' },
     log: { ...silent, debug: line => debug.push(line) },
   })
   const layers = image.layers.map(layer => {
