@@ -82,7 +82,8 @@ function facts({ push, loaded, build, copy, cache, nix }: Report): string[][] {
     ])
   }
   if (push?.known !== undefined) {
-    const by = push.known === 'source' ? 'this commit was published before' : 'its store path was published before'
+    const by =
+      push.known === 'source' ? 'this commit was published before' : 'its store path was published before'
     rows.push(['Not built', by])
   }
   if (loaded !== undefined) {

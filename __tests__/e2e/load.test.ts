@@ -3,6 +3,7 @@ import { after, test } from 'node:test'
 import { partsBin } from '../../script/parts/paths.ts'
 import { startDockerd } from '../harness/dockerd.ts'
 import { Machine } from '../harness/machine.ts'
+import { setUpPodman } from '../harness/podman.ts'
 import { World } from '../harness/world.ts'
 
 const world = await World.create({ template: 'redis' })
@@ -10,7 +11,9 @@ after(() => world[Symbol.asyncDispose]())
 const name = `${world.registry.host}/org/loaded`
 const withDocker = { PATH: `${partsBin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` }
 
-test('load: Docker has the image that is pushed, and starts it', { skip: Machine.withoutUsers() }, async t => {
+test('load: Docker has the image that is pushed, and starts it', {
+  skip: Machine.withoutUsers(),
+}, async t => {
   for (const image of ['.#image', '.#archive-gz']) {
     await using prepared = await world.prepare({ with: { name, image, load: 'true' }, env: withDocker })
     const docker = await startDockerd(prepared.machine)
@@ -28,6 +31,21 @@ test('load: Docker has the image that is pushed, and starts it', { skip: Machine
   }
 })
 
+test('load: Podman has the image where Docker is not', { skip: Machine.withoutUsers() }, async () => {
+  await using machine = await world.machine({ user: 'root' })
+  const podman = await setUpPodman(machine)
+  // A Docker client without a daemon, as some runners have it.
+  const env = { ...podman, DOCKER_HOST: 'unix:///nowhere' }
+  const { main } = await world.run({ on: machine, with: { name, load: 'true', push: 'false' }, env })
+  assert.equal(main.code, 0, main.log)
+  const { loaded } = JSON.parse(main.outputs.metadata ?? '').details
+  assert.equal(loaded.into, 'podman')
+  const inspect = ['podman', 'inspect', '--format', '{{.Id}}', `${name}:main`]
+  const { stdout } = await machine.run(inspect, { env: { ...machine.env, ...podman } })
+  assert.equal(`sha256:${stdout.trim()}`, loaded.id)
+  assert.match(main.summary, /Loaded \| into podman: <code>/)
+})
+
 test('load: without an engine that is said before anything is built', async () => {
   const { main } = await world.run({ with: { name, load: 'true' }, env: { PATH: '/usr/bin:/bin' } })
   assert.equal(main.code, 1)
@@ -42,7 +60,10 @@ test('load: an engine that takes nothing is told, and nothing is pushed', async 
   assert.match(await docker('info'), /Storage Driver/)
   // Its storage cannot be written to any more.
   const root = { as: 'root' } as const
-  const { code } = await prepared.machine.run(['mount', '-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', '/var/lib/docker/tmp'], root)
+  const { code } = await prepared.machine.run(
+    ['mount', '-t', 'tmpfs', '-o', 'size=8k', 'tmpfs', '/var/lib/docker/tmp'],
+    root,
+  )
   assert.equal(code, 0)
   const main = await prepared.main()
   assert.equal(main.code, 1)

@@ -25,7 +25,8 @@ export async function installPrograms(
   loader: string,
 ): Promise<string[]> {
   await mkdir(bin, { recursive: true })
-  const folders = ['usr/bin', 'usr/sbin', 'bin', 'sbin']
+  // Podman's helpers are not for people, and so not among the programs.
+  const folders = ['usr/bin', 'usr/sbin', 'bin', 'sbin', 'usr/lib/podman']
   const found = await Promise.all(
     folders.map(async folder => (await list(join(tree, folder))).map(name => join(tree, folder, name))),
   )

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { constants } from 'node:os'
 import type { Writable } from 'node:stream'
+import { pipeline } from 'node:stream/promises'
 import { StringDecoder } from 'node:string_decoder'
 
 export type ExecOptions = {
@@ -121,9 +121,15 @@ export function exec(program: string, args: readonly string[], options: ExecOpti
 
 /** @throws what the input throws; a program that reads no more is no error */
 async function feed(stdin: Writable, input: AsyncIterable<Uint8Array>): Promise<void> {
-  for await (const chunk of input) {
-    if (!stdin.writable) return
-    if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => {})
+  let broken: { readonly error: unknown } | undefined
+  async function* source() {
+    try {
+      yield* input
+    } catch (error) {
+      broken = { error }
+      throw error
+    }
   }
-  stdin.end()
+  await pipeline(source, stdin).catch(() => {})
+  if (broken !== undefined) throw broken.error
 }
