@@ -2,7 +2,7 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
-import { digestSchema, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
+import { digestSchema, listOf, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import { type GoObject, goJson, goMap, goStruct, goTime, unlessEmpty } from './go-json.ts'
 import { layerTypeOf } from './media-types.ts'
@@ -16,7 +16,7 @@ const timeSchema = z.string().transform((text, context) => {
   return result ?? ''
 })
 
-const strings = z.array(z.string()).nullish()
+const strings = listOf(z.string()).nullish()
 
 const imageConfigSchema = z.object({
   User: z.string().nullish(),
@@ -53,7 +53,7 @@ const pathSchema = z.object({
   options: z
     .object({
       rewrite: z.object({ regex: z.string().default(''), repl: z.string().default('') }).optional(),
-      perms: z.array(permSchema).nullish(),
+      perms: listOf(permSchema).nullish(),
     })
     .nullish(),
 })
@@ -62,7 +62,7 @@ const layerSchema = z.object({
   digest: digestSchema,
   size: z.int().nonnegative().default(0),
   diff_ids: digestSchema,
-  paths: z.array(pathSchema).nullish(),
+  paths: listOf(pathSchema).nullish(),
   mediatype: z.string(),
   'layer-path': z.string().nullish(),
   History: historySchema.default({}),

@@ -7,7 +7,7 @@ import { count } from '../util/text.ts'
 import { openTar } from './archive-file.ts'
 import { membersOf } from './archive-members.ts'
 import { type DockerArchive, readDockerArchive } from './docker-archive.ts'
-import { longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
+import { listOf, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import type { Image, Layer, StoreLayer } from './model.ts'
 import { type OrderedJson, parseOrdered, pythonJson, pythonList } from './python.ts'
@@ -23,9 +23,9 @@ const number = z.union([z.string().regex(/^[0-9]{1,10}$/, 'is not a number'), z.
 const confSchema = z.object({
   architecture: z.string().min(1),
   variant: z.string().nullish(),
-  config: z.looseObject({ Env: z.array(z.string()).optional() }),
+  config: z.looseObject({ Env: listOf(z.string()).optional() }),
   from_image: z.string().nullable().default(null),
-  store_layers: z.array(z.array(z.string())).max(mostLayers),
+  store_layers: z.array(listOf(z.string())).max(mostLayers),
   customisation_layer: z.string(),
   created: z.string(),
   mtime: z.string().optional(),
@@ -36,7 +36,7 @@ const confSchema = z.object({
 })
 
 const baseSchema = z.object({
-  config: z.object({ Env: z.array(z.string()).nullish() }).nullish(),
+  config: z.object({ Env: listOf(z.string()).nullish() }).nullish(),
 })
 
 /** Whether some JSON is what nixpkgs' streamLayeredImage makes its image from. */
