@@ -1,4 +1,3 @@
-import { sizeOf } from './cache/model.js'
 import { parseInputs } from './inputs.js'
 
 import { removeSecrets } from './nix/conf.js'
@@ -10,11 +9,13 @@ import { makePlaces, placesIn, removePlaces } from './places.js'
 import { readContext } from './runner/context.js'
 import { attempt } from './runner/runner.js'
 import { newState, writeState } from './state.js'
-import { build } from './steps/build.js'
+import { build, evaluateAll } from './steps/build.js'
 import { copyTo } from './steps/copy.js'
-import { hideSecrets, registryFor, whyUnpushed } from './steps/login.js'
+import { findByOutput, findBySource, retag } from './steps/known.js'
+import { findEngine } from './steps/load.js'
+import { hideSecrets, logIn } from './steps/login.js'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.js'
-import { push } from './steps/push.js'
+import { publish } from './steps/publish.js'
 import { save } from './steps/save.js'
 import { openTheCache } from './steps/store-cache.js'
 import { mainSummary } from './summary.js'
@@ -72,42 +73,43 @@ async function begin(given) {
 }
 
 async function run(job) {
-  const { inputs, phases, report, signal } = job
-  const client = registryFor(job)
+  const { inputs, phases, signal } = job
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
   // but that only Nix knows whether it has a login for a cache that wants one.
   const opening = phases.time('open the cache', () => openTheCache(job))
+  const loggingIn = phases.time('log in', () => logIn(job))
+  const looking = Promise.all([opening, loggingIn]).then(found => findBySource(job, ...found))
+  if (inputs.installNix === 'if-needed') {
+    await Promise.allSettled([opening, loggingIn, looking])
+    const known = await looking
+    if (known !== undefined) return await phases.time('push', () => retag(job, known))
+  }
+  const finding = findEngine(job)
   const installing = phases.time('install Nix', () => installTheNix(job))
-  const loggingIn =
-    client && phases.time('log in', () => client.headManifest(inputs.tags[0] ?? 'latest', signal))
   const asking = findSubstituters(job, installing)
   // When one fails the others end before the step does.
-  await Promise.allSettled([opening, installing, loggingIn, asking])
-  await loggingIn
+  await Promise.allSettled([opening, installing, loggingIn, asking, looking, finding])
+  const registry = await loggingIn
+  const engine = await finding
   const [opened, installed] = [await opening, await installing]
   // A daemon that does not trust this user takes nothing from a cache of ours.
   const cache = installed.conf.trusted ? opened : { ...opened, server: undefined }
   signal.throwIfAborted()
-  const { index } = cache
-  report.cache = {
-    status: cache.status === 'off' ? 'off' : undefined,
-    paths: index.paths.size,
-    bytes: sizeOf(index),
-  }
   await configureNix(job, installed, cache, await asking)
+  const published = await looking
+  if (published !== undefined) return await phases.time('push', () => retag(job, published))
 
   const nix = { ...installed.nix, signal }
-  const built = await build(job, nix, cache)
+  const wanted = await evaluateAll(job, nix)
+  const known = await findByOutput(job, cache, registry, wanted.image)
+  if (known !== undefined) await phases.time('push', () => retag(job, known))
+  const built = await build(job, nix, cache, known === undefined ? wanted : { ...wanted, image: undefined })
   // Before the push: what is deployed from that store is there when the image is.
   await copyTo(job, nix, cache, built)
-  const { image: outPath } = built
-  if (outPath === undefined) return
-  if (client === undefined) {
-    report.unpushed = whyUnpushed(inputs, job.context)
-    return
-  }
-  await phases.time('push', () => push(job, { nix, cache, client, outPath }))
+  const { image: evaluated, imagePath: path } = built
+  if (evaluated === undefined || path === undefined) return
+  await publish(job, { nix, cache, engine, registry, evaluated, path })
 }
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */

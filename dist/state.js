@@ -8,6 +8,8 @@ import { codeOf } from './util/errors.js'
  * to clean up wherever main ended. A file, since the runner hands its own state over in one environment variable, which
  * holds 128 KiB at most. Holds no environment and no secret.
  */
+const digest = z.templateLiteral(['sha256:', z.string()])
+
 const schema = z.object({
   /** When main began, in seconds since the epoch. */
   started: z.number(),
@@ -40,11 +42,13 @@ const schema = z.object({
   costs: z.record(z.string(), z.number()).default({}),
   /** What the image's layers are: entries of a LayerMemo. */
   layers: z
-    .record(z.string(), z.object({ digest: z.templateLiteral(['sha256:', z.string()]), size: z.number() }))
+    .record(z.string(), z.object({ diffId: digest, digest, size: z.number(), repository: z.string() }))
     .default({}),
+  /** What the image was published as, by keys of what it was made from. */
+  images: z.record(z.string(), z.object({ digest })).default({}),
 })
 
-export const newState = { started: 0, outPaths: [], costs: {}, layers: {} }
+export const newState = { started: 0, outPaths: [], costs: {}, layers: {}, images: {} }
 
 /** @returns undefined when main ended before it wrote anything. */
 export function readState(folder) {

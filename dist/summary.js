@@ -65,18 +65,28 @@ function endOf(detail) {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, build, copy, cache, nix }) {
+function facts({ push, loaded, build, copy, cache, nix }) {
   const rows = []
   if (push !== undefined) {
-    const sent = push.layers.filter(layer => layer.how === 'uploaded')
+    const became = how => push.layers.filter(layer => layer.how === how).length
+    const mounted = became('mounted') === 0 ? '' : `${became('mounted')} mounted from another image, `
     const tags = push.tags.slice(0, most.listed).map(reference => code(tagOf(reference)))
     rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
     rows.push(['Platform', code(push.platform)])
     rows.push([
       'Layers',
-      `${count(push.layers.length, 'layer')}, ${formatBytes(push.size)}: ${sent.length} uploaded, ` +
-        `${push.layers.length - sent.length} already there; ${formatBytes(push.uploaded)} sent`,
+      `${count(push.layers.length, 'layer')}, ${formatBytes(push.size)}: ${became('uploaded')} uploaded, ` +
+        `${mounted}${became('present')} already there; ${formatBytes(push.uploaded)} sent`,
     ])
+  }
+  if (push?.known !== undefined) {
+    const by =
+      push.known === 'source' ? 'this commit was published before' : 'its store path was published before'
+    rows.push(['Not built', by])
+  }
+  if (loaded !== undefined) {
+    const references = loaded.references.slice(0, most.listed).map(code)
+    rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
   }
   if (build !== undefined) {
     if (build.outPath !== undefined) rows.push(['Store path', code(build.outPath)])

@@ -66,7 +66,7 @@ function endOf(detail: string): string {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, build, copy, cache, nix }: Report): string[][] {
+function facts({ push, loaded, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
     const became = (how: (typeof push.layers)[number]['how']) =>
@@ -80,6 +80,14 @@ function facts({ push, build, copy, cache, nix }: Report): string[][] {
       `${count(push.layers.length, 'layer')}, ${formatBytes(push.size)}: ${became('uploaded')} uploaded, ` +
         `${mounted}${became('present')} already there; ${formatBytes(push.uploaded)} sent`,
     ])
+  }
+  if (push?.known !== undefined) {
+    const by = push.known === 'source' ? 'this commit was published before' : 'its store path was published before'
+    rows.push(['Not built', by])
+  }
+  if (loaded !== undefined) {
+    const references = loaded.references.slice(0, most.listed).map(code)
+    rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
   }
   if (build !== undefined) {
     if (build.outPath !== undefined) rows.push(['Store path', code(build.outPath)])

@@ -7,6 +7,7 @@ import { after, test } from 'node:test'
 import { nixRelease } from '../../script/parts/paths.ts'
 import { startDockerd } from '../harness/dockerd.ts'
 import { Machine } from '../harness/machine.ts'
+import { expect } from '../harness/nix-by-hand.ts'
 import { skopeo as runSkopeo } from '../harness/skopeo.ts'
 import { login, World } from '../harness/world.ts'
 
@@ -50,7 +51,7 @@ for (const { user, release, id } of machines) {
       assert.equal(outputs.cache, 'miss')
       assert.equal(outputs.sandbox, 'true')
       assert.equal(outputs['nix-version'], release.version)
-      assert.match(outputs['out-path'] ?? '', /^\/nix\/store\/[0-9a-z]{32}-stream-redis$/)
+      assert.match(outputs['out-path'] ?? '', /^\/nix\/store\/[0-9a-z]{32}-redis-conf\.json$/)
       assert.equal(outputs.platforms, process.arch === 'x64' ? 'linux/amd64' : 'linux/arm64')
       assert.ok(Number(outputs.uploaded) > 0 && Number(outputs.uploaded) === Number(outputs.size))
       const metadata = JSON.parse(outputs.metadata ?? '').details
@@ -76,7 +77,11 @@ for (const { user, release, id } of machines) {
     })
 
     world.registry.forget()
-    const warm = await world.run(options)
+    // With a change that is not committed nothing is taken for known without a look.
+    const change = async (workspace: string, machine: Machine) => {
+      await expect(machine.run(['sh', '-c', 'echo >> "$0"', join(workspace, 'flake.nix')]))
+    }
+    const warm = await world.run({ ...options, change })
     assert.equal(warm.main.code, 0, warm.main.log)
 
     await t.test('the warm run builds nothing, uploads no blob, and takes its paths from the cache', () => {
@@ -118,7 +123,10 @@ test('the image id is the one that docker load gives', { skip: Machine.withoutUs
     const main = await prepared.main()
     assert.equal(main.code, 0, main.log)
     const docker = await startDockerd(prepared.machine)
-    const loaded = await docker('load', '--quiet', '--input', main.outputs['out-path'] ?? '')
+    // What the flake itself makes, by nixpkgs' way of writing it.
+    const built = await prepared.job.run(['nix', 'build', '--no-link', '--print-out-paths', '.#archive-gz'])
+    const archive = /^\/nix\/store\/.*-docker-image-redis.*$/m.exec(built.log)?.[0]
+    const loaded = await docker('load', '--quiet', '--input', archive ?? assert.fail(built.log))
     const id = (await docker('inspect', '--format', '{{.Id}}', /redis:sample/.exec(loaded)?.[0] ?? '')).trim()
     const stdout = await skopeo(
       'inspect',

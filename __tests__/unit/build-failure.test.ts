@@ -225,10 +225,12 @@ test('metadata of flakes: git, path, remote', () => {
   assert.equal(of({ type: 'path', path: '/p' }).directory, '/p')
   assert.equal(of({ type: 'github', owner: 'o', repo: 'r' }).directory, undefined)
   assert.equal(of({ type: 'git', url: 'https://h/r' }).directory, undefined)
+  assert.deepEqual([of({ type: 'git', url: 'file:///w' }).dirty, of({ type: 'path', path: '/p' }).dirty], [true, false])
   assert.deepEqual(of({ type: 'path', path: '/p' }, { rev: '1', narHash: 'sha256-x' }), {
     path: store,
     url: rest.url,
     rev: '1',
+    dirty: false,
     narHash: 'sha256-x',
     directory: '/p',
     inputs: [],

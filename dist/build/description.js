@@ -18,20 +18,44 @@ export const describe = `d:
     outputs = builtins.listToAttrs (map named (d.outputs or [ "out" ]));
   }`
 
+/**
+ * The same of an image. One that a script of nixpkgs writes from a description of its layers (streamLayeredImage, and
+ * buildLayeredImage, which packs what that one writes) comes with what `describe` makes of the description, `conf`, if
+ * the description is what the script is given, and the script nixpkgs' own: somebody may have put another in its place.
+ */
+export const describeImage = `d: let
+    describe = ${describe};
+    maker = if d ? conf then d else d.stream or { };
+    conf = maker.conf or null;
+    command = maker.buildCommand or "";
+    plain = builtins.unsafeDiscardStringContext;
+    mentions = text: builtins.replaceStrings [ text ] [ "" ] (plain command) != plain command;
+    hasScript = !(maker ? streamScript) || command == "" || mentions (plain "\${maker.streamScript}")
+      || mentions "$streamScript" || mentions "\${"$"}{streamScript}";
+    uses = one: other: builtins.hasAttr (plain other.drvPath) (builtins.getContext (builtins.toJSON one.drvAttrs));
+    isMade = (conf.type or null) == "derivation" && uses maker conf && hasScript && (d ? conf || uses d maker);
+    about = describe d;
+    known = builtins.tryEval isMade;
+  in if about ? isA || !known.success || !known.value then about else about // { conf = describe conf; }`
+
 const storePath = z
   .string()
   .regex(/^\/nix\/store\/[0-9a-z]{32}-[\w+.?=-]+$/, 'not the path of something in /nix/store')
 const outputName = z.string().regex(/^[\w+.?=-]+$/, 'not a name that an output can have')
 
+const derivationSchema = z.object({
+  drv: storePath.endsWith('.drv', 'not the path of a derivation'),
+  name: z.string(),
+  wanted: z.array(outputName),
+  outputs: z.record(outputName, storePath),
+})
+
 /** The flake's author can write anything here: what looks like a derivation need not be one. */
-export const describedSchema = z.union([
+export const describedSchema = z.union([z.object({ isA: z.string() }), derivationSchema])
+
+const imageSchema = z.union([
   z.object({ isA: z.string() }),
-  z.object({
-    drv: storePath.endsWith('.drv', 'not the path of a derivation'),
-    name: z.string(),
-    wanted: z.array(outputName),
-    outputs: z.record(outputName, storePath),
-  }),
+  derivationSchema.extend({ conf: derivationSchema.optional() }),
 ])
 
 const advice = 'Name an output that `nix build` can build.'
@@ -67,6 +91,19 @@ export function readDescription(answer, installable) {
     outputs: Object.fromEntries(entries),
     outPath: entries[0]?.[1] ?? '',
   }
+}
+
+/**
+ * Reads what `describeImage` gave: what is built of the image. That is the description of its layers, where it has one
+ * and no certain outputs are asked for.
+ * @throws UserError as `readDescription` does
+ */
+export function readImageDescription(answer, installable) {
+  const image = readDescription(answer, installable)
+  const { data } = imageSchema.safeParse(answer)
+  if (data === undefined || 'isA' in data || data.conf === undefined || installable.outputs !== undefined)
+    return image
+  return readDescription(data.conf, installable)
 }
 
 function oneLine(text) {

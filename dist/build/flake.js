@@ -5,7 +5,7 @@ import { runNix } from '../nix/cli.js'
 
 import { harmless } from '../util/harmless.js'
 import { silent } from '../util/log.js'
-import { describe, readDescription } from './description.js'
+import { describe, describeImage, readDescription, readImageDescription } from './description.js'
 import { failureOf } from './failure.js'
 
 import { createReporter, summarise } from './report.js'
@@ -60,11 +60,13 @@ export async function openFlake(options, installable) {
  * @throws UserError when the flake, the attribute or its value is not as it must be
  */
 export async function evaluate(options) {
-  const { installable, log } = options
+  const { installable, asImage = false, log } = options
   return await log.group(`Evaluate ${installable.text}`, async () => {
     const { source, ask } = await openFlake(options, installable)
     const reference = installable.text.replace(/\^[^^]*$/, '')
-    const described = readDescription(await ask(reference, describe), installable)
+    const described = asImage
+      ? readImageDescription(await ask(reference, describeImage), installable)
+      : readDescription(await ask(reference, describe), installable)
     log.info(harmless(`${described.name}: ${described.outPath}`))
     return Object.freeze({ installable, ...described, source })
   })

@@ -21,8 +21,9 @@ const schema = z.object({
 export function parseMetadata(json) {
   const { path, url, locked, resolved, locks } = schema.parse(JSON.parse(json))
   const directory = resolved.type === 'path' ? resolved.path : localGit(resolved.url)
+  const dirty = resolved.type === 'git' && locked.rev === undefined
   const inputs = Object.keys(locks?.nodes[locks.root]?.inputs ?? {})
-  return Object.freeze({ path, url, rev: locked.rev, narHash: locked.narHash, directory, inputs })
+  return Object.freeze({ path, url, rev: locked.rev, dirty, narHash: locked.narHash, directory, inputs })
 }
 
 function localGit(url) {
@@ -61,7 +62,7 @@ export async function guessSource(positions, directory) {
       [file, join(directory, below)].map(name => readFile(name, 'utf8').catch(() => undefined)),
     )
     if (here !== undefined && here === there) {
-      return { path, directory, url: directory, rev: undefined, narHash: undefined, inputs: [] }
+      return { path, directory, url: directory, rev: undefined, dirty: true, narHash: undefined, inputs: [] }
     }
   }
   return undefined

@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
 import { createInterface } from 'node:readline'
+import { withoutInputs } from '../util/environment.js'
 import { messageOf } from '../util/errors.js'
 import { harmless } from '../util/harmless.js'
 
@@ -113,9 +114,4 @@ async function transfer(folder, request, { client, env, timeout = 600_000 }) {
     answer = { problem: messageOf(error) }
   }
   return { answer, said }
-}
-
-/** The environment without the action's inputs and state: the registry's password is among them. */
-export function withoutInputs(env) {
-  return Object.fromEntries(Object.entries(env).filter(([name]) => !/^(INPUT|STATE)_/.test(name)))
 }

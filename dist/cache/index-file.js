@@ -20,6 +20,8 @@ const sha256 = z.string().regex(new RegExp(`^${base32}{52}$`))
 const packHash = z.string().regex(/^[0-9a-f]{64}$/)
 const whole = z.number().int().min(0)
 
+const digest = z.custom(value => typeof value === 'string' && isDigest(value))
+
 const pathSchema = z.object({
   name,
   narHash: sha256,
@@ -69,12 +71,18 @@ const documentSchema = z.object({
     )
     .max(20_000),
   recent: z.array(packHash).max(1000).default([]),
+  images: z
+    .array(z.object({ key: z.string().min(1).max(512), digest, lastUse: whole }))
+    .max(20_000)
+    .default([]),
   layers: z
     .array(
       z.object({
         key: z.string().min(1).max(512),
-        digest: z.custom(value => typeof value === 'string' && isDigest(value)),
+        diffId: digest,
+        digest,
         size: whole,
+        repository: z.string().max(255),
         lastUse: whole,
       }),
     )
@@ -152,6 +160,7 @@ export function parseIndex(text) {
       paths,
       elsewhere: new Set(elsewhere.values()),
       recent: new Set(parsed.data.recent.filter(hash => packs.has(hash))),
+      images: new Map(parsed.data.images.map(({ key, ...image }) => [key, image])),
       layers: new Map(parsed.data.layers.map(({ key, ...layer }) => [key, layer])),
       tooLarge: new Map(parsed.data.tooLarge.map(({ hash, ...unfit }) => [hash, unfit])),
       retired: new Map(parsed.data.retired.map(({ hash, time }) => [hash, time])),
@@ -179,17 +188,15 @@ export function renderIndex(index) {
     created,
     paths: (byPack.get(hash) ?? []).toSorted((a, b) => compare(a.name, b.name)).map(pathDocument),
   }))
-  const layers = sorted(index.layers).map(([key, { digest, size, lastUse }]) => ({
-    key,
-    digest,
-    size,
-    lastUse,
+  const layers = sorted(index.layers).map(([key, { diffId, digest, size, repository, lastUse }]) => ({
+    ...{ key, diffId, digest, size, repository, lastUse },
   }))
+  const images = sorted(index.images).map(([key, { digest, lastUse }]) => ({ key, digest, lastUse }))
   const elsewhere = [...index.elsewhere].sort(compare)
   const tooLarge = sorted(index.tooLarge).map(([hash, { size, lastUse }]) => ({ hash, size, lastUse }))
   const retired = sorted(index.retired).map(([hash, time]) => ({ hash, time }))
   const recent = [...index.recent].sort(compare)
-  return JSON.stringify({ version, storeDir, elsewhere, recent, packs, layers, tooLarge, retired })
+  return JSON.stringify({ version, storeDir, elsewhere, recent, packs, images, layers, tooLarge, retired })
 }
 
 /** Writes the index for this user's eyes only. */

@@ -1,4 +1,5 @@
 import { closeReferences } from './closure.js'
+import { mergeMemos } from './memos.js'
 import { hashOf } from './model.js'
 
 /** Seconds. What was used so shortly before another job gave it up may be in use by a job that runs beside it. */
@@ -22,11 +23,8 @@ export function merge(one, other) {
     const other = paths.get(hash)
     paths.set(hash, other === undefined ? path : samePath(other, path, packs))
   }
-  const layers = new Map(a.layers)
-  for (const [key, layer] of b.layers) {
-    const other = layers.get(key)
-    layers.set(key, other === undefined ? layer : ([other, layer].sort(newestFirst)[0] ?? layer))
-  }
+  const layers = mergeMemos(a.layers, b.layers)
+  const images = mergeMemos(a.images, b.images)
   const tooLarge = new Map(a.tooLarge)
   for (const [hash, unfit] of b.tooLarge) {
     const known = tooLarge.get(hash)
@@ -34,7 +32,7 @@ export function merge(one, other) {
   }
   for (const hash of paths.keys()) tooLarge.delete(hash)
   const [elsewhere, recent] = [a.elsewhere.union(b.elsewhere), a.recent.union(b.recent)]
-  const all = tidy({ packs, paths, layers, elsewhere, recent, tooLarge, retired })
+  const all = tidy({ packs, paths, layers, images, elsewhere, recent, tooLarge, retired })
   return { ...all, retired: new Map(retired.entries().filter(([hash]) => !all.packs.has(hash))) }
 }
 
@@ -127,8 +125,4 @@ function samePath(a, b, packs) {
 function byText(a, b) {
   const [one, other] = [JSON.stringify(a), JSON.stringify(b)]
   return one < other ? -1 : one > other ? 1 : 0
-}
-
-function newestFirst(a, b) {
-  return b.lastUse - a.lastUse || (a.digest < b.digest ? -1 : 1)
 }

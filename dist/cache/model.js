@@ -2,6 +2,7 @@ export const emptyIndex = Object.freeze({
   packs: new Map(),
   paths: new Map(),
   elsewhere: new Set(),
+  images: new Map(),
   layers: new Map(),
   recent: new Set(),
   tooLarge: new Map(),

@@ -1,4 +1,5 @@
 import { closeSync, fstatSync, lstatSync, openSync, readdirSync, readlinkSync, readSync } from 'node:fs'
+import { fsPath } from '../util/raw-path.js'
 
 /**
  * The NAR of a store path, in memory. Names and link targets are bytes; entries are in the order of their bytes.
@@ -29,10 +30,10 @@ export function narOf(path, narSize) {
     if (kind === 'link') {
       text('symlink')
       text('target')
-      text(readlinkSync(bytes(file), 'latin1'))
+      text(readlinkSync(fsPath(file), 'latin1'))
     } else if (kind === 'directory') {
       text('directory')
-      const entries = readdirSync(bytes(file), { withFileTypes: true, encoding: 'latin1' })
+      const entries = readdirSync(fsPath(file), { withFileTypes: true, encoding: 'latin1' })
       const byName = entries.map(entry => [entry.name, kindOf(entry)])
       for (const [name, kindOfEntry] of byName.sort(([a], [b]) => (a < b ? -1 : 1))) {
         text('entry')
@@ -44,7 +45,7 @@ export function narOf(path, narSize) {
         text(')')
       }
     } else {
-      const fd = openSync(bytes(file), 'r')
+      const fd = openSync(fsPath(file), 'r')
       try {
         contents(fd)
       } finally {
@@ -84,11 +85,4 @@ function kindOf(stat) {
   if (stat.isDirectory()) return 'directory'
   if (stat.isSymbolicLink()) return 'link'
   throw new Error('neither a file nor a directory nor a link')
-}
-
-const beyondAscii = /[\u0080-\u00ff]/
-
-/** A name that is not UTF-8 can only be given as bytes. */
-function bytes(file) {
-  return beyondAscii.test(file) ? Buffer.from(file, 'latin1') : file
 }

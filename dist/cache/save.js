@@ -8,8 +8,8 @@ import { amountOf, difference, heldBy, none } from './amounts.js'
 import { currentIndex, newerIndex } from './current.js'
 import { entries, hasCacheService } from './entries.js'
 import { generationOf } from './keys.js'
-import { refreshLayers } from './layers.js'
 import { estimatedOf, membersOf } from './members.js'
+import { refreshMemo } from './memos.js'
 import { merge, tidy, withRetired } from './merge.js'
 import { hashOf } from './model.js'
 import { writeNars } from './nars.js'
@@ -92,12 +92,13 @@ async function save(options, store) {
   const reasons = [...known.troubles, ...problems, ...planned.reasons]
   const { add, leftOut } = planned
   const remembered = rememberUnfit(index.tooLarge, { added: add, leftOut, unfit: [...unfit], now: seconds })
-  const layers = refreshLayers(planned.index.layers, options.layers, seconds)
+  const layers = refreshMemo(planned.index.layers, options.layers, seconds)
+  const images = refreshMemo(planned.index.images, options.images, seconds)
 
   const worth = adding =>
     isWorthSaving({
       ...{ current, planned, adding, seconds },
-      learned: layers.learned || remembered.learned,
+      learned: layers.learned || images.learned || remembered.learned,
     })
   const amounts = {
     before: amountOf(current),
@@ -121,7 +122,8 @@ async function save(options, store) {
     return { ...amounts, outcome: 'failed', why: packs.problems[0] ?? 'nothing could be saved', reasons }
   }
 
-  const kept = { ...planned.index, layers: layers.layers, tooLarge: remembered.tooLarge }
+  const memos = { layers: layers.memo, images: images.memo, tooLarge: remembered.tooLarge }
+  const kept = { ...planned.index, ...memos }
   const sent = withPacks(kept, packs.uploaded)
   const added = new Set(planned.add.map(({ path }) => hashOf(path.name)))
   const within = other => plan({ ...ask, index: other, candidates: [], used: used.union(added) }).index

@@ -1,6 +1,5 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { open, stat } from 'node:fs/promises'
 import { messageOf, UserError } from '../util/errors.js'
 import { harmless } from '../util/harmless.js'
 
@@ -54,16 +53,4 @@ async function eachLine(chunks, use) {
     for (const line of lines) use(line.slice(0, longestLine))
   }
   if (rest !== '') use(rest)
-}
-
-/** Whether `path` is such a script, told by its first two bytes, and not an archive. */
-export async function isStreamScript(path) {
-  if (!(await stat(path)).isFile()) return false
-  const file = await open(path)
-  try {
-    const { buffer, bytesRead } = await file.read(Buffer.alloc(2), 0, 2, 0)
-    return bytesRead === 2 && buffer.toString('latin1') === '#!'
-  } finally {
-    await file.close()
-  }
 }

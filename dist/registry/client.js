@@ -1,5 +1,5 @@
 import { isDigest, sha256 } from '../util/digest.js'
-import { UserError } from '../util/errors.js'
+import { messageOf, UserError } from '../util/errors.js'
 
 import { withAuth } from './auth.js'
 import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './failure.js'
@@ -25,15 +25,18 @@ export function registryClient(options) {
   const subject = { repository, credentials }
   const base = new URL(`/v2/${repository.path}/`, repository.origin)
   const retry = retrier({ sleep, now, log })
-  const once = withRedirects(
-    withAuth(httpSender(options.env, options.timeouts), {
-      origin: repository.origin,
-      credentials,
-      scopes: [`repository:${repository.path}:pull,push`],
-      now,
-      refused: response => loginFailure(response, subject),
-    }),
-  )
+  const sender = httpSender(options.env, options.timeouts)
+  const sendFor = (...scopes) =>
+    withRedirects(
+      withAuth(sender, {
+        ...{ origin: repository.origin, credentials, now },
+        scopes: [`repository:${repository.path}:pull,push`, ...scopes],
+        refused: response => loginFailure(response, subject),
+      }),
+    )
+  const once = sendFor()
+  /** By the path of the repository that blobs are mounted from: its token may read that one too. */
+  const mounters = new Map()
 
   /** Makes attempts until one succeeds or the failure is final; what cannot be answered is said as `what`. */
   const attempt = async (what, work, retryOptions) => {
@@ -124,6 +127,26 @@ export function registryClient(options) {
       expectDigest(response, digest, what)
       const length = header(response, 'content-length')
       return length === '' || Number(length) === size
+    },
+
+    async mountBlob({ digest }, from, signal) {
+      if (!from.startsWith(`${repository.host}/`)) return false
+      const path = from.slice(repository.host.length + 1)
+      const mount = mounters.get(path) ?? sendFor(`repository:${path}:pull`)
+      mounters.set(path, mount)
+      const url = new URL('blobs/uploads/', base)
+      url.search = `?${new URLSearchParams({ mount: digest, from: path })}`
+      try {
+        const response = await mount({ method: 'POST', url, signal })
+        log.debug(`POST ${url.pathname}, mount ${digest} from ${path}: ${response.status}`)
+        // 202 begins an upload: what it would need is not made yet, and the registry forgets it.
+        return response.status === 201
+      } catch (error) {
+        // It would only have saved time: whatever is amiss comes up again where it matters.
+        signal?.throwIfAborted()
+        log.debug(`mount ${digest} from ${path}: ${messageOf(error)}`)
+        return false
+      }
     },
 
     async uploadBlob({ digest, size, open }, signal) {

@@ -1,42 +1,77 @@
 import { createReadStream } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import pMap from '../vendor/p-map.js'
+import { bytesOf } from '../image/layer-tar.js'
 
 import { formatBytes } from '../util/text.js'
 
-import { compressLayer, defaultLevel } from './compress.js'
+import { defaultLevel } from './make-layer.js'
 
-/** What a compressed layer is remembered by: all that decides its bytes, except the compressor's version. */
-export function memoKey(diffId, compression, level) {
-  return `${diffId} ${compression} ${level ?? defaultLevel[compression]}`
+const layerMediaType = {
+  gzip: 'application/vnd.oci.image.layer.v1.tar+gzip',
+  zstd: 'application/vnd.oci.image.layer.v1.tar+zstd',
+}
+
+/** What a layer is remembered by: all that decides its bytes, except the compressor's version. */
+export function memoKey(layer, compression, level) {
+  return layer.blob === undefined
+    ? `${layer.key} ${compression} ${level ?? defaultLevel[compression]}`
+    : `${layer.key} as it is`
+}
+
+/** What is known of a layer before anything of it is read; undefined when it is nothing. */
+export function recallLayer(layer, { memo, compression, level }) {
+  const known = memo.get(memoKey(layer, compression, level))
+  if (known === undefined || (layer.diffId !== undefined && layer.diffId !== known.diffId)) return undefined
+  return { ...known, mediaType: layer.blob?.mediaType ?? layerMediaType[compression] }
 }
 
 /**
- * Sees to it that the registry has every layer, each different one once. A layer in `memo` whose blob the registry
- * has is not read; any other is compressed into `scratch`, asked for, and sent if it is missing. After the first
- * failure the other layers are stopped too. Nothing stays in `scratch`.
- * @param options.concurrency layers worked on at once
- * @returns a blob for each different diffID
+ * Sees to it that the registry has every layer, each different one once, the largest first. One that is known and that
+ * the registry has is not read; any other is made in `scratch`, asked for, and sent if it is missing. After the first
+ * failure the other layers are stopped too.
+ * @returns a blob for each different key
  * @throws UserError
  */
 export async function pushLayers(layers, options) {
-  const { client, compression, level = defaultLevel[compression], memo, log } = options
-  const different = [...new Map(layers.map(layer => [layer.diffId, layer])).values()]
+  const { client, compression, level = defaultLevel[compression], held, threads, log } = options
+  const different = [...new Map(layers.map(layer => [layer.key, layer])).values()]
   const directory = await mkdtemp(join(options.scratch, 'push-'))
   const stop = new AbortController()
   const signal = AbortSignal.any([stop.signal, ...(options.signal === undefined ? [] : [options.signal])])
+  const has = async blob => held.has(blob.digest) || (await client.hasBlob(blob, signal))
+
+  const recall = async layer => {
+    const known = recallLayer(layer, options)
+    if (known === undefined) return undefined
+    const { repository, ...blob } = known
+    if (await has(blob)) return { ...blob, how: 'present' }
+    const mounted =
+      repository !== client.repository.name && (await client.mountBlob(blob, repository, signal))
+    return mounted ? { ...blob, how: 'mounted' } : undefined
+  }
+
+  const send = async (blob, layer, open) => {
+    if (await has(blob)) return 'present'
+    await client.uploadBlob({ ...blob, open }, signal)
+    log.info(`Sent ${blob.digest}: ${formatBytes(layer.size)} in ${formatBytes(blob.size)}`)
+    return 'uploaded'
+  }
 
   const push = async layer => {
-    const known = memo.get(memoKey(layer.diffId, compression, level))
-    if (known !== undefined && (await client.hasBlob(known, signal))) return { ...known, how: 'present' }
-    const file = join(directory, layer.diffId.replace(':', '-'))
-    const made = await compressLayer(layer, compression, level, file, signal)
+    const { blob, diffId, source } = layer
+    if (blob !== undefined && diffId !== undefined && source.kind === 'file') {
+      const open = () => Readable.from(bytesOf(source), { objectMode: false })
+      return { ...blob, diffId, how: await send(blob, layer, open) }
+    }
+    const file = join(directory, String(different.indexOf(layer)))
+    const made = await threads.make({ layer, compression, level, file })
     try {
-      if (await client.hasBlob(made, signal)) return { ...made, how: 'present' }
-      await client.uploadBlob({ ...made, open: () => createReadStream(file) }, signal)
-      log.info(`Sent ${made.digest}: ${formatBytes(layer.size)} in ${formatBytes(made.size)}`)
-      return { ...made, how: 'uploaded' }
+      const mediaType = layerMediaType[compression]
+      const how = await send({ ...made, mediaType }, layer, () => createReadStream(file))
+      return { ...made, mediaType, how }
     } finally {
       await rm(file)
     }
@@ -44,24 +79,27 @@ export async function pushLayers(layers, options) {
 
   // Errors are kept until every layer has ended: what still runs would write and send behind our back.
   const failures = []
+  const blobs = new Map()
+  const attempt = work => async layer => {
+    try {
+      signal.throwIfAborted()
+      const blob = await work(layer)
+      if (blob !== undefined) blobs.set(layer.key, blob)
+    } catch (error) {
+      failures.push(options.signal?.aborted ? options.signal.reason : error)
+      stop.abort()
+    }
+  }
+  const closing = () => void threads.close()
+  signal.addEventListener('abort', closing)
   try {
-    const blobs = await pMap(
-      different,
-      async layer => {
-        try {
-          signal.throwIfAborted()
-          return [[layer.diffId, await push(layer)]]
-        } catch (error) {
-          failures.push(error)
-          stop.abort()
-          return []
-        }
-      },
-      { concurrency: options.concurrency },
-    )
+    await pMap(different, attempt(recall), { concurrency: 8 })
+    const rest = different.filter(({ key }) => !blobs.has(key)).sort((a, b) => b.size - a.size)
+    await pMap(rest, attempt(push), { concurrency: options.concurrency })
     if (failures.length > 0) throw failures[0]
-    return new Map(blobs.flat())
+    return blobs
   } finally {
+    signal.removeEventListener('abort', closing)
     await rm(directory, { recursive: true, force: true })
   }
 }

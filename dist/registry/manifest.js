@@ -7,18 +7,22 @@ export const configMediaType = 'application/vnd.oci.image.config.v1+json'
  * @param annotations in any order; left out when there are none
  */
 export function imageManifest(config, layers, annotations) {
-  const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return Buffer.from(
     JSON.stringify({
       schemaVersion: 2,
       mediaType: manifestMediaType,
       config: plain(config),
       layers: layers.map(plain),
-      ...(sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }),
+      ...annotated(annotations),
     }),
   )
 }
 
-function plain({ mediaType, digest, size }) {
-  return { mediaType, digest, size }
+function plain({ mediaType, digest, size, annotations = {} }) {
+  return { mediaType, digest, size, ...annotated(annotations) }
+}
+
+function annotated(annotations) {
+  const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
+  return sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }
 }

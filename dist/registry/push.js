@@ -1,50 +1,55 @@
 import { availableParallelism } from 'node:os'
-import pMap from '../vendor/p-map.js'
 
 import { sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 
 import { count, formatBytes } from '../util/text.js'
 
-import { layerMediaType } from './compress.js'
 import { BlobUnknown } from './failure.js'
-import { memoKey, pushLayers } from './layers.js'
+import { layerThreads } from './layer-threads.js'
+import { memoKey, pushLayers, recallLayer } from './layers.js'
 import { configMediaType, imageManifest, manifestMediaType } from './manifest.js'
 
-import { isTag } from './reference.js'
+import { lookAtTags } from './published.js'
+import { annotation } from './records.js'
 import { realSleep } from './retry.js'
+import { checkTags, putTags } from './tagging.js'
 import { bodyOf } from './transport.js'
 
 /** Milliseconds before the blobs are asked for again when the registry says that the manifest's are not there. */
 const blobUnknownWaits = [1000, 5000]
 
+/** Layers that are being sent while others are made. */
+const sending = 3
+
 /**
  * Pushes an image: the blobs that the registry lacks, then the manifest by its digest, then the tags. So a push
- * that ends early leaves the tags as they were. A layer in `memo` is not read unless the registry has lost it, and
- * where `memo` has them all and the registry has the manifest, no blob is asked for.
+ * that ends early leaves the tags as they were. A layer that is known from `memo`, or from a manifest that one of the
+ * tags names, is not read unless the registry has lost it; and where all are known and the registry has the manifest,
+ * no blob is asked for.
  * @throws UserError when the registry or the disk refuses, or the image is not what it claims to be
  */
 export async function pushImage(options) {
-  const { client, image, compression, level, memo, tags, log, signal } = options
+  const { client, image, compression, level, tags, log, signal } = options
   const { name } = client.repository
   checkTags(name, tags)
-  const config = { mediaType: configMediaType, digest: sha256(image.config), size: image.config.length }
   // First of all, so that a wrong password is found before anything is compressed.
-  const before = await pMap(tags, tag => client.headManifest(tag, signal), { concurrency: 4 })
-  const { manifest, blobs, changed, sent } = (await recall()) ?? (await publish())
+  const published = options.published ?? (await lookAtTags(client, tags, image.platform, signal))
+  // What the registry itself has is nearer than what another run remembers.
+  const memo = new Map([...options.memo, ...published.images.flatMap(({ layers }) => [...layers])])
+  const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
+  const threads = layerThreads({ worker: options.worker, threads: cores })
+  const { manifest, blobs, changed, sent } = await (async () =>
+    (await recall()) ?? (await publish()))().finally(() => threads.close())
   const digest = sha256(manifest)
-  const tagged = []
-  for (const [index, tag] of tags.entries()) {
-    // Another job may have moved the tag since.
-    const there = before[index]?.digest === digest ? await client.headManifest(tag, signal) : undefined
-    if (there?.digest === digest) continue
-    await put(tag)
-    tagged.push(tag)
-  }
+  const tagged = await putTags(client, {
+    ...{ tags, published, bytes: manifest, mediaType: manifestMediaType, signal },
+  })
 
   const uploaded = sum(sent.values())
-  const layers = image.layers.map(({ diffId }) => ({ diffId, ...of(blobs, diffId) }))
-  const different = new Map(layers.map(layer => [layer.digest, layer.size]))
+  const layers = image.layers.map(layer => of(blobs, layer.key))
+  const config = configOf(blobs)
+  const different = new Map([config, ...layers].map(({ digest, size }) => [digest, size]))
   log.info(
     `${name}@${digest} ${changed ? 'is published' : 'was there before'}: ` +
       `${count(layers.length, 'layer')}, ${formatBytes(uploaded)} sent, tags: ${tags.join(' ') || 'none'}`,
@@ -52,53 +57,51 @@ export async function pushImage(options) {
   return {
     digest,
     mediaType: manifestMediaType,
-    size: config.size + sum(different.values()),
+    size: sum(different.values()),
     uploaded,
     changed,
     tagged,
-    layers: layers.map(({ diffId, digest, size }, index) => ({
-      diffId,
-      digest,
-      size,
-      how:
-        sent.has(digest) && layers.findIndex(layer => layer.digest === digest) === index
-          ? 'uploaded'
-          : 'present',
-    })),
+    layers: layers.map(({ diffId, digest, size, how }, index) => {
+      const first = layers.findIndex(layer => layer.digest === digest) === index
+      return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
+    }),
     memo: memoOf(blobs),
   }
 
-  /** The image as `memo` has it, if the registry still does. */
+  /** The image as it is known, if the registry has it. */
   async function recall() {
     const blobs = new Map()
-    for (const { diffId } of image.layers) {
-      const blob = memo.get(memoKey(diffId, compression, level))
-      if (blob === undefined) return undefined
-      blobs.set(diffId, blob)
+    for (const layer of image.layers) {
+      const known = recallLayer(layer, { memo, compression, level })
+      if (known === undefined) return undefined
+      blobs.set(layer.key, { ...known, how: 'present' })
     }
     const manifest = manifestOf(blobs)
-    if ((await client.headManifest(sha256(manifest), signal)) === undefined) return undefined
+    const digest = sha256(manifest)
+    const there = published.images.some(image => image.digest === digest)
+    if (!there && (await client.headManifest(digest, signal)) === undefined) return undefined
     return { manifest, blobs, changed: false, sent: new Map() }
   }
 
-  async function publish(remembered = memo, waits = blobUnknownWaits, sent = new Map()) {
+  async function publish(
+    remembered = memo,
+    held = new Set(published.images.flatMap(({ blobs }) => [...blobs])),
+    waits = blobUnknownWaits,
+    sent = new Map(),
+  ) {
     const blobs = await pushLayers(image.layers, {
-      client,
-      compression,
-      level,
-      memo: remembered,
+      ...{ client, compression, level, memo: remembered, held, threads, log, signal },
+      concurrency: cores + sending,
       scratch: options.scratch,
-      log,
-      concurrency: options.concurrency ?? Math.min(4, Math.max(2, availableParallelism())),
-      signal,
     })
     for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)
     const manifest = manifestOf(blobs)
     const digest = sha256(manifest)
     if ((await client.headManifest(digest, signal)) !== undefined)
       return { manifest, blobs, changed: false, sent }
-    if (!(await client.hasBlob(config, signal))) {
-      await client.uploadBlob({ ...config, ...bodyOf(image.config) }, signal)
+    const config = configOf(blobs)
+    if (!held.has(config.digest) && !(await client.hasBlob(config, signal))) {
+      await client.uploadBlob({ ...config, ...bodyOf(config.bytes) }, signal)
       sent.set(config.digest, config.size)
     }
     try {
@@ -108,7 +111,7 @@ export async function pushImage(options) {
       if (!(error instanceof BlobUnknown) || wait === undefined) throw error
       log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
       await (options.sleep ?? realSleep)(wait, signal)
-      return publish(new Map([...memo, ...memoOf(blobs)]), later, sent)
+      return publish(new Map([...memo, ...memoOf(blobs)]), new Set(), later, sent)
     }
     if ((await client.getManifest(digest, signal)) === undefined) {
       throw new UserError(
@@ -119,47 +122,39 @@ export async function pushImage(options) {
     return { manifest, blobs, changed: true, sent }
   }
 
-  async function put(tag) {
-    await client.putManifest(tag, manifest, manifestMediaType, signal)
-    const found = await client.headManifest(tag, signal)
-    if (found?.digest === digest) return
-    throw new UserError(
-      `${name}:${tag} is ${found?.digest ?? 'missing'} just after ${digest} was put there.`,
-      {
-        advice: 'Another job may push the same tag at the same time: let only one of them do so.',
-      },
-    )
+  function configOf(blobs) {
+    const bytes = image.config(image.layers.map(({ key }) => of(blobs, key).diffId))
+    return { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length, bytes }
   }
 
   function manifestOf(blobs) {
-    const layers = image.layers.map(({ diffId }) => ({
-      ...of(blobs, diffId),
-      mediaType: layerMediaType[compression],
-    }))
-    return imageManifest(config, layers, options.annotations ?? {})
+    const layers = image.layers.map(layer => {
+      const { mediaType, digest, size, diffId } = of(blobs, layer.key)
+      const annotations = {
+        [annotation.layer]: memoKey(layer, compression, level),
+        [annotation.diffId]: diffId,
+      }
+      return { mediaType, digest, size, annotations }
+    })
+    return imageManifest(configOf(blobs), layers, options.annotations ?? {})
   }
 
   function memoOf(blobs) {
     return new Map(
-      [...blobs].map(([diffId, { digest, size }]) => [memoKey(diffId, compression, level), { digest, size }]),
+      image.layers.map(layer => {
+        const { diffId, digest, size } = of(blobs, layer.key)
+        return [memoKey(layer, compression, level), { diffId, digest, size, repository: name }]
+      }),
     )
   }
 }
 
-function of(blobs, diffId) {
-  const blob = blobs.get(diffId)
-  if (blob === undefined) throw new Error(`no blob was made of the layer ${diffId}`)
+function of(blobs, key) {
+  const blob = blobs.get(key)
+  if (blob === undefined) throw new Error(`no blob was made of the layer ${key}`)
   return blob
 }
 
 function sum(numbers) {
   return [...numbers].reduce((total, number) => total + number, 0)
-}
-
-function checkTags(name, tags) {
-  const unusable = tags.filter(tag => !isTag(tag))
-  if (unusable.length === 0) return
-  throw new UserError(`${name}: not usable as a tag: ${unusable.join(', ')}.`, {
-    advice: 'A tag has up to 128 letters, digits, `_`, `.` or `-`, and begins with neither `.` nor `-`.',
-  })
 }

@@ -1,7 +1,20 @@
-import { registryClient } from '../registry/client.js'
+import { platformOf } from '../image/platform.js'
 
-/** The registry that this run pushes to; undefined when it does not push. */
-export function registryFor({ inputs, context, env, runner }) {
+import { registryClient } from '../registry/client.js'
+import { lookAtTags } from '../registry/published.js'
+
+/**
+ * Looks at what the registry has; undefined when this run does not push.
+ * @throws UserError when the registry does not take the credentials, or does not answer
+ */
+export async function logIn(job) {
+  const client = clientFor(job)
+  if (client === undefined) return undefined
+  const platform = platformOf(job.system)
+  return { client, published: await lookAtTags(client, job.inputs.tags, platform, job.signal) }
+}
+
+function clientFor({ inputs, context, env, runner }) {
   const { image, repository } = inputs
   if (image === undefined || repository === undefined) return undefined
   if (whyUnpushed(inputs, context) !== undefined) return undefined

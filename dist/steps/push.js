@@ -1,37 +1,36 @@
-import { openImage } from '../image/open.js'
+import { formatPlatform } from '../image/platform.js'
 
+import { programs } from '../places.js'
 import { pushImage } from '../registry/push.js'
+import { annotation } from '../registry/records.js'
+import { outputKey, remember } from './known.js'
 
-/** Pushes what was built, and leaves to post what its layers became. */
+/** Pushes an image, and leaves to post what it and its layers became. */
 export async function push(job, options) {
   const { inputs, context, places, runner, signal, report } = job
-  const { nix, cache, client, outPath } = options
+  const { cache, registry, evaluated, image } = options
+  const { client, published } = registry
   const { compression, compressionLevel: level, tags } = inputs
   if (tags.length === 0) {
     runner.warning(
       `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is pushed by its digest only.`,
     )
   }
-  const image = await openImage({ path: outPath, scratch: places.scratch, env: nix.env, log: runner })
-  try {
-    const pushed = await pushImage({
-      ...{ client, image, compression, level, tags },
-      memo: cache.index.layers,
-      scratch: places.scratch,
-      log: runner,
-      signal,
-    })
-    const { memo, ...facts } = pushed
-    job.save({ layers: Object.fromEntries(memo) })
-    const { name } = client.repository
-    const { os, architecture, variant } = image.platform
-    report.push = {
-      ...facts,
-      name,
-      tags: tags.map(tag => `${name}:${tag}`),
-      platform: [os, architecture, variant].filter(Boolean).join('/'),
-    }
-  } finally {
-    await image.close()
+  const { memo, ...pushed } = await pushImage({
+    ...{ client, published, image, compression, level, tags, signal },
+    annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
+    memo: cache.index.layers,
+    worker: programs.layerWorker,
+    scratch: places.scratch,
+    log: runner,
+  })
+  job.save({ layers: Object.fromEntries(memo) })
+  await remember(job, registry, pushed.digest, evaluated)
+  const { name } = client.repository
+  report.push = {
+    ...pushed,
+    name,
+    tags: tags.map(tag => `${name}:${tag}`),
+    platform: formatPlatform(image.platform),
   }
 }

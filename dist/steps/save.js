@@ -1,6 +1,7 @@
 import { collectStore } from '../cache/collect-store.js'
 import { nixEntry } from '../cache/nix-entry.js'
 import { saveCache } from '../cache/save.js'
+
 import { stopSubstituter } from '../cache/stop.js'
 import { parseInputs } from '../inputs.js'
 import { currentAccount, nixEnvironment } from '../nix/environment.js'
@@ -73,6 +74,7 @@ async function saveStore({ inputs, context, places, state, env, runner }, known,
     outPaths: state.outPaths,
     costs: state.costs,
     layers: new Map(Object.entries(state.layers)),
+    images: new Map(Object.entries(state.images)),
     served,
     limit: inputs.cacheSize,
     upstream: inputs.cacheUpstream,

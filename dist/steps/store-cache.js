@@ -1,6 +1,6 @@
 import { entries, hasCacheService } from '../cache/entries.js'
 
-import { emptyIndex } from '../cache/model.js'
+import { emptyIndex, sizeOf } from '../cache/model.js'
 import { openCache } from '../cache/open.js'
 
 import { programs } from '../places.js'
@@ -24,11 +24,16 @@ export function refsOf({ ref, cacheBases }) {
 
 /** Opens the store cache; from then on post can save what this job adds to it. */
 export async function openTheCache(job) {
-  const { inputs, context, system, places, env, runner } = job
-  if (inputs.cache === 'false') return { status: 'off', index: emptyIndex }
+  const { inputs, context, system, places, env, runner, report } = job
+  if (inputs.cache === 'false') {
+    report.cache = { status: 'off', paths: 0, bytes: 0 }
+    return { status: 'off', index: emptyIndex }
+  }
   const scope = inputs.cacheScope
   const options = { system, scope, ...refsOf(context), ...places, ...programs, env, log: runner }
   const opened = await openCache(options)
   job.save({ cache: { key: opened.key, base: opened.base, server: opened.server } })
+  const status = opened.status === 'off' ? 'off' : undefined
+  report.cache = { status, paths: opened.index.paths.size, bytes: sizeOf(opened.index) }
   return opened
 }

@@ -1,5 +1,7 @@
 import { spawn } from 'node:child_process'
+import { once } from 'node:events'
 import { constants } from 'node:os'
+
 import { StringDecoder } from 'node:string_decoder'
 
 const graceMilliseconds = 10_000
@@ -37,6 +39,12 @@ export function exec(program, args, options) {
       stdio: [input === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
     })
     const pending = []
+    /** What was to be read cannot be had, and half of it is not to be taken for the whole. */
+    let broken
+    const fail = error => {
+      broken = { error }
+      child.kill('SIGKILL')
+    }
     const interrupt = () => {
       for (const [after, signal] of requests) pending.push(setTimeout(() => child.kill(signal), after))
     }
@@ -60,7 +68,8 @@ export function exec(program, args, options) {
     })
     // The exit code says more than a broken pipe.
     child.stdin?.on('error', () => {})
-    child.stdin?.end(input)
+    if (input === undefined || Buffer.isBuffer(input)) child.stdin?.end(input)
+    else if (child.stdin !== null) feed(child.stdin, input).catch(fail)
     child.on('error', error => {
       for (const timer of pending) clearTimeout(timer)
       reject(error)
@@ -71,6 +80,7 @@ export function exec(program, args, options) {
       options.signal?.removeEventListener('abort', interrupt)
       rest += decoder.end()
       if (rest !== '') onStderrLine?.(rest)
+      if (broken !== undefined) reject(broken.error)
       resolve({
         code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
         stdout: Buffer.concat(stdout).toString(),
@@ -88,4 +98,13 @@ export function exec(program, args, options) {
       }, graceMilliseconds)
     })
   })
+}
+
+/** @throws what the input throws; a program that reads no more is no error */
+async function feed(stdin, input) {
+  for await (const chunk of input) {
+    if (!stdin.writable) return
+    if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => {})
+  }
+  stdin.end()
 }

@@ -5411,6 +5411,14 @@ function object(shape, params) {
 	};
 	return new ZodObject(def);
 }
+function looseObject(shape, params) {
+	return new ZodObject({
+		type: "object",
+		shape,
+		catchall: unknown(),
+		...normalizeParams(params)
+	});
+}
 const ZodUnion = /*@__PURE__*/ $constructor("ZodUnion", (inst, def) => {
 	$ZodUnion.init(inst, def);
 	ZodType.init(inst, def);
@@ -5729,4 +5737,4 @@ function duration(params) {
 	return _isoDuration(ZodISODuration, params);
 }
 
-export { _enum, array, boolean, custom, discriminatedUnion, iso_exports, literal, number, object, record, string, templateLiteral, union, unknown };
+export { _enum, array, boolean, custom, discriminatedUnion, int, iso_exports, literal, looseObject, number, object, record, string, templateLiteral, union, unknown };

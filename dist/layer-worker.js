@@ -1,0 +1,3 @@
+import { serveLayers } from './registry/layer-worker.js'
+
+serveLayers()

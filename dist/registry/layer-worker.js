@@ -1,0 +1,23 @@
+import { parentPort } from 'node:worker_threads'
+import { messageOf, UserError } from '../util/errors.js'
+import { makeLayer } from './make-layer.js'
+
+/** The thread: for each work that it is sent it sends one result. */
+export function serveLayers() {
+  parentPort?.on('message', work => {
+    makeLayer(work).then(
+      made => answer({ made }),
+      error => answer({ message: messageOf(error), user: ofUser(error) }),
+    )
+  })
+}
+
+function answer(result) {
+  parentPort?.postMessage(result)
+}
+
+function ofUser(error) {
+  if (!(error instanceof UserError)) return undefined
+  const { advice, detail } = error
+  return { ...(advice === undefined ? {} : { advice }), ...(detail === undefined ? {} : { detail }) }
+}

@@ -1,0 +1,86 @@
+import { createHash } from 'node:crypto'
+import { createWriteStream } from 'node:fs'
+import { rm, statfs } from 'node:fs/promises'
+import { dirname } from 'node:path'
+
+import { pipeline } from 'node:stream/promises'
+import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { damagedLayer } from '../image/damaged.js'
+import { tarOf } from '../image/layer-tar.js'
+
+import { isDiskFull, UserError } from '../util/errors.js'
+import { formatBytes } from '../util/text.js'
+
+/** As gzip and zstd themselves have it. */
+export const defaultLevel = { gzip: 6, zstd: 3 }
+
+/** Registries take layers of some 10 GB; what unpacks to more than this was made to never end. */
+const mostBytes = 256 * 1024 ** 3
+
+/**
+ * Archives and compresses a layer into a new file. The layer is streamed, and held against the digest that the image
+ * claims for it. No file is left when this fails.
+ * @throws UserError when the layer is not what the image claims, cannot be read, or the disk is full
+ */
+export async function makeLayer({ layer, compression, level, file }) {
+  const tar = createHash('sha256')
+  const blob = createHash('sha256')
+  let size = 0
+  try {
+    await pipeline(
+      tarOf(layer.source),
+      source => counted(source, layer, tar),
+      compressor(compression, level),
+      async function* (source) {
+        for await (const chunk of source) {
+          blob.update(chunk)
+          size += chunk.length
+          yield chunk
+        }
+      },
+      createWriteStream(file, { flags: 'wx', mode: 0o600 }),
+    )
+    const diffId = `sha256:${tar.digest('hex')}`
+    if (layer.diffId !== undefined && diffId !== layer.diffId)
+      throw damagedLayer(layer.diffId, `has the digest ${diffId}`)
+    return { diffId, digest: `sha256:${blob.digest('hex')}`, size }
+  } catch (error) {
+    await rm(file, { force: true })
+    if (isDiskFull(error)) throw await diskFull(layer, file, error)
+    throw error
+  }
+}
+
+/** Passes on what is read, and hashes it. */
+async function* counted(source, { diffId, source: { kind } }, hash) {
+  let size = 0
+  for await (const chunk of source) {
+    hash.update(chunk)
+    size += chunk.length
+    if (size > mostBytes) throw damagedLayer(diffId ?? kind, `unpacks to more than ${formatBytes(mostBytes)}`)
+    yield chunk
+  }
+}
+
+function compressor(compression, level) {
+  const options = {
+    // Node's default of 16 KiB costs a turn of the event loop each.
+    chunkSize: 128 * 1024,
+    // Node merges the end of the input with a chunk that still waits in the queue, and zstd then writes other bytes
+    // than for the same chunk and an end of its own. With this mark no chunk waits: same input, same bytes.
+    writableHighWaterMark: 1,
+  }
+  return compression === 'gzip'
+    ? createGzip({ ...options, level })
+    : createZstdCompress({ ...options, params: { [constants.ZSTD_c_compressionLevel]: level } })
+}
+
+async function diskFull(layer, file, cause) {
+  const directory = dirname(file)
+  const { bavail, bsize } = await statfs(directory)
+  return new UserError(
+    `The disk is full: no room in ${directory} to compress the layer ${layer.diffId ?? layer.key}. ` +
+      `${formatBytes(bavail * bsize)} are free there, and up to ${formatBytes(layer.size)} are needed.`,
+    { advice: 'Free some space on this runner, or let it keep RUNNER_TEMP on a larger disk.', cause },
+  )
+}
