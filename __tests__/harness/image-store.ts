@@ -32,12 +32,15 @@ export function imageStore(t: TestContext): ImageStore {
   mkdirSync(store)
   mkdirSync(scratch)
   const narHashes = new Map(['one', 'two', 'three'].map(name => [join(store, name), 'sha256-same']))
-  const pathInfo = async (paths: readonly string[]) =>
-    new Map(
+  const pathInfo = async (paths: readonly string[]) => {
+    // Nix would take anything else for a flake.
+    for (const path of paths) assert.match(path.replace(store, ''), /^\/[a-z]+$/)
+    return new Map(
       paths.flatMap(path =>
         narHashes.has(path) ? [[path, { narHash: narHashes.get(path) ?? '', narSize: 7 }]] : [],
       ),
     )
+  }
   const open = (name: string, now = new Date(0)) =>
     openImage({ path: join(store, name), scratch, env: {}, log: silent, now, pathInfo, platform: amd64 })
   return {

@@ -198,6 +198,16 @@ test('streamLayeredImage: a conf that lies is refused by what is wrong', async t
     { store_layers: [['@STORE@/gone']] },
     /store_layers\.0: ".*\/gone" is not a path in the store/,
   )
+  for (const path of [
+    'github:o/r#x',
+    '@STORE@/one\nflake:x',
+    '@STORE@/one^out',
+    '@STORE@/..',
+    '@STORE@/.',
+    '.',
+    '--all',
+  ])
+    await refused({ store_layers: [[path]] }, /store_layers\.0: ".*" is not a path in the store/)
   await refused({ store_layers: [['/etc/passwd']] }, /"\/etc\/passwd" is not a path in the store/)
   await refused({ store_layers: Array(10_000).fill([]) }, /store_layers: .*1000/)
   await refused({ store_layers: Array(1000).fill([]) }, /it has 1,001 layers/)

@@ -8,7 +8,7 @@ import { type GoObject, goJson, goMap, goStruct, goTime, unlessEmpty } from './g
 import { layerTypeOf } from './media-types.ts'
 import type { Image, Layer, Nix2ContainerLayer } from './model.ts'
 import { realFile } from './real-file.ts'
-import type { StorePaths } from './store-paths.ts'
+import { knownPaths, type PathInfo, type StorePaths } from './store-paths.ts'
 
 const timeSchema = z.string().transform((text, context) => {
   const result = goTime(text)
@@ -92,7 +92,7 @@ export function isNix2Container(document: object): boolean {
 export async function readNix2Container(
   path: string,
   bytes: Buffer,
-  { pathInfo }: { readonly pathInfo: (paths: readonly string[]) => Promise<StorePaths> },
+  { pathInfo }: { readonly pathInfo: PathInfo },
 ): Promise<Image> {
   const unusable = (what: string) =>
     new UserError(`The image ${path} cannot be used: ${what}.`, {
@@ -101,7 +101,11 @@ export async function readNix2Container(
   const image = parseDocument(bytes, imageSchema, unusable)
   const described = image.layers ?? []
   const archived = described.flatMap(layer => (layer['layer-path'] ? [] : (layer.paths ?? [])))
-  const valid = await pathInfo([...new Set(archived.map(({ path }) => path))])
+  const valid = await knownPaths(
+    archived.map(({ path }) => path),
+    dirname(path),
+    pathInfo,
+  )
   const layers: Layer[] = []
   for (const [i, layer] of described.entries()) {
     const fail = (what: string) => unusable(`layers.${i}: ${what}`)
