@@ -131,6 +131,7 @@ test('nix2container: what lies is refused by what is wrong', async t => {
   await one({ digest: 'sha256:abc' }, /layers\.1\.digest: is not a sha256 digest/)
   await one({ size: -1 }, /layers\.1\.size: /)
   await one({ digest: sha256('two') }, /layers\.1: its digest is not its diffID/)
+  await one({ paths: [{ path: 'github:o/r' }] }, /layers\.1: "github:o\/r" is not a path in the store/)
   await one({ paths: [{ path: '/etc' }] }, /layers\.1: "\/etc" is not a path in the store/)
   await one({ paths: [{ path: '@STORE@/one/../../secret' }] }, /secret" is not a path in the store/)
 

@@ -136,7 +136,7 @@ test('streamLayeredImage: its layers are the store paths, in their order', async
 })
 
 test('streamLayeredImage: the key of a layer is all that decides its bytes, and nothing else', async t => {
-  const { open } = machine(t)
+  const { open, store, narHashes } = machine(t)
   const keys = async (changes: object) => {
     const image = await open({ ...conf, ...changes })
     await image.close()
@@ -161,6 +161,14 @@ test('streamLayeredImage: the key of a layer is all that decides its bytes, and 
     assert.equal(new Set([one, two, ...(await keys(changes))]).size, 5, JSON.stringify(changes))
   const [, turned] = await keys({ store_layers: [[], ['@STORE@/three', '@STORE@/two']] })
   assert.notEqual(turned, two)
+  assert.notDeepEqual(
+    await keys({ store_layers: [['@STORE@/three'], ['@STORE@/one']] }),
+    await keys({ store_layers: [['@STORE@/two'], ['@STORE@/one']] }),
+  )
+  narHashes.set(join(store, 'three'), 'sha256-other')
+  const [same, changed] = await keys({})
+  assert.equal(same, one)
+  assert.notEqual(changed, two)
 })
 
 test('streamLayeredImage: a conf of before there were owners and an mtime', async t => {
@@ -190,6 +198,16 @@ test('streamLayeredImage: a conf that lies is refused by what is wrong', async t
     { store_layers: [['@STORE@/gone']] },
     /store_layers\.0: ".*\/gone" is not a path in the store/,
   )
+  for (const path of [
+    'github:o/r#x',
+    '@STORE@/one\nflake:x',
+    '@STORE@/one^out',
+    '@STORE@/..',
+    '@STORE@/.',
+    '.',
+    '--all',
+  ])
+    await refused({ store_layers: [[path]] }, /store_layers\.0: ".*" is not a path in the store/)
   await refused({ store_layers: [['/etc/passwd']] }, /"\/etc\/passwd" is not a path in the store/)
   await refused({ store_layers: Array(10_000).fill([]) }, /store_layers: .*1000/)
   await refused({ store_layers: Array(1000).fill([]) }, /it has 1,001 layers/)
@@ -201,7 +219,7 @@ test('streamLayeredImage: a conf that lies is refused by what is wrong', async t
   await refused({ customisation_layer: '@STORE@/gone' }, /customisation_layer: ".*layer\.tar" does not exist/)
 
   plant('unsigned/layer.tar', 'x')
-  for (const checksum of ['', 'no digest', 'a'.repeat(1e6)]) {
+  for (const checksum of ['', 'no digest', sha256('x').slice(7).padEnd(1e6)]) {
     plant('unsigned/checksum', checksum)
     await refused({ customisation_layer: '@STORE@/unsigned' }, /its checksum is not a sha256 digest/)
   }

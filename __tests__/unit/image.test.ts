@@ -2,11 +2,15 @@ import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { Readable } from 'node:stream'
 import { type TestContext, test } from 'node:test'
 import { gzipSync, zstdCompressSync } from 'node:zlib'
 import fc from 'fast-check'
+import { type Sink, spoolArchive } from '../../src/image/archive-file.ts'
+import { unpack } from '../../src/image/compression.ts'
 import type { Image } from '../../src/image/model.ts'
 import { openImage } from '../../src/image/open.ts'
+
 import { runStreamScript } from '../../src/image/stream-script.ts'
 import { sha256 } from '../../src/util/digest.ts'
 import { UserError } from '../../src/util/errors.ts'
@@ -357,4 +361,40 @@ test('a large layer is not read to open its image', async t => {
   assert.ok(process.memoryUsage().arrayBuffers - before < 8 * 1024 * 1024)
   assert.deepEqual(layersOf(image).map(sha256), [image.layers[0]?.diffId])
   await image.close()
+})
+
+test('an archive without end is bounded, and leaves room on the disk', async t => {
+  const { scratch } = machine(t)
+  const block = Buffer.alloc(2 ** 20)
+  async function* endless() {
+    for (;;) yield block
+  }
+  const bomb = gzipSync(Buffer.alloc(64 * 2 ** 20))
+  const producers = [
+    (sink: Sink) => sink(endless()),
+    (sink: Sink) => sink(unpack(Readable.from([bomb]), 'gzip')),
+  ]
+  for (const produce of producers) {
+    await assert.rejects(
+      spoolArchive(produce, { name: 'x', scratch, limits: { most: 40 * 2 ** 20, reserve: 0 } }),
+      userError(/^The image x unpacks to more than 40\.0 MiB\.$/),
+    )
+    await assert.rejects(
+      spoolArchive(produce, { name: 'x', scratch, limits: { most: 2 ** 50, reserve: 2 ** 60 } }),
+      userError(/^The disk is full: .*scratch has no room for the unpacked image x\.$/),
+    )
+    assert.deepEqual(readdirSync(scratch), [])
+  }
+})
+
+test('a document with millions of wrong items is refused at once', async t => {
+  const { write, open } = machine(t)
+  for (const manifest of [
+    `[${'1,'.repeat(4e6)}1]`,
+    `[{"Config":"config.json","Layers":[${'1,'.repeat(4e6 - 50)}1]}]`,
+  ])
+    await assert.rejects(
+      open(write(writeTar([{ name: 'manifest.json', data: manifest }]))),
+      userError(/"manifest\.json": .*Too big/),
+    )
 })

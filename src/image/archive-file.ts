@@ -84,7 +84,7 @@ export async function spoolArchive(
 
   async function* bounded(chunks: AsyncIterable<Uint8Array>) {
     let size = 0
-    let next = 0
+    let next = stride
     for await (const chunk of chunks) {
       if (size >= next) {
         const { bavail, bsize } = await statfs(scratch)

@@ -5,11 +5,19 @@ import { isTar, type TarMember } from '../util/tar.ts'
 import type { ArchiveFile } from './archive-file.ts'
 import type { Members } from './archive-members.ts'
 import { packingOf } from './compression.ts'
-import { configSchema, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
+import {
+  configSchema,
+  listOf,
+  longestDocument,
+  mostLayers,
+  parseDocument,
+  quoted,
+  toPlatform,
+} from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import type { Image, Layer, Platform } from './model.ts'
 
-const manifestSchema = z.array(
+const manifestSchema = listOf(
   z.object({ Config: z.string(), Layers: z.array(z.string()).max(mostLayers).nullish() }),
 )
 

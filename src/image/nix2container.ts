@@ -2,13 +2,13 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
-import { digestSchema, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
+import { digestSchema, listOf, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import { type GoObject, goJson, goMap, goStruct, goTime, unlessEmpty } from './go-json.ts'
 import { layerTypeOf } from './media-types.ts'
 import type { Image, Layer, Nix2ContainerLayer } from './model.ts'
 import { realFile } from './real-file.ts'
-import type { StorePaths } from './store-paths.ts'
+import { knownPaths, type PathInfo, type StorePaths } from './store-paths.ts'
 
 const timeSchema = z.string().transform((text, context) => {
   const result = goTime(text)
@@ -16,7 +16,7 @@ const timeSchema = z.string().transform((text, context) => {
   return result ?? ''
 })
 
-const strings = z.array(z.string()).nullish()
+const strings = listOf(z.string()).nullish()
 
 const imageConfigSchema = z.object({
   User: z.string().nullish(),
@@ -53,7 +53,7 @@ const pathSchema = z.object({
   options: z
     .object({
       rewrite: z.object({ regex: z.string().default(''), repl: z.string().default('') }).optional(),
-      perms: z.array(permSchema).nullish(),
+      perms: listOf(permSchema).nullish(),
     })
     .nullish(),
 })
@@ -62,7 +62,7 @@ const layerSchema = z.object({
   digest: digestSchema,
   size: z.int().nonnegative().default(0),
   diff_ids: digestSchema,
-  paths: z.array(pathSchema).nullish(),
+  paths: listOf(pathSchema).nullish(),
   mediatype: z.string(),
   'layer-path': z.string().nullish(),
   History: historySchema.default({}),
@@ -92,7 +92,7 @@ export function isNix2Container(document: object): boolean {
 export async function readNix2Container(
   path: string,
   bytes: Buffer,
-  { pathInfo }: { readonly pathInfo: (paths: readonly string[]) => Promise<StorePaths> },
+  { pathInfo }: { readonly pathInfo: PathInfo },
 ): Promise<Image> {
   const unusable = (what: string) =>
     new UserError(`The image ${path} cannot be used: ${what}.`, {
@@ -101,7 +101,11 @@ export async function readNix2Container(
   const image = parseDocument(bytes, imageSchema, unusable)
   const described = image.layers ?? []
   const archived = described.flatMap(layer => (layer['layer-path'] ? [] : (layer.paths ?? [])))
-  const valid = await pathInfo([...new Set(archived.map(({ path }) => path))])
+  const valid = await knownPaths(
+    archived.map(({ path }) => path),
+    dirname(path),
+    pathInfo,
+  )
   const layers: Layer[] = []
   for (const [i, layer] of described.entries()) {
     const fail = (what: string) => unusable(`layers.${i}: ${what}`)

@@ -13,7 +13,7 @@ import { archiveFiles, directoryFiles } from './layout-files.ts'
 import type { Image, Platform } from './model.ts'
 import { isNix2Container, readNix2Container } from './nix2container.ts'
 import { readOciLayout } from './oci-layout.ts'
-import type { StorePaths } from './store-paths.ts'
+import type { PathInfo } from './store-paths.ts'
 import { isStreamConf, readStreamConf } from './stream-conf.ts'
 import { runStreamScript } from './stream-script.ts'
 import { confOfWrapper } from './stream-wrapper.ts'
@@ -26,7 +26,7 @@ export type OpenImageOptions = {
   /** The whole environment of the image's script. */
   readonly env: Readonly<Record<string, string>>
   /** What Nix knows of store paths. */
-  readonly pathInfo: (paths: readonly string[]) => Promise<StorePaths>
+  readonly pathInfo: PathInfo
   /** Which image to take of an OCI layout that holds several. */
   readonly platform: Platform
   /** For an image that wants to have been created "now". */

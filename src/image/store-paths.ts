@@ -1,3 +1,5 @@
+import { dirname } from 'node:path'
+
 /** What Nix knows of store paths, by path: of the valid ones only. */
 export type StorePaths = ReadonlyMap<
   string,
@@ -8,3 +10,24 @@ export type StorePaths = ReadonlyMap<
     readonly narSize: number
   }
 >
+
+export type PathInfo = (paths: readonly string[]) => Promise<StorePaths>
+
+/** https://nix.dev/manual/nix/2.34/protocols/store-path */
+const storeName = /^[\w+?=-][\w+.?=-]*$/
+
+/**
+ * What is known of paths that an image names. Nix is asked about what can be a path of the store alone: it would take
+ * `github:owner/repo` for a flake, and evaluate it.
+ * @param store the store's directory
+ */
+export async function knownPaths(
+  paths: readonly string[],
+  store: string,
+  pathInfo: PathInfo,
+): Promise<StorePaths> {
+  const possible = paths.filter(
+    path => dirname(path) === store && storeName.test(path.slice(store.length + 1)),
+  )
+  return await pathInfo([...new Set(possible)])
+}
