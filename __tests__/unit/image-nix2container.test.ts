@@ -70,13 +70,11 @@ test('nix2container: a layer of paths is known before it is archived', async t =
       ...{ key: digest, diffId: digest, size: 10 },
       source: {
         kind: 'nix2container',
-        layer: {
-          paths: [
-            { path: `${store}/one` },
-            { path: `${store}/two`, rewrite: { regex: `^${store}/two`, repl: '' } },
-            { path: `${store}/three`, perms },
-          ],
-        },
+        paths: [
+          { path: `${store}/one` },
+          { path: `${store}/two`, options: { rewrite: { regex: `^${store}/two`, repl: '' }, perms: [] } },
+          { path: `${store}/three`, options: { rewrite: { regex: '', repl: '' }, perms } },
+        ],
       },
     },
   ])

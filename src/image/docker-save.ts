@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { type Digest, sha256 } from '../util/digest.ts'
 import { padding } from './archive/blocks.ts'
-import { sizeOfNix2ContainerLayer } from './archive/nix2container-layer.ts'
+import { sizeOfNix2containerLayer } from './archive/nix2container-layer.ts'
 import { pythonHeader } from './archive/python.ts'
 import { sizeOfStoreLayer } from './archive/store-layer.ts'
 import { damagedLayer } from './damaged.ts'
@@ -59,7 +59,7 @@ export async function* dockerArchive(
 /** Bytes that a layer takes up in the archive. */
 function sizeOf(source: LayerSource): number {
   if (source.kind === 'file') return source.length
-  return source.kind === 'store' ? sizeOfStoreLayer(source.layer) : sizeOfNix2ContainerLayer(source.layer)
+  return source.kind === 'store' ? sizeOfStoreLayer(source.layer) : sizeOfNix2containerLayer(source.paths)
 }
 
 function header(name: string, size: number): Buffer {

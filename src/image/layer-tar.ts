@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { archiveNix2ContainerLayer } from './archive/nix2container-layer.ts'
+import { archiveNix2containerLayer } from './archive/nix2container-layer.ts'
 import { archiveStoreLayer } from './archive/store-layer.ts'
 import { unpack, unpackingError } from './compression.ts'
 import type { LayerSource } from './model.ts'
@@ -14,7 +14,7 @@ const chunkSize = 512 * 1024
  */
 export async function* tarOf(source: LayerSource): AsyncGenerator<Uint8Array> {
   if (source.kind === 'store') return yield* archiveStoreLayer(source.layer)
-  if (source.kind === 'nix2container') return yield* archiveNix2ContainerLayer(source.layer)
+  if (source.kind === 'nix2container') return yield* archiveNix2containerLayer(source.paths)
   const { packing } = source
   if (packing === undefined) return yield* bytesOf(source)
   try {

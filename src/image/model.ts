@@ -1,4 +1,6 @@
 import type { Digest } from '../util/digest.ts'
+import type { Nix2containerPath } from './archive/nix2container-layer.ts'
+import type { StoreLayer } from './archive/store-layer.ts'
 
 export type FilePart = {
   /** Path, or the number of a descriptor that the image keeps open until it is closed. */
@@ -15,35 +17,7 @@ export type LayerSource =
   /** Store paths, archived as nixpkgs' streamLayeredImage does it. */
   | { readonly kind: 'store'; readonly layer: StoreLayer }
   /** Files and folders, archived as nix2container does it. */
-  | { readonly kind: 'nix2container'; readonly layer: Nix2ContainerLayer }
-
-export type StoreLayer = {
-  /** In the order in which they are archived. */
-  readonly paths: readonly string[]
-  /** Seconds since the epoch, of every member. */
-  readonly mtime: number
-  readonly uid: number
-  readonly gid: number
-  readonly uname: string
-  readonly gname: string
-}
-
-export type Nix2ContainerLayer = {
-  readonly paths: readonly {
-    readonly path: string
-    /** Regular expressions in Go's syntax: what of a member's name is replaced, and by what. */
-    readonly rewrite?: { readonly regex: string; readonly repl: string } | undefined
-    readonly perms?: readonly {
-      readonly regex: string
-      /** Octal digits; empty: as it is. */
-      readonly mode: string
-      readonly uid: number
-      readonly gid: number
-      readonly uname: string
-      readonly gname: string
-    }[]
-  }[]
-}
+  | { readonly kind: 'nix2container'; readonly paths: readonly Nix2containerPath[] }
 
 export type Layer = {
   /**

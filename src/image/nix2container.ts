@@ -2,11 +2,12 @@ import { dirname } from 'node:path'
 import * as z from 'zod'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
+import type { Nix2containerPath } from './archive/nix2container-layer.ts'
 import { digestSchema, listOf, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
 import { type GoObject, goJson, goMap, goStruct, goTime, unlessEmpty } from './go-json.ts'
 import { layerTypeOf } from './media-types.ts'
-import type { Image, Layer, Nix2ContainerLayer } from './model.ts'
+import type { Image, Layer } from './model.ts'
 import { realFile } from './real-file.ts'
 import { knownPaths, type PathInfo, type StorePaths } from './store-paths.ts'
 
@@ -156,14 +157,15 @@ async function layerOfFile(
 function layerOfPaths(layer: Described, valid: StorePaths, fail: (what: string) => UserError): Layer {
   const { digest, diff_ids: diffId, size } = layer
   if (digest !== diffId) throw fail('its digest is not its diffID')
-  const paths = (layer.paths ?? []).map(({ path, options }): Nix2ContainerLayer['paths'][number] => {
+  const paths = (layer.paths ?? []).map(({ path, options }): Nix2containerPath => {
     if (!valid.has(path)) throw fail(`${quoted(path)} is not a path in the store`)
-    const { rewrite, perms } = options ?? {}
-    return { path, ...(rewrite?.regex ? { rewrite } : {}), ...(perms?.length ? { perms } : {}) }
+    if (!options) return { path }
+    const { rewrite = { regex: '', repl: '' }, perms } = options
+    return { path, options: { rewrite, perms: perms ?? [] } }
   })
   return Object.freeze({
     ...{ key: diffId, diffId, size },
-    source: Object.freeze({ kind: 'nix2container', layer: Object.freeze({ paths }) }),
+    source: Object.freeze({ kind: 'nix2container', paths: Object.freeze(paths) }),
   })
 }
 

@@ -93,13 +93,13 @@ export async function pushLayers(
   }
 
   const push = async (layer: Layer): Promise<Blob> => {
-    const { blob, diffId, source } = layer
-    if (blob !== undefined && diffId !== undefined && source.kind === 'file') {
-      const open = () => Readable.from(bytesOf(source), { objectMode: false })
-      return { ...blob, diffId, how: await send(blob, layer, open) }
-    }
+    const { blob, source } = layer
     const file = join(directory, String(different.indexOf(layer)))
     const made = await threads.make({ layer, compression, level, file })
+    if (blob !== undefined && source.kind === 'file') {
+      const open = () => Readable.from(bytesOf(source), { objectMode: false })
+      return { ...made, mediaType: blob.mediaType, how: await send(blob, layer, open) }
+    }
     try {
       const mediaType = layerMediaType[compression]
       const how = await send({ ...made, mediaType }, layer, () => createReadStream(file))

@@ -20,7 +20,7 @@ export type LayerWork = {
   readonly layer: Layer
   readonly compression: Compression
   readonly level: number
-  /** A new file that the compressed layer is written to, for our eyes only. */
+  /** A new file that the compressed layer is written to, for our eyes only; none where the source is sent as it is. */
   readonly file: string
 }
 
@@ -28,11 +28,13 @@ export type LayerWork = {
 const mostBytes = 256 * 1024 ** 3
 
 /**
- * Archives and compresses a layer into a new file. The layer is streamed, and held against the digest that the image
+ * Archives and compresses a layer into a new file; one that comes as a blob is only looked at. The layer is streamed, and held against the digest that the image
  * claims for it. No file is left when this fails.
  * @throws UserError when the layer is not what the image claims, cannot be read, or the disk is full
  */
-export async function makeLayer({ layer, compression, level, file }: LayerWork): Promise<MadeLayer> {
+export async function makeLayer(work: LayerWork): Promise<MadeLayer> {
+  const { layer, compression, level, file } = work
+  if (layer.blob !== undefined) return await checkBlob(layer, layer.blob)
   const tar = createHash('sha256')
   const blob = createHash('sha256')
   let size = 0
@@ -59,6 +61,15 @@ export async function makeLayer({ layer, compression, level, file }: LayerWork):
     if (isDiskFull(error)) throw await diskFull(layer, file, error)
     throw error
   }
+}
+
+/** The registry looks whether the bytes are the blob's. That the blob is the layer is for us to see. */
+async function checkBlob(layer: Layer, { digest, size }: NonNullable<Layer['blob']>): Promise<MadeLayer> {
+  const tar = createHash('sha256')
+  for await (const _ of counted(tarOf(layer.source), layer, tar));
+  const diffId = `sha256:${tar.digest('hex')}` as const
+  if (diffId !== layer.diffId) throw damagedLayer(layer.diffId ?? digest, `has the digest ${diffId}`)
+  return { diffId, digest, size }
 }
 
 /** Passes on what is read, and hashes it. */

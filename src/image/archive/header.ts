@@ -1,4 +1,5 @@
 import { blockSize, padding } from './blocks.ts'
+import { isAscii } from './utf8.ts'
 
 /** What an archive says of one member. Its strings are raw: see util/raw-path.ts. */
 export type Member = {
@@ -86,10 +87,6 @@ export function fitsText(value: string, width: number): boolean {
 /** Whether a number stands in an octal field as it is. */
 export function fitsOctal(value: number, width: number): boolean {
   return value >= 0 && value < 8 ** (width - 1)
-}
-
-export function isAscii(value: string): boolean {
-  return !/[\u0080-\uffff]/.test(value)
 }
 
 function text(value: string, width: number): string {
