@@ -43,8 +43,8 @@ export function gzip(
 
   const give = async (made: Promise<Uint8Array>, previous: Promise<void>) => {
     try {
-      await previous
-      await onChunk(await made)
+      const [deflated] = await Promise.all([made, previous])
+      await onChunk(deflated)
     } finally {
       pool.release()
     }

@@ -11,14 +11,15 @@ export type DeflateThreads = {
 /**
  * Starts threads that compress. One that fails closes its ports, so whoever waits for it hears of it.
  * @param options.worker the built `deflate-thread.js`
+ * @param options.onError hears why one failed: that can only be a defect of ours, or too little memory
  */
 export function startDeflateThreads(options: {
   readonly worker: string
   readonly threads: number
+  readonly onError: (error: Error) => void
 }): DeflateThreads {
   const workers = Array.from({ length: options.threads }, () => new Worker(options.worker))
-  // Without a listener it would end the process.
-  for (const worker of workers) worker.on('error', () => {})
+  for (const worker of workers) worker.on('error', options.onError)
   return {
     connect() {
       return workers.map(worker => {

@@ -15,6 +15,8 @@ let niceLength: u32 = 32
 /** Positions in a match that are remembered: every how manieth. */
 let stride: u32 = 1
 let skipShift: u32 = 6
+/** Bytes. No more, so that what is repeated behind a long stretch of noise is found soon. */
+const longestSkip: usize = 16
 
 export function beginMatches(from: usize, level: u32): void {
   start = from
@@ -106,7 +108,7 @@ export function findSequences(from: usize, to: usize, end: usize): usize {
   while (at < until) {
     let match = longestAt(at, end, shortestMatch - 1)
     if (match === 0) {
-      at += 1 + ((at - literals) >>> skipShift)
+      at += min<usize>(1 + ((at - literals) >>> skipShift), longestSkip)
       continue
     }
     let length = match >>> 16
@@ -121,14 +123,10 @@ export function findSequences(from: usize, to: usize, end: usize): usize {
     const distance = match & 0xffff
     // What was skipped may belong to it.
     let begin = at
-    while (
-      begin > literals &&
-      begin - distance > start &&
-      length < longestMatch &&
-      load<u8>(begin - 1) === load<u8>(begin - 1 - distance)
-    ) {
+    while (begin > literals && begin - distance > start) {
+      if (load<u8>(begin - 1) !== load<u8>(begin - 1 - distance)) break
       begin--
-      length++
+      length = min(length + 1, longestMatch)
     }
     addSequence(literals, begin, length, distance)
     literals = begin + length
@@ -136,10 +134,7 @@ export function findSequences(from: usize, to: usize, end: usize): usize {
     for (at++; at < lastRemembered; at += stride) remember(at)
     at = literals
   }
-  if (literals < to) {
-    const all = end - literals < 64 || to > last ? max(literals, min(to, end)) : max(literals, to)
-    addSequence(literals, all, 0, 0)
-    literals = all
-  }
-  return literals
+  if (literals >= to) return literals
+  addSequence(literals, to, 0, 0)
+  return to
 }
