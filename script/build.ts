@@ -10,7 +10,8 @@ const { values } = parseArgs({ options: { check: { type: 'boolean', default: fal
 const root = join(import.meta.dirname, '..')
 const dist = join(root, 'dist')
 const files = await bundle(root, [
-  ...['main.ts', 'post.ts', 'substituter.ts', 'cache-client.ts', 'nar-worker.ts', 'layer-worker.ts'],
+  ...['main.ts', 'post.ts', 'substituter.ts', 'cache-client.ts'],
+  ...['nar-worker.ts', 'layer-worker.ts', 'deflate-thread.ts'],
 ])
 
 if (values.check) {

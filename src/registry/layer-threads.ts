@@ -1,10 +1,13 @@
 import { Worker } from 'node:worker_threads'
+import { type DeflateThreads, startDeflateThreads } from '../gzip/threads.ts'
 import { UserError } from '../util/errors.ts'
-import type { LayerResult } from './layer-worker.ts'
+import type { LayerResult, LayerWorkerData } from './layer-worker.ts'
 import type { LayerWork } from './make-layer.ts'
-import type { MadeLayer } from './model.ts'
+import type { Compression, MadeLayer } from './model.ts'
 
-/** Threads that make layers. */
+export type Programs = { readonly layerWorker: string; readonly deflateThread: string }
+
+/** Threads that make layers; each is started when there is work for it. */
 export type LayerThreads = {
   /**
    * Makes a layer as soon as a thread is free.
@@ -19,16 +22,31 @@ type Thread = { readonly worker: Worker; current: PromiseWithResolvers<LayerResu
 type Waiting = { readonly work: LayerWork; readonly result: PromiseWithResolvers<LayerResult> }
 
 /**
- * @param options.worker the built `layer-worker.js`
- * @param options.threads so many at most; each is started when there is work for it
+ * @param options.programs the built `layer-worker.js` and `deflate-thread.js`
+ * @param options.cores threads that compress at once
  */
-export function layerThreads(options: { readonly worker: string; readonly threads: number }): LayerThreads {
+export function layerThreads(options: {
+  readonly programs: Programs
+  readonly compression: Compression
+  readonly cores: number
+}): LayerThreads {
+  const { programs, compression, cores } = options
+  // gzip has threads of its own, which work on a few layers at once: more would only take memory.
+  const most = compression === 'gzip' ? Math.min(cores, 3) : cores
   const threads: Thread[] = []
   const queue: Waiting[] = []
+  let deflate: DeflateThreads | undefined
   let closed = false
 
+  const fail = (error: Error) => {
+    for (const { current } of threads) current?.reject(error)
+  }
   const start = (): Thread => {
-    const worker = new Worker(options.worker)
+    if (compression === 'gzip')
+      deflate ??= startDeflateThreads({ worker: programs.deflateThread, threads: cores, onError: fail })
+    const ports = deflate?.connect() ?? []
+    const workerData: LayerWorkerData = { ports }
+    const worker = new Worker(programs.layerWorker, { workerData, transferList: ports })
     const thread: Thread = { worker, current: undefined }
     worker.on('message', (result: LayerResult) => {
       const { current } = thread
@@ -44,7 +62,7 @@ export function layerThreads(options: { readonly worker: string; readonly thread
   const next = (): void => {
     while (queue.length > 0) {
       const idle = threads.find(({ current }) => current === undefined)
-      const thread = idle ?? (threads.length < options.threads ? start() : undefined)
+      const thread = idle ?? (threads.length < most ? start() : undefined)
       if (thread === undefined) return
       const waiting = queue.shift()
       if (waiting === undefined) return
@@ -64,7 +82,7 @@ export function layerThreads(options: { readonly worker: string; readonly thread
     async close() {
       closed = true
       for (const { result } of queue.splice(0)) result.reject(new Error('no layer is made any more'))
-      await Promise.all(threads.map(({ worker }) => worker.terminate()))
+      await Promise.all([...threads.map(({ worker }) => worker.terminate()), deflate?.close()])
     },
   }
 }

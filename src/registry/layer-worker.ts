@@ -1,4 +1,5 @@
-import { parentPort } from 'node:worker_threads'
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads'
+import { deflatePool } from '../gzip/pool.ts'
 import { messageOf, UserError } from '../util/errors.ts'
 import { type LayerWork, makeLayer } from './make-layer.ts'
 import type { MadeLayer } from './model.ts'
@@ -12,10 +13,15 @@ export type LayerResult =
       readonly user: { readonly advice?: string; readonly detail?: string } | undefined
     }
 
+/** What the thread is started with: ways to threads that compress, where there are any. */
+export type LayerWorkerData = { readonly ports: readonly MessagePort[] }
+
 /** The thread: for each work that it is sent it sends one result. */
 export function serveLayers(): void {
+  const { ports } = workerData as LayerWorkerData
+  const pool = ports.length === 0 ? undefined : deflatePool(ports)
   parentPort?.on('message', (work: LayerWork) => {
-    makeLayer(work).then(
+    makeLayer(work, pool).then(
       made => answer({ made }),
       error => answer({ message: messageOf(error), user: ofUser(error) }),
     )

@@ -6,7 +6,7 @@ import type { Log } from '../util/log.ts'
 import { count, formatBytes } from '../util/text.ts'
 import type { RegistryClient } from './client.ts'
 import { BlobUnknown } from './failure.ts'
-import { layerThreads } from './layer-threads.ts'
+import { layerThreads, type Programs } from './layer-threads.ts'
 import { type Blob, memoKey, pushLayers, recallLayer } from './layers.ts'
 import { configMediaType, imageManifest, manifestMediaType } from './manifest.ts'
 import type { Compression, Descriptor, LayerMemo } from './model.ts'
@@ -29,8 +29,8 @@ export type PushOptions = {
   /** Of the manifest. @default none */
   readonly annotations?: Readonly<Record<string, string>>
   readonly memo: LayerMemo
-  /** The built `layer-worker.js`. */
-  readonly worker: string
+  /** The built threads. */
+  readonly programs: Programs
   /** An existing directory with room for as many compressed layers as are worked on at once. */
   readonly scratch: string
   readonly log: Log
@@ -80,7 +80,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   // What the registry itself has is nearer than what another run remembers.
   const memo = new Map([...options.memo, ...published.images.flatMap(({ layers }) => [...layers])])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
-  const threads = layerThreads({ worker: options.worker, threads: cores })
+  const threads = layerThreads({ programs: options.programs, compression, cores })
   const { manifest, blobs, changed, sent } = await (async () =>
     (await recall()) ?? (await publish()))().finally(() => threads.close())
   const digest = sha256(manifest)

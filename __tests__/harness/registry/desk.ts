@@ -65,7 +65,7 @@ export async function openDesk(options: RegistryOptions = {}): Promise<Desk> {
       compression: 'gzip',
       tags: ['main'],
       memo: new Map(),
-      worker: programs.layerWorker,
+      programs,
       scratch,
       log,
       sleep,

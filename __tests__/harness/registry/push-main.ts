@@ -17,7 +17,7 @@ try {
     compression: 'gzip',
     tags: ['main'],
     memo: new Map(),
-    worker: programs.layerWorker,
+    programs,
     scratch,
     log: silent,
   })
