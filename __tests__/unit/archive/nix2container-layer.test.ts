@@ -84,6 +84,13 @@ test('two files that would be at the same place are refused if they differ', asy
     const message = `${first}/share/both and ${second}/share/both would both be /share/both in the image, and they differ.`
     assert.equal(await refusal(tree, paths), message)
   }
+  // A link has the permissions 0777 and no size.
+  const alike = new Map([
+    ...trees.merged,
+    [`${first}/share/both`, { file: '', mode: 0o777 }],
+    [`${second}/share/both`, { link: 'two' }],
+  ])
+  assert.match(await refusal(alike, paths), /would both be \/share\/both in the image/)
   const differing = [
     { path: first, options: toRoot([perm]) },
     { path: second, options: toRoot() },
