@@ -1,37 +1,56 @@
-import { bucketBits, buckets, bucketsSize, windowSize } from './memory'
+import { buckets, mostBucketBits, windowSize } from './memory'
 import { addSequence } from './runs'
 import { longestMatch, shortestMatch } from './symbols'
 
 // Finding what occurred before. Each hash of four bytes has a bucket with the last four positions where it occurred, so
 // that one load brings all candidates and one store adds a position and drops the oldest. A position is its lowest 16
 // bits: one that is not there any more is a place in the window like any other, where the bytes either match or do not.
+// Beside each position is a tag, more bits of the hash: nearly every candidate whose tag is alike is a match, and most
+// buckets without one are told without a look at the window, which is what takes time.
 
 /** Where the input begins with what was before the chunk. */
 let start: usize = 0
-/** Candidates that are looked at, 1 to 4. */
-let waysMask: u64 = 0
-/** A match of this length is not held against others. */
-let niceLength: u32 = 32
-/** Positions in a match that are remembered: every how manieth. */
-let stride: u32 = 1
-let skipShift: u32 = 6
-/** Bytes. No more, so that what is repeated behind a long stretch of noise is found soon. */
+
+// What the levels differ in. Faster ones look at less memory, and at fewer places.
+
+/** What shifts a hash down to the number of its bucket. */
+let bucketShift: u32 = 0
+/** The highest bit of each candidate that is looked at. */
+let candidates: u64 = 0
+/** A match of this length is taken without a look whether there is a longer one at the next byte. */
+let niceLength: u32 = 0
+/** In a match every so manieth position is remembered. */
+let stride: u32 = 0
+/** Where there was no match for 2^this bytes every second position is looked at, after twice as many every third… */
+let skipShift: u32 = 0
+/** …but never fewer, so that what is repeated behind a long stretch of noise is found soon. */
 const longestSkip: usize = 16
 
+const twoCandidates: u64 = 0x80008000
+const fourCandidates: u64 = 0x8000800080008000
+
+/** Forgets everything. @param from where the input begins @param level 1 to 9 */
 export function beginMatches(from: usize, level: u32): void {
   start = from
-  memory.fill(buckets, 0, bucketsSize)
-  waysMask = level < 4 ? 0x80008000 : 0x8000800080008000
-  niceLength = level < 4 ? 0 : level < 7 ? 32 : 258
-  stride = level < 4 ? 2 : 1
-  skipShift = level < 4 ? 5 : level < 7 ? 6 : 12
+  if (level < 4) setLevel(13, twoCandidates, 0, 2, 5)
+  else if (level < 7) setLevel(13, fourCandidates, 16, 2, 5)
+  else setLevel(mostBucketBits, fourCandidates, longestMatch, 1, 12)
+  memory.fill(buckets, 0, (<usize>1) << (36 - bucketShift))
+}
+
+function setLevel(bits: u32, looked: u64, nice: u32, every: u32, skip: u32): void {
+  bucketShift = 32 - bits
+  candidates = looked
+  niceLength = nice
+  stride = every
+  skipShift = skip
 }
 
 function hashOf(at: usize): u32 {
   return load<u32>(at) * 0x9e3779b1
 }
 function bucketOf(hash: u32): usize {
-  return buckets + ((<usize>(hash >>> (32 - bucketBits))) << 4)
+  return buckets + ((<usize>(hash >>> bucketShift)) << 4)
 }
 function tagOf(hash: u32): u64 {
   return (hash >>> 2) & 0xffff
@@ -76,7 +95,7 @@ function longestAt(at: usize, end: usize, better: u32): u32 {
   store<u64>(bucket, (tags << 16) | tag, 8)
   // The highest bit of each 16 that are the tag.
   const unlike = tags ^ (tag * 0x0001000100010001)
-  let like = (unlike - 0x0001000100010001) & ~unlike & waysMask
+  let like = (unlike - 0x0001000100010001) & ~unlike & candidates
   if (like === 0) return 0
   const reach = min(here, windowSize)
   const most = min<u32>(longestMatch, <u32>(end - at))

@@ -5,10 +5,10 @@ export const windowSize: u32 = 1 << 15
 /** The largest chunk. */
 export const chunkSize: u32 = 1 << 20
 
-/** What occurred where, see matches.ts: for each hash four positions and four tags of 16 bits, the latest lowest. */
-export const bucketBits: u32 = 14
+/** What occurred where, see matches.ts: in each bucket four positions and four tags of 16 bits, the latest lowest. */
+export const mostBucketBits: u32 = 14
 export const buckets: usize = 0x10000
-export const bucketsSize: usize = 16 << bucketBits
+export const bucketsSize: usize = 16 << mostBucketBits
 
 /** Sequences of the block that is gathered: u64, see sequences.ts. */
 export const sequences: usize = buckets + bucketsSize
