@@ -7,6 +7,7 @@ export const programs = {
   client: join(import.meta.dirname, `cache-client${extname(import.meta.filename)}`),
   substituter: join(import.meta.dirname, `substituter${extname(import.meta.filename)}`),
   narWorker: join(import.meta.dirname, `nar-worker${extname(import.meta.filename)}`),
+  deflateThread: join(import.meta.dirname, `deflate-thread${extname(import.meta.filename)}`),
   layerWorker: join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`),
 }
 

@@ -63,7 +63,7 @@ export async function spoolArchive(produce, options) {
 
   async function* bounded(chunks) {
     let size = 0
-    let next = 0
+    let next = stride
     for await (const chunk of chunks) {
       if (size >= next) {
         const { bavail, bsize } = await statfs(scratch)

@@ -4,10 +4,18 @@ import { UserError } from '../util/errors.js'
 import { isTar } from '../util/tar.js'
 
 import { packingOf } from './compression.js'
-import { configSchema, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.js'
+import {
+  configSchema,
+  listOf,
+  longestDocument,
+  mostLayers,
+  parseDocument,
+  quoted,
+  toPlatform,
+} from './document.js'
 import { fileLayer } from './file-layer.js'
 
-const manifestSchema = z.array(
+const manifestSchema = listOf(
   z.object({ Config: z.string(), Layers: z.array(z.string()).max(mostLayers).nullish() }),
 )
 

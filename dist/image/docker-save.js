@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto'
 import { sha256 } from '../util/digest.js'
 import { padding } from './archive/blocks.js'
-import { sizeOfNix2ContainerLayer } from './archive/nix2container-layer.js'
+import { sizeOfNix2containerLayer } from './archive/nix2container-layer.js'
 import { pythonHeader } from './archive/python.js'
 import { sizeOfStoreLayer } from './archive/store-layer.js'
 import { damagedLayer } from './damaged.js'
@@ -54,7 +54,7 @@ export async function* dockerArchive(image, references, written) {
 /** Bytes that a layer takes up in the archive. */
 function sizeOf(source) {
   if (source.kind === 'file') return source.length
-  return source.kind === 'store' ? sizeOfStoreLayer(source.layer) : sizeOfNix2ContainerLayer(source.layer)
+  return source.kind === 'store' ? sizeOfStoreLayer(source.layer) : sizeOfNix2containerLayer(source.paths)
 }
 
 function header(name, size) {

@@ -7,6 +7,14 @@ export const longestDocument = 8 * 1024 * 1024
 /** Linux mounts at most 500 layers in one overlay, Docker 127: nothing could run an image with more than this. */
 export const mostLayers = 1000
 
+/** Of whatever else a document lists. Without a bound a list of millions of wrong items has as many errors. */
+const mostItems = 100_000
+
+/** A list that is not looked at when it is too long. */
+export function listOf(item) {
+  return z.array(item).max(mostItems)
+}
+
 export const digestSchema = z.custom(
   value => typeof value === 'string' && isDigest(value),
   'is not a sha256 digest',

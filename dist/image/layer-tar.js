@@ -1,6 +1,6 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Readable } from 'node:stream'
-import { archiveNix2ContainerLayer } from './archive/nix2container-layer.js'
+import { archiveNix2containerLayer } from './archive/nix2container-layer.js'
 import { archiveStoreLayer } from './archive/store-layer.js'
 import { unpack, unpackingError } from './compression.js'
 
@@ -13,7 +13,7 @@ const chunkSize = 512 * 1024
  */
 export async function* tarOf(source) {
   if (source.kind === 'store') return yield* archiveStoreLayer(source.layer)
-  if (source.kind === 'nix2container') return yield* archiveNix2ContainerLayer(source.layer)
+  if (source.kind === 'nix2container') return yield* archiveNix2containerLayer(source.paths)
   const { packing } = source
   if (packing === undefined) return yield* bytesOf(source)
   try {

@@ -2,12 +2,14 @@ import { dirname } from 'node:path'
 import * as z from '../vendor/zod.js'
 
 import { UserError } from '../util/errors.js'
-import { digestSchema, mostLayers, parseDocument, quoted, toPlatform } from './document.js'
+
+import { digestSchema, listOf, mostLayers, parseDocument, quoted, toPlatform } from './document.js'
 import { fileLayer } from './file-layer.js'
 import { goJson, goMap, goStruct, goTime, unlessEmpty } from './go-json.js'
 import { layerTypeOf } from './media-types.js'
 
 import { realFile } from './real-file.js'
+import { knownPaths } from './store-paths.js'
 
 const timeSchema = z.string().transform((text, context) => {
   const result = goTime(text)
@@ -15,7 +17,7 @@ const timeSchema = z.string().transform((text, context) => {
   return result ?? ''
 })
 
-const strings = z.array(z.string()).nullish()
+const strings = listOf(z.string()).nullish()
 
 const imageConfigSchema = z.object({
   User: z.string().nullish(),
@@ -52,7 +54,7 @@ const pathSchema = z.object({
   options: z
     .object({
       rewrite: z.object({ regex: z.string().default(''), repl: z.string().default('') }).optional(),
-      perms: z.array(permSchema).nullish(),
+      perms: listOf(permSchema).nullish(),
     })
     .nullish(),
 })
@@ -61,7 +63,7 @@ const layerSchema = z.object({
   digest: digestSchema,
   size: z.int().nonnegative().default(0),
   diff_ids: digestSchema,
-  paths: z.array(pathSchema).nullish(),
+  paths: listOf(pathSchema).nullish(),
   mediatype: z.string(),
   'layer-path': z.string().nullish(),
   History: historySchema.default({}),
@@ -94,7 +96,11 @@ export async function readNix2Container(path, bytes, { pathInfo }) {
   const image = parseDocument(bytes, imageSchema, unusable)
   const described = image.layers ?? []
   const archived = described.flatMap(layer => (layer['layer-path'] ? [] : (layer.paths ?? [])))
-  const valid = await pathInfo([...new Set(archived.map(({ path }) => path))])
+  const valid = await knownPaths(
+    archived.map(({ path }) => path),
+    dirname(path),
+    pathInfo,
+  )
   const layers = []
   for (const [i, layer] of described.entries()) {
     const fail = what => unusable(`layers.${i}: ${what}`)
@@ -143,12 +149,13 @@ function layerOfPaths(layer, valid, fail) {
   if (digest !== diffId) throw fail('its digest is not its diffID')
   const paths = (layer.paths ?? []).map(({ path, options }) => {
     if (!valid.has(path)) throw fail(`${quoted(path)} is not a path in the store`)
-    const { rewrite, perms } = options ?? {}
-    return { path, ...(rewrite?.regex ? { rewrite } : {}), ...(perms?.length ? { perms } : {}) }
+    if (!options) return { path }
+    const { rewrite = { regex: '', repl: '' }, perms } = options
+    return { path, options: { rewrite, perms: perms ?? [] } }
   })
   return Object.freeze({
     ...{ key: diffId, diffId, size },
-    source: Object.freeze({ kind: 'nix2container', layer: Object.freeze({ paths }) }),
+    source: Object.freeze({ kind: 'nix2container', paths: Object.freeze(paths) }),
   })
 }
 

@@ -1,11 +1,8 @@
 /** In JSON: a string, and whether it is a key; anything else, without the space around it. */
 const token = /("(?:[^"\\]|\\.)*")(\s*:)?|[[\]{},]|[^\s,:[\]{}"]+/g
 
-/** Python itself takes no more. */
-const deepest = 900
-
 /**
- * @param most characters that `pythonJson` may make of it
+ * @param most characters that `pythonJson` may make of it, which indents what is deep
  * @throws SyntaxError when it is not JSON, RangeError when it is too deep or too long
  */
 export function parseOrdered(text, most) {
@@ -19,7 +16,7 @@ export function parseOrdered(text, most) {
     if (match === '[' || match === '{') depth++
     if (match === ']' || match === '}') depth--
     length += match.length + 4 * depth
-    if (depth > deepest || length > most) throw new RangeError('too much JSON')
+    if (length > most) throw new RangeError('too much JSON')
     if (string !== undefined) marked.push(`"s${string.slice(1)}${colon ?? ''}`)
     else marked.push(/^[-0-9]/.test(match) ? `"n${match}"` : match)
   }

@@ -4,15 +4,17 @@ import * as z from '../vendor/zod.js'
 import { isDigest, sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 import { count } from '../util/text.js'
+
 import { openTar } from './archive-file.js'
 import { membersOf } from './archive-members.js'
 import { readDockerArchive } from './docker-archive.js'
-import { longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.js'
+import { listOf, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.js'
 import { fileLayer } from './file-layer.js'
 
 import { parseOrdered, pythonJson, pythonList } from './python.js'
 import { pythonDate } from './python-date.js'
 import { realFile } from './real-file.js'
+import { knownPaths } from './store-paths.js'
 
 /** To be raised when an archived layer gets other bytes: what was remembered of the old ones counts no more. */
 const writerVersion = 1
@@ -22,9 +24,9 @@ const number = z.union([z.string().regex(/^[0-9]{1,10}$/, 'is not a number'), z.
 const confSchema = z.object({
   architecture: z.string().min(1),
   variant: z.string().nullish(),
-  config: z.looseObject({ Env: z.array(z.string()).optional() }),
+  config: z.looseObject({ Env: listOf(z.string()).optional() }),
   from_image: z.string().nullable().default(null),
-  store_layers: z.array(z.array(z.string())).max(mostLayers),
+  store_layers: z.array(listOf(z.string())).max(mostLayers),
   customisation_layer: z.string(),
   created: z.string(),
   mtime: z.string().optional(),
@@ -35,7 +37,7 @@ const confSchema = z.object({
 })
 
 const baseSchema = z.object({
-  config: z.object({ Env: z.array(z.string()).nullish() }).nullish(),
+  config: z.object({ Env: listOf(z.string()).nullish() }).nullish(),
 })
 
 /** Whether some JSON is what nixpkgs' streamLayeredImage makes its image from. */
@@ -44,8 +46,8 @@ export function isStreamConf(document) {
 }
 
 /**
- * Reads the `…-conf.json` of nixpkgs' streamLayeredImage. The image is what its script would write: that was read in its
- * versions from 2022 on, which agree but for what the conf says itself (`mtime`, `uid` and so on came later).
+ * Reads the `…-conf.json` of nixpkgs' streamLayeredImage. The image is what its script writes, in the versions since
+ * confs say who owns the files and of when they are; what a conf of before does not say is as it was then.
  * https://github.com/NixOS/nixpkgs/blob/master/pkgs/build-support/docker/stream_layered_image.py
  * @param path in the store; all that the conf names has to be there too
  * @throws UserError when the conf or what it names is not as it should be
@@ -67,7 +69,7 @@ export async function readStreamConf(path, bytes, options) {
 
   const owner = { uid: Number(conf.uid), gid: Number(conf.gid), uname: conf.uname, gname: conf.gname }
   const storeLayers = conf.store_layers.map(paths => Object.freeze({ paths, mtime, ...owner }))
-  const known = await options.pathInfo([...new Set(conf.store_layers.flat())])
+  const known = await knownPaths(conf.store_layers.flat(), store, options.pathInfo)
   const middle = storeLayers.map((layer, i) =>
     layerOfPaths(layer, known, what => unusable(`store_layers.${i}: ${what}`)),
   )
@@ -155,10 +157,8 @@ function layerOfPaths(layer, known, fail) {
 
 /** What has its permissions and owners from the build, and so comes as an archive with its digest. */
 async function customisation(folder, store, fail) {
-  const [tar, checksum] = await Promise.all([
-    realFile(join(folder, 'layer.tar'), store, fail),
-    realFile(join(folder, 'checksum'), store, fail),
-  ])
+  const tar = await realFile(join(folder, 'layer.tar'), store, fail)
+  const checksum = await realFile(join(folder, 'checksum'), store, fail)
   const diffId = checksum.size > 100 ? '' : `sha256:${(await readFile(checksum.path, 'utf8')).trim()}`
   if (!isDigest(diffId)) throw fail('its checksum is not a sha256 digest')
   return fileLayer(diffId, { file: tar.path, offset: 0, length: tar.size, packing: undefined })

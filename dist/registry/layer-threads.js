@@ -1,17 +1,29 @@
 import { Worker } from 'node:worker_threads'
+import { startDeflateThreads } from '../gzip/threads.js'
 import { UserError } from '../util/errors.js'
 
 /**
- * @param options.worker the built `layer-worker.js`
- * @param options.threads so many at most; each is started when there is work for it
+ * @param options.programs the built `layer-worker.js` and `deflate-thread.js`
+ * @param options.cores threads that compress at once
  */
 export function layerThreads(options) {
+  const { programs, compression, cores } = options
+  // gzip has threads of its own, which work on a few layers at once: more would only take memory.
+  const most = compression === 'gzip' ? Math.min(cores, 3) : cores
   const threads = []
   const queue = []
+  let deflate
   let closed = false
 
+  const fail = error => {
+    for (const { current } of threads) current?.reject(error)
+  }
   const start = () => {
-    const worker = new Worker(options.worker)
+    if (compression === 'gzip')
+      deflate ??= startDeflateThreads({ worker: programs.deflateThread, threads: cores, onError: fail })
+    const ports = deflate?.connect() ?? []
+    const workerData = { ports }
+    const worker = new Worker(programs.layerWorker, { workerData, transferList: ports })
     const thread = { worker, current: undefined }
     worker.on('message', result => {
       const { current } = thread
@@ -27,7 +39,7 @@ export function layerThreads(options) {
   const next = () => {
     while (queue.length > 0) {
       const idle = threads.find(({ current }) => current === undefined)
-      const thread = idle ?? (threads.length < options.threads ? start() : undefined)
+      const thread = idle ?? (threads.length < most ? start() : undefined)
       if (thread === undefined) return
       const waiting = queue.shift()
       if (waiting === undefined) return
@@ -47,7 +59,7 @@ export function layerThreads(options) {
     async close() {
       closed = true
       for (const { result } of queue.splice(0)) result.reject(new Error('no layer is made any more'))
-      await Promise.all(threads.map(({ worker }) => worker.terminate()))
+      await Promise.all([...threads.map(({ worker }) => worker.terminate()), deflate?.close()])
     },
   }
 }

@@ -61,13 +61,13 @@ export async function pushLayers(layers, options) {
   }
 
   const push = async layer => {
-    const { blob, diffId, source } = layer
-    if (blob !== undefined && diffId !== undefined && source.kind === 'file') {
-      const open = () => Readable.from(bytesOf(source), { objectMode: false })
-      return { ...blob, diffId, how: await send(blob, layer, open) }
-    }
+    const { blob, source } = layer
     const file = join(directory, String(different.indexOf(layer)))
     const made = await threads.make({ layer, compression, level, file })
+    if (blob !== undefined && source.kind === 'file') {
+      const open = () => Readable.from(bytesOf(source), { objectMode: false })
+      return { ...made, mediaType: blob.mediaType, how: await send(blob, layer, open) }
+    }
     try {
       const mediaType = layerMediaType[compression]
       const how = await send({ ...made, mediaType }, layer, () => createReadStream(file))

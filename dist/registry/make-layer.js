@@ -1,10 +1,11 @@
 import { createHash } from 'node:crypto'
-import { createWriteStream } from 'node:fs'
-import { rm, statfs } from 'node:fs/promises'
+import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
+import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-
 import { pipeline } from 'node:stream/promises'
-import { constants, createGzip, createZstdCompress } from 'node:zlib'
+import { constants, createZstdCompress } from 'node:zlib'
+import { gzip } from '../gzip/gzip.js'
+
 import { damagedLayer } from '../image/damaged.js'
 import { tarOf } from '../image/layer-tar.js'
 
@@ -18,37 +19,74 @@ export const defaultLevel = { gzip: 6, zstd: 3 }
 const mostBytes = 256 * 1024 ** 3
 
 /**
- * Archives and compresses a layer into a new file. The layer is streamed, and held against the digest that the image
- * claims for it. No file is left when this fails.
+ * Archives and compresses a layer into a new file; one that comes as a blob is only looked at. The layer is streamed,
+ * and held against the digest that the image claims for it. Works synchronously where it can: for a thread of its own.
+ * No file is left when this fails.
+ * @param pool threads for gzip
  * @throws UserError when the layer is not what the image claims, cannot be read, or the disk is full
  */
-export async function makeLayer({ layer, compression, level, file }) {
-  const tar = createHash('sha256')
-  const blob = createHash('sha256')
-  let size = 0
+export async function makeLayer(work, pool) {
+  const { layer, file } = work
+  if (layer.blob !== undefined) return await checkBlob(layer, layer.blob)
   try {
-    await pipeline(
-      tarOf(layer.source),
-      source => counted(source, layer, tar),
-      compressor(compression, level),
-      async function* (source) {
-        for await (const chunk of source) {
-          blob.update(chunk)
-          size += chunk.length
-          yield chunk
-        }
-      },
-      createWriteStream(file, { flags: 'wx', mode: 0o600 }),
-    )
+    return await writeLayer(work, pool)
+  } catch (error) {
+    rmSync(file, { force: true })
+    if (isDiskFull(error)) throw await diskFull(layer, file, error)
+    throw error
+  }
+}
+
+async function writeLayer(work, pool) {
+  const { layer, compression, level, file } = work
+  const [tar, blob] = [createHash('sha256'), createHash('sha256')]
+  const fd = openSync(file, 'wx', 0o600)
+  let size = 0
+  const write = chunk => {
+    blob.update(chunk)
+    size += chunk.length
+    for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
+  }
+  try {
+    const source = counted(tarOf(layer.source), layer, tar)
+    if (compression === 'zstd') await zstd(source, level, write)
+    else if (pool !== undefined) await gzipAll(source, gzip(pool, { level, onChunk: write }))
+    else throw new Error('there are no threads for gzip')
     const diffId = `sha256:${tar.digest('hex')}`
     if (layer.diffId !== undefined && diffId !== layer.diffId)
       throw damagedLayer(layer.diffId, `has the digest ${diffId}`)
     return { diffId, digest: `sha256:${blob.digest('hex')}`, size }
-  } catch (error) {
-    await rm(file, { force: true })
-    if (isDiskFull(error)) throw await diskFull(layer, file, error)
-    throw error
+  } finally {
+    closeSync(fd)
   }
+}
+
+async function gzipAll(source, into) {
+  for await (const chunk of source) await into.write(chunk)
+  await into.end()
+}
+
+async function zstd(source, level, write) {
+  const options = {
+    // Node's default of 16 KiB costs a turn of the event loop each.
+    chunkSize: 128 * 1024,
+    // Node merges the end of the input with a chunk that still waits in the queue, and zstd then writes other bytes
+    // than for the same chunk and an end of its own. With this mark no chunk waits: same input, same bytes.
+    writableHighWaterMark: 1,
+    params: { [constants.ZSTD_c_compressionLevel]: level },
+  }
+  await pipeline(source, createZstdCompress(options), async compressed => {
+    for await (const chunk of compressed) write(chunk)
+  })
+}
+
+/** The registry looks whether the bytes are the blob's. That the blob is the layer is for us to see. */
+async function checkBlob(layer, { digest, size }) {
+  const tar = createHash('sha256')
+  for await (const _ of counted(tarOf(layer.source), layer, tar));
+  const diffId = `sha256:${tar.digest('hex')}`
+  if (diffId !== layer.diffId) throw damagedLayer(layer.diffId ?? digest, `has the digest ${diffId}`)
+  return { diffId, digest, size }
 }
 
 /** Passes on what is read, and hashes it. */
@@ -60,19 +98,6 @@ async function* counted(source, { diffId, source: { kind } }, hash) {
     if (size > mostBytes) throw damagedLayer(diffId ?? kind, `unpacks to more than ${formatBytes(mostBytes)}`)
     yield chunk
   }
-}
-
-function compressor(compression, level) {
-  const options = {
-    // Node's default of 16 KiB costs a turn of the event loop each.
-    chunkSize: 128 * 1024,
-    // Node merges the end of the input with a chunk that still waits in the queue, and zstd then writes other bytes
-    // than for the same chunk and an end of its own. With this mark no chunk waits: same input, same bytes.
-    writableHighWaterMark: 1,
-  }
-  return compression === 'gzip'
-    ? createGzip({ ...options, level })
-    : createZstdCompress({ ...options, params: { [constants.ZSTD_c_compressionLevel]: level } })
 }
 
 async function diskFull(layer, file, cause) {

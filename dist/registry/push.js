@@ -38,7 +38,7 @@ export async function pushImage(options) {
   // What the registry itself has is nearer than what another run remembers.
   const memo = new Map([...options.memo, ...published.images.flatMap(({ layers }) => [...layers])])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
-  const threads = layerThreads({ worker: options.worker, threads: cores })
+  const threads = layerThreads({ programs: options.programs, compression, cores })
   const { manifest, blobs, changed, sent } = await (async () =>
     (await recall()) ?? (await publish()))().finally(() => threads.close())
   const digest = sha256(manifest)

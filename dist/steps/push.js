@@ -20,7 +20,7 @@ export async function push(job, options) {
     ...{ client, published, image, compression, level, tags, signal },
     annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
     memo: cache.index.layers,
-    worker: programs.layerWorker,
+    programs,
     scratch: places.scratch,
     log: runner,
   })

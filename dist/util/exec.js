@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
-import { once } from 'node:events'
 import { constants } from 'node:os'
 
+import { pipeline } from 'node:stream/promises'
 import { StringDecoder } from 'node:string_decoder'
 
 const graceMilliseconds = 10_000
@@ -102,9 +102,15 @@ export function exec(program, args, options) {
 
 /** @throws what the input throws; a program that reads no more is no error */
 async function feed(stdin, input) {
-  for await (const chunk of input) {
-    if (!stdin.writable) return
-    if (!stdin.write(chunk)) await Promise.race([once(stdin, 'drain'), once(stdin, 'close')]).catch(() => {})
+  let broken
+  async function* source() {
+    try {
+      yield* input
+    } catch (error) {
+      broken = { error }
+      throw error
+    }
   }
-  stdin.end()
+  await pipeline(source, stdin).catch(() => {})
+  if (broken !== undefined) throw broken.error
 }

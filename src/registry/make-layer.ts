@@ -36,8 +36,19 @@ const mostBytes = 256 * 1024 ** 3
  * @throws UserError when the layer is not what the image claims, cannot be read, or the disk is full
  */
 export async function makeLayer(work: LayerWork, pool: DeflatePool | undefined): Promise<MadeLayer> {
-  const { layer, compression, level, file } = work
+  const { layer, file } = work
   if (layer.blob !== undefined) return await checkBlob(layer, layer.blob)
+  try {
+    return await writeLayer(work, pool)
+  } catch (error) {
+    rmSync(file, { force: true })
+    if (isDiskFull(error)) throw await diskFull(layer, file, error)
+    throw error
+  }
+}
+
+async function writeLayer(work: LayerWork, pool: DeflatePool | undefined): Promise<MadeLayer> {
+  const { layer, compression, level, file } = work
   const [tar, blob] = [createHash('sha256'), createHash('sha256')]
   const fd = openSync(file, 'wx', 0o600)
   let size = 0
@@ -55,10 +66,6 @@ export async function makeLayer(work: LayerWork, pool: DeflatePool | undefined):
     if (layer.diffId !== undefined && diffId !== layer.diffId)
       throw damagedLayer(layer.diffId, `has the digest ${diffId}`)
     return { diffId, digest: `sha256:${blob.digest('hex')}`, size }
-  } catch (error) {
-    rmSync(file, { force: true })
-    if (isDiskFull(error)) throw await diskFull(layer, file, error)
-    throw error
   } finally {
     closeSync(fd)
   }

@@ -37,8 +37,10 @@ export function* writeParts(parts, root, multiple) {
     if (chunk.room < padding(size)) yield chunk.take()
     chunk.addZeros(padding(size))
   }
+  const end = endOf(total, multiple)
+  if (chunk.room < end) yield chunk.take()
+  chunk.addZeros(end)
   yield chunk.take()
-  yield Buffer.alloc(endOf(total, multiple))
 }
 
 /** Bytes that `writeParts` gives. Contents are not looked at. */

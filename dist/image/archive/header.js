@@ -1,4 +1,5 @@
 import { blockSize, padding } from './blocks.js'
+import { isAscii } from './utf8.js'
 
 /** The types of members, as ustar has them. */
 export const memberTypes = { file: '0', symlink: '2', directory: '5' }
@@ -60,10 +61,6 @@ export function fitsText(value, width) {
 /** Whether a number stands in an octal field as it is. */
 export function fitsOctal(value, width) {
   return value >= 0 && value < 8 ** (width - 1)
-}
-
-export function isAscii(value) {
-  return !/[\u0080-\uffff]/.test(value)
 }
 
 function text(value, width) {

@@ -1,4 +1,5 @@
 import { fitsOctal, fitsText, paxHeader, paxRecord, ustarBlock } from './header.js'
+import { beyondAscii, isUtf8 } from './utf8.js'
 
 /**
  * The header, with what extends it, that Python's tarfile (3.9 to 3.14) writes in its default format.
@@ -50,24 +51,9 @@ export function pythonHeader(member) {
  */
 export function pythonSort(names) {
   if (names.every(isUtf8)) return names.sort()
-  const keyed = names.map(name => ({ name, key: name.replace(characters, escaped) }))
+  const keyed = names.map(name => ({ name, key: name.replace(beyondAscii, escaped) }))
   return keyed.sort((a, b) => (a.key < b.key ? -1 : 1)).map(({ name }) => name)
 }
-
-/** In raw strings: a character beyond ASCII, else a byte that is not part of any. RFC 3629, section 4. */
-const characters = new RegExp(
-  [
-    '([\\xc2-\\xdf][\\x80-\\xbf]',
-    '\\xe0[\\xa0-\\xbf][\\x80-\\xbf]',
-    '[\\xe1-\\xec\\xee\\xef][\\x80-\\xbf]{2}',
-    '\\xed[\\x80-\\x9f][\\x80-\\xbf]',
-    '\\xf0[\\x90-\\xbf][\\x80-\\xbf]{2}',
-    '[\\xf1-\\xf3][\\x80-\\xbf]{3}',
-    '\\xf4[\\x80-\\x8f][\\x80-\\xbf]{2})',
-    '[\\x80-\\xff]',
-  ].join('|'),
-  'g',
-)
 
 /** The raw form of what Python makes of a byte: UTF-8 of U+DC80 to U+DCFF, if that were allowed. */
 function escaped(found, character) {
@@ -76,12 +62,8 @@ function escaped(found, character) {
   return `\xed${byte < 0xc0 ? '\xb2' : '\xb3'}${String.fromCharCode(0x80 | (byte & 0x3f))}`
 }
 
-function isUtf8(raw) {
-  return [...raw.matchAll(characters)].every(([, character]) => character !== undefined)
-}
-
 function toAscii(raw) {
-  return raw.replace(characters, '?')
+  return raw.replace(beyondAscii, '?')
 }
 
 function toOctal(value, width) {

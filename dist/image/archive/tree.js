@@ -27,6 +27,7 @@ function look(path, root) {
   const mode = stats.mode & 0o7777
   if (stats.isFile()) return { path, kind: 'file', mode, size: stats.size, target: '' }
   if (stats.isDirectory()) return { path, kind: 'directory', mode, size: 0, target: '' }
+  // Python's tarfile would archive a pipe or device as such, Go's writer would wait for one; no NAR can hold one.
   if (!stats.isSymbolicLink())
     throw new UserError(`${quoted(path)} is a socket, pipe or device, which an image's layer cannot hold.`, {
       advice: 'Nix makes no such store path: find out what wrote to the store.',

@@ -1,0 +1,3 @@
+import { serveDeflate } from './gzip/thread.js'
+
+serveDeflate()
