@@ -25,17 +25,24 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   util: [],
   nix: [],
   image: [],
+  gzip: [],
   metadata: [],
   build: ['nix', 'image'],
   cache: ['nix', 'image'],
-  registry: ['nix', 'image'],
+  registry: ['nix', 'image', 'gzip'],
   runner: [],
 }
 
 /** Steps are parts of action.ts: like it they may import everything but the entries and action.ts itself. */
-const aboveSteps = ['action', 'main', 'post', 'substituter', 'cache-client', 'nar-worker'].map(
-  name => `src/${name}.ts`,
-)
+const aboveSteps = [
+  'action',
+  'main',
+  'post',
+  'substituter',
+  'cache-client',
+  'nar-worker',
+  'deflate-thread',
+].map(name => `src/${name}.ts`)
 
 const folderOf = (file: string) => (file.split('/').length > 2 ? file.split('/')[1] : undefined)
 
