@@ -94,17 +94,3 @@ export function gzip(
     },
   }
 }
-
-/** The same as a stage of a pipeline. As much again may be in memory: what is done while the next stage is not. */
-export function gzipStage(pool: DeflatePool, level: number) {
-  return async function* (source: AsyncIterable<Uint8Array>): AsyncGenerator<Uint8Array> {
-    const done: Uint8Array[] = []
-    const file = gzip(pool, { level, onChunk: bytes => void done.push(bytes) })
-    for await (const bytes of source) {
-      await file.write(bytes)
-      yield* done.splice(0)
-    }
-    await file.end()
-    yield* done
-  }
-}

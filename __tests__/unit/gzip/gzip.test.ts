@@ -3,12 +3,11 @@ import { execFileSync } from 'node:child_process'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { after, before, suite, test } from 'node:test'
 import { gunzipSync, inflateRawSync } from 'node:zlib'
 import fc from 'fast-check'
 import { chunkSize } from '../../../src/gzip/deflater.ts'
-import { gzip, gzipStage } from '../../../src/gzip/gzip.ts'
+import { gzip } from '../../../src/gzip/gzip.ts'
 import { type DeflatePool, deflatePool } from '../../../src/gzip/pool.ts'
 import { type DeflateThreads, startDeflateThreads } from '../../../src/gzip/threads.ts'
 import { inputs, noise } from './samples.ts'
@@ -92,23 +91,6 @@ suite('gzip on several threads', () => {
     const all = [...samples, ...[1, 2, 3].map(long)]
     const outputs = await Promise.all(all.map((input, at) => compress(pool, input, 1 + (at % 9))))
     for (const [at, output] of outputs.entries()) assert.ok(gunzipSync(output).equals(all[at] ?? Buffer.of()))
-  })
-
-  test('as a stage of a pipeline it gives the same', async () => {
-    const input = long(4)
-    const source = async function* () {
-      for (let at = 0; at < input.length; at += 300_000) yield input.subarray(at, at + 300_000)
-    }
-    const output: Uint8Array[] = []
-    await pipeline(source, gzipStage(pool, 6), async stage => {
-      for await (const bytes of stage) output.push(bytes)
-    })
-    assert.ok(Buffer.concat(output).equals(await compress(pool, input)))
-    const failing = pipeline(source, gzipStage(pool, 6), async stage => {
-      for await (const bytes of stage) if (bytes.length > 100) throw new Error('no room on the disk')
-    })
-    await assert.rejects(failing, /no room on the disk/)
-    assert.ok(gunzipSync(await compress(pool, input)).equals(input))
   })
 
   test('GNU gzip reads it', async () => {
