@@ -612,6 +612,27 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     )
   })
 
+  test('what a job with a wrong clock has saved is believed as far as a day goes', async t => {
+    for (const ahead of [5 * 3600, 365 * 86_400]) {
+      const service = await serve(t)
+      await fill(machine, { service })
+      await replaceIndex(service, text =>
+        text.replace(/"(lastUse|created)":(\d+)/g, (_, name, time) => `"${name}":${Number(time) + ahead}`),
+      )
+      const job = await machine.begin({ service })
+      await job.open()
+      await job.build(program({ app: 'other' }))
+      assert.equal((await job.save()).outcome, 'saved')
+      const text = readFileSync(job.path('index/index.json'), 'utf8')
+      const [unused = 0, ...used] = [...text.matchAll(/"lastUse":(\d+)/g)]
+        .map(match => Number(match[1]))
+        .sort()
+      assert.deepEqual(used, [unused + 1, unused + 1], 'what this job used is the younger one')
+      const now = Date.now() / 1000
+      assert.ok(unused > now && unused <= now + 86_400, `${unused - now} s ahead`)
+    }
+  })
+
   test('a full disk ends the save, not the job', async t => {
     const service = await serve(t)
     assert.ok(release !== undefined)

@@ -3,6 +3,7 @@ import * as z from 'zod'
 import { isDigest } from '../util/digest.ts'
 import { messageOf } from '../util/errors.ts'
 import { count } from '../util/text.ts'
+import { believable } from './clock.ts'
 import { wellFounded } from './closure.ts'
 import { isPackKey } from './keys.ts'
 import { type CachedPath, type CacheIndex, hashOf, type LayerUse, type Pack } from './model.ts'
@@ -92,13 +93,17 @@ const documentSchema = z.object({
 /** `index` is undefined when the document cannot be used at all; `problem` says why, or what was left out of it. */
 export type ReadIndex = { readonly index: CacheIndex | undefined; readonly problem: string | undefined }
 
-/** Reads what `writeIndex` wrote. A file that is missing, too large or not an index is a problem, not an exception. */
-export async function readIndex(file: string): Promise<ReadIndex> {
+/**
+ * Reads what `writeIndex` wrote. A file that is missing, too large or not an index is a problem, not an exception.
+ * @param now milliseconds since the epoch: what was dated long after that is not believed
+ */
+export async function readIndex(file: string, now = Date.now): Promise<ReadIndex> {
   try {
     await using handle = await open(file)
     const { size } = await handle.stat()
     if (size > maxBytes) return unusable(`the index is too large (${size} bytes)`)
-    return parseIndex(await handle.readFile('utf8'))
+    const { index, problem } = parseIndex(await handle.readFile('utf8'))
+    return { index: index && believable(index, Math.floor(now() / 1000)), problem }
   } catch (error) {
     return unusable(`the index cannot be read: ${messageOf(error)}`)
   }

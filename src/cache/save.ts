@@ -5,6 +5,7 @@ import { setTimeout } from 'node:timers/promises'
 import { isDiskFull, messageOf } from '../util/errors.ts'
 import { count, formatBytes } from '../util/text.ts'
 import { amountOf, difference, heldBy, none } from './amounts.ts'
+import { timeOfJob } from './clock.ts'
 import { currentIndex, newerIndex } from './current.ts'
 import { type Entries, entries, hasCacheService } from './entries.ts'
 import { generationOf } from './keys.ts'
@@ -62,8 +63,9 @@ type Result = Omit<SaveReport, 'limit' | 'calls'> & { readonly apiCalls: number 
 async function save(options: SaveOptions, store: Entries): Promise<Result> {
   const { nix, folder, limit, served, log } = options
   const { now = Date.now, wait = setTimeout } = options
-  const seconds = Math.floor(now() / 1000)
-  const known = await currentIndex({ ...options, seconds }, store)
+  const clock = Math.floor(now() / 1000)
+  const known = await currentIndex({ ...options, seconds: clock }, store)
+  const seconds = timeOfJob(known.index, clock)
   const { facts, gone, freed, before, candidates, askOf } = await surveyStore(options, known.index, seconds)
   const estimated = estimatedOf(candidates.paths, before.tooLarge, facts)
   const selected = selectPaths(candidates.paths, { ...askOf(before), candidates: estimated })
