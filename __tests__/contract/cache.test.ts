@@ -384,6 +384,56 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     assert.equal(service.counts().UploadBlob.calls, 0)
   })
 
+  test('a job that the runner lets only read compresses nothing and asks nobody', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    const job = await machine.begin({ service, env: { ACTIONS_CACHE_MODE: 'read' } })
+    assert.equal((await job.open()).status, 'opened')
+    await job.build(program({ app: 'other' }))
+    service.forget()
+    const saved = await job.save({ narWorker: '/none' })
+    assert.deepEqual(
+      [saved.outcome, saved.why, saved.after.paths],
+      ['denied', "the runner says that its cache mode is 'read'", 2],
+    )
+    assert.deepEqual([saved.calls, service.calls.length], [0, 0])
+  })
+
+  test('a job for foreign code that may only read finds out before it compresses', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    const sent = () =>
+      service.calls.flatMap(({ method, key }) => (method === 'CreateCacheEntry' ? [key?.slice(0, 9)] : []))
+    const begin = async (readOnly: boolean, app: string) => {
+      const token = service.token({ write: 'refs/pull/7/merge', read: [main.write], readOnly })
+      const job = await machine.begin({ service, ref: 'refs/pull/7/merge', bases: [main.write], token })
+      await job.open()
+      await job.build(program({ app }))
+      service.forget()
+      return job
+    }
+    const denied = await (await begin(true, 'one')).save({ foreign: true, narWorker: '/none' })
+    assert.deepEqual(
+      [denied.outcome, denied.why, denied.after.paths],
+      ['denied', 'cache write denied: the token of this job is read-only', 2],
+    )
+    assert.deepEqual(sent(), ['nia1-may-'])
+    // Nothing to compress, nothing to find out.
+    const again = await begin(true, 'a program')
+    assert.equal((await again.save({ foreign: true })).outcome, 'unchanged')
+    assert.deepEqual(sent(), [])
+    // Where it may save it does so, and the next time one request tells.
+    for (const app of ['one', 'two']) {
+      assert.equal((await (await begin(false, app)).save({ foreign: true })).outcome, 'saved')
+      assert.deepEqual(sent(), ['nia1-may-', 'nia1-pack', 'nia1-inde'])
+    }
+    assert.equal(service.entries().filter(({ key }) => key === 'nia1-may-save').length, 1)
+    // Of the repository's own code it is expected that it may.
+    const own = await begin(true, 'three')
+    assert.equal((await own.save()).outcome, 'denied')
+    assert.deepEqual(sent(), ['nia1-pack'])
+  })
+
   test('a job that is killed while it saves leaves what was there before', async t => {
     const service = await serve(t)
     await fill(machine, { service })
