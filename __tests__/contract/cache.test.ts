@@ -384,6 +384,56 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     assert.equal(service.counts().UploadBlob.calls, 0)
   })
 
+  test('a job that the runner lets only read compresses nothing and asks nobody', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    const job = await machine.begin({ service, env: { ACTIONS_CACHE_MODE: 'read' } })
+    assert.equal((await job.open()).status, 'opened')
+    await job.build(program({ app: 'other' }))
+    service.forget()
+    const saved = await job.save({ narWorker: '/none' })
+    assert.deepEqual(
+      [saved.outcome, saved.why, saved.after.paths],
+      ['denied', "the runner says that its cache mode is 'read'", 2],
+    )
+    assert.deepEqual([saved.calls, service.calls.length], [0, 0])
+  })
+
+  test('a job for foreign code that may only read finds out before it compresses', async t => {
+    const service = await serve(t)
+    await fill(machine, { service })
+    const sent = () =>
+      service.calls.flatMap(({ method, key }) => (method === 'CreateCacheEntry' ? [key?.slice(0, 9)] : []))
+    const begin = async (readOnly: boolean, app: string) => {
+      const token = service.token({ write: 'refs/pull/7/merge', read: [main.write], readOnly })
+      const job = await machine.begin({ service, ref: 'refs/pull/7/merge', bases: [main.write], token })
+      await job.open()
+      await job.build(program({ app }))
+      service.forget()
+      return job
+    }
+    const denied = await (await begin(true, 'one')).save({ foreign: true, narWorker: '/none' })
+    assert.deepEqual(
+      [denied.outcome, denied.why, denied.after.paths],
+      ['denied', 'cache write denied: the token of this job is read-only', 2],
+    )
+    assert.deepEqual(sent(), ['nia1-may-'])
+    // Nothing to compress, nothing to find out.
+    const again = await begin(true, 'a program')
+    assert.equal((await again.save({ foreign: true })).outcome, 'unchanged')
+    assert.deepEqual(sent(), [])
+    // Where it may save it does so, and the next time one request tells.
+    for (const app of ['one', 'two']) {
+      assert.equal((await (await begin(false, app)).save({ foreign: true })).outcome, 'saved')
+      assert.deepEqual(sent(), ['nia1-may-', 'nia1-pack', 'nia1-inde'])
+    }
+    assert.equal(service.entries().filter(({ key }) => key === 'nia1-may-save').length, 1)
+    // Of the repository's own code it is expected that it may.
+    const own = await begin(true, 'three')
+    assert.equal((await own.save()).outcome, 'denied')
+    assert.deepEqual(sent(), ['nia1-pack'])
+  })
+
   test('a job that is killed while it saves leaves what was there before', async t => {
     const service = await serve(t)
     await fill(machine, { service })
@@ -610,6 +660,27 @@ suite('store cache', { skip: unavailable ?? false }, () => {
       service.calls.filter(({ method }) => method === 'CreateCacheEntry').map(({ key }) => key?.slice(0, 11)),
       ['nia1-index-'],
     )
+  })
+
+  test('what a job with a wrong clock has saved is believed as far as a day goes', async t => {
+    for (const ahead of [5 * 3600, 365 * 86_400]) {
+      const service = await serve(t)
+      await fill(machine, { service })
+      await replaceIndex(service, text =>
+        text.replace(/"(lastUse|created)":(\d+)/g, (_, name, time) => `"${name}":${Number(time) + ahead}`),
+      )
+      const job = await machine.begin({ service })
+      await job.open()
+      await job.build(program({ app: 'other' }))
+      assert.equal((await job.save()).outcome, 'saved')
+      const text = readFileSync(job.path('index/index.json'), 'utf8')
+      const [unused = 0, ...used] = [...text.matchAll(/"lastUse":(\d+)/g)]
+        .map(match => Number(match[1]))
+        .sort()
+      assert.deepEqual(used, [unused + 1, unused + 1], 'what this job used is the younger one')
+      const now = Date.now() / 1000
+      assert.ok(unused > now && unused <= now + 86_400, `${unused - now} s ahead`)
+    }
   })
 
   test('a full disk ends the save, not the job', async t => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
-import { githubToken, World } from '../harness/world.ts'
+import { pullRequest } from '../harness/runner/events.ts'
+import { githubToken, repositoryName, World } from '../harness/world.ts'
 
 const world = await World.create({ template: 'busybox' })
 after(() => world[Symbol.asyncDispose]())
@@ -121,9 +122,20 @@ test('a runner without a cache service: no warning', async () => {
 })
 
 test('a read-only token: the cache is read, one warning at most, the job is green', async () => {
-  const { main, post } = await world.run({ cache: { readOnly: true } })
+  for (const { key } of world.cache.entries()) world.cache.delete(key)
+  world.cache.forget()
+  const event = pullRequest({ repository: repositoryName }, { number: 7, head: 'fix', fork: 'mona/App' })
+  const { main, post } = await world.run({ event, cache: { readOnly: true } })
   assert.equal(main.code, 0, main.log)
   assert.equal(post.code, 0, post.log)
   assert.deepEqual(post.errors, [])
   assert.ok(post.warnings.length <= 1)
+  // Nothing was compressed to be refused: neither what was built nor the Nix that was downloaded.
+  const asked = world.cache.calls.filter(({ method }) => method === 'CreateCacheEntry')
+  assert.deepEqual(
+    asked.map(({ key }) => key),
+    ['nia1-may-save'],
+  )
+  assert.match(post.log, /This job may only read the store cache: cache write denied/)
+  assert.match(post.summary, /Store cache: read only/)
 })

@@ -56,6 +56,28 @@ test('a run reads what its base and the default branch have cached', async t => 
   }
 })
 
+test('what comes from another repository, or runs for it with the rights of this one, is foreign', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'context-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const event = join(folder, 'event.json')
+  const isForeign = async (name: string, payload: unknown) => {
+    await writeFile(event, JSON.stringify(payload))
+    return (await readContext({ ...env, GITHUB_EVENT_NAME: name, GITHUB_EVENT_PATH: event })).foreign
+  }
+  const from = (repo: unknown) => ({ pull_request: { number: 7, head: { repo } } })
+  for (const [name, payload, expected] of [
+    ['push', {}, false],
+    ['pull_request', from({ full_name: 'o/r' }), false],
+    ['pull_request', from({ full_name: 'mona/r' }), true],
+    // Of a fork that was deleted, or of a server that does not say.
+    ['pull_request', from(null), true],
+    ['pull_request', { pull_request: { number: 7 } }, true],
+    ['pull_request_target', from({ full_name: 'o/r' }), true],
+  ] as const) {
+    assert.equal(await isForeign(name, payload), expected, `${name} ${JSON.stringify(payload)}`)
+  }
+})
+
 test('only runners that are kept have a tool cache that is worth filling', async () => {
   assert.equal((await readContext(env)).toolCache, true)
   assert.equal((await readContext({ ...env, RUNNER_ENVIRONMENT: 'github-hosted' })).toolCache, false)

@@ -1,5 +1,6 @@
 import type { PathInfo } from '../nix/model.ts'
 import { closeReferences } from './closure.ts'
+import { bounds } from './index-file.ts'
 import { type CacheIndex, hashOf } from './model.ts'
 
 export type CandidatesInput = {
@@ -24,7 +25,7 @@ export type CandidatesInput = {
 }
 
 export type Candidates = {
-  /** References before what refers to them. */
+  /** References before what refers to them. None that refers to more than an index can say. */
   readonly paths: readonly PathInfo[]
   /** Names of paths that the candidates refer to, that are not kept, and that a public binary cache has. */
   readonly elsewhere: ReadonlySet<string>
@@ -41,7 +42,9 @@ export function findCandidates(input: CandidatesInput): Candidates {
     // Derivations and the texts that they name come out of evaluation, which is quicker than any cache.
     ofNix.has(path) || excluded.has(path) || path.endsWith('.drv') || ca?.startsWith('text:') === true
   const never = (info: PathInfo) =>
-    info.path.endsWith('.drv') || (excluded.has(info.path) && info.ca === undefined)
+    info.path.endsWith('.drv') ||
+    (excluded.has(info.path) && info.ca === undefined) ||
+    info.references.length > bounds.references
 
   const ofThisJob = ({ path, registrationTime }: PathInfo) => ofJob?.has(path) ?? registrationTime >= started
   const wanted = valid

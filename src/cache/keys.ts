@@ -74,6 +74,9 @@ function shortDigest(text: string): string {
   return sha256(text).slice('sha256:'.length, 'sha256:'.length + 12)
 }
 
+/** Of an empty entry that shows whether a job may save. */
+export const tryKey = 'nia1-may-save'
+
 /** Names an installable Nix: the archive's name has version, system and digest. */
 export function nixKey(archive: string): string {
   return `nia1-nix-${plain(archive)}`

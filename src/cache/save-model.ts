@@ -35,6 +35,8 @@ export type SaveOptions = IndexOptions &
     readonly api?: CacheApi | undefined
     /** The ref that this job's entries are saved for. @default `ref` */
     readonly cacheRef?: string
+    /** Whether the run is for code from outside of the repository: the service may let it only read. @default false */
+    readonly foreign?: boolean
     /** Bytes that the cache may hold. */
     readonly limit: number
     /** Whether paths that a public binary cache has are kept too. */

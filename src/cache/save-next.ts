@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { newerIndex } from './current.ts'
 import type { Entries, Saved } from './entries.ts'
-import { writeIndex } from './index-file.ts'
+import { writeIndex } from './index-writing.ts'
 import { fetchIndex, type IndexOptions, indexFile, ownPlace } from './indexes.ts'
 import { generationOf, indexKey } from './keys.ts'
 import { type Lineage, type Missed, writeLineage } from './lineage.ts'
@@ -54,9 +54,9 @@ export async function saveNext(options: NextOptions): Promise<Next> {
   let missed: readonly Missed[] = options.lineage.missed
   for (let round = 0; ; round++) {
     const key = indexKey(options, generation + 1)
-    const result = await save(options, key, index, { ...options.lineage, missed })
+    const { result, written } = await save(options, key, index, { ...options.lineage, missed })
     const whole = missed.length === 0
-    if (result.outcome !== 'exists') return { result, index, key, whole }
+    if (result.outcome !== 'exists') return { result, index: written, key, whole }
     if (round === rounds) {
       const why = 'many other jobs saved at the same time'
       return { result: { outcome: 'failed', why }, index, key, whole }
@@ -84,13 +84,19 @@ async function thisOne(options: NextOptions, key: string) {
   return found.key === undefined ? undefined : found
 }
 
-async function save(options: NextOptions, key: string, index: CacheIndex, lineage: Lineage): Promise<Saved> {
+/** `written`: of an index that is too large, as much as can be read again. */
+async function save(
+  options: NextOptions,
+  key: string,
+  index: CacheIndex,
+  lineage: Lineage,
+): Promise<{ readonly result: Saved; readonly written: CacheIndex }> {
   const { folder } = ownPlace(options)
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  await writeIndex(indexFile(options.folder), index)
+  const written = await writeIndex(indexFile(options.folder), index)
   await writeLineage(folder, lineage)
-  return options.store.save(folder, key)
+  return { result: await options.store.save(folder, key), written }
 }
 
 function union(a: readonly Missed[], b: readonly Missed[]): readonly Missed[] {

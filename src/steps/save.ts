@@ -51,7 +51,9 @@ export async function save(places: Places, runner: Runner, env: NodeJS.ProcessEn
     inputs.cache === 'true' && state.nix !== undefined && entriesFor(inputs, env, runner) !== undefined
       ? await phases.time('save the cache', () => saveStore(ending, state.nix, served))
       : undefined
-  await attempt(runner, 'Nix was not kept for the next job', () => keepNix(ending))
+  await attempt(runner, 'Nix was not kept for the next job', () =>
+    keepNix(ending, saved?.outcome !== 'denied'),
+  )
   await attempt(runner, 'The store was not collected', () => collect(ending))
   if (saved === undefined) return
   await runner.summary(postSummary(saved, { phases: phases.list(), seconds: phases.elapsed() }))
@@ -77,6 +79,7 @@ async function saveStore(
     scope: inputs.cacheScope,
     ...refsOf(context),
     cacheRef: context.cacheRef,
+    foreign: context.foreign,
     api: apiFor(inputs, context, env),
     ...places,
     ...programs,
@@ -105,10 +108,14 @@ function apiFor({ githubToken: token }: Inputs, { apiUrl, repository }: Context,
   return actionsCaches({ apiUrl, repository, token, send: httpSender(env) })
 }
 
-async function keepNix({ inputs, context, places, state, env, runner, phases }: Ending): Promise<void> {
+/** @param maySave false where the service has refused to take anything from this job */
+async function keepNix(
+  { inputs, context, places, state, env, runner, phases }: Ending,
+  maySave: boolean,
+): Promise<void> {
   if (state.keep === undefined) return
   const release = parseKept(state.keep)
-  const store = inputs.cache === 'true' ? entriesFor(inputs, env, runner) : undefined
+  const store = inputs.cache === 'true' && maySave ? entriesFor(inputs, env, runner) : undefined
   const entry = store && nixEntry(store, release, places.folder)
   await phases.time('keep Nix', () => keepRelease(release, { toolCache: context.toolCache, entry }))
 }

@@ -13,6 +13,8 @@ export type JobOptions = Job & {
   readonly token?: string
   /** Its token for GitHub's REST API. @default none */
   readonly apiToken?: string
+  /** Variables that the runner sets besides. */
+  readonly env?: Readonly<Record<string, string>>
   /** Where the runner has its folders: it differs from one kind of runner to the next. @default /root/work */
   readonly work?: string
 }
@@ -56,6 +58,7 @@ export class CacheMachine implements AsyncDisposable {
       ...service.env(options.token ?? service.token({ write: 'refs/heads/main' })),
       GITHUB_WORKSPACE: workspace,
       RUNNER_TEMP: temp,
+      ...options.env,
       ...(options.apiToken === undefined ? {} : { API_TOKEN: options.apiToken }),
       // Each step and each transfer is a process that loads the same libraries.
       NODE_COMPILE_CACHE: '/tmp/compiled',

@@ -91,7 +91,6 @@ async function perform(): Promise<unknown> {
     ...{ folder, log, env: process.env, system: 'x86_64-linux', scope: step.scope ?? '' },
     ...{ ref: step.ref ?? 'refs/heads/main', bases: step.bases ?? ['refs/heads/main'] },
     client: join(root, 'src/cache-client.ts'),
-    narWorker: join(root, 'src/nar-worker.ts'),
   }
   if (step.do === 'open') {
     const { index, ...rest } = await openCache({ ...common, substituter: join(root, 'src/substituter.ts') })
@@ -102,6 +101,7 @@ async function perform(): Promise<unknown> {
   const report = await saveCache({
     api: token ? actionsCaches({ apiUrl, repository: defaultRepository, token, send }) : undefined,
     ...{ closure: [], exclude: [], outPaths: [], costs: {}, served: undefined, key: undefined },
+    narWorker: join(root, 'src/nar-worker.ts'),
     ...{ limit: 4 * 1024 ** 3, upstream: false, shared: false },
     ...step,
     ...common,

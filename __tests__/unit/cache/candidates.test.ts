@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
 import { type CandidatesInput, findCandidates } from '../../../src/cache/candidates.ts'
+import { bounds } from '../../../src/cache/index-file.ts'
 import { emptyIndex } from '../../../src/cache/model.ts'
 import type { PathInfo } from '../../../src/nix/model.ts'
 import { base32, pathName, sampleIndex, samplePath } from './sample.ts'
@@ -168,4 +169,12 @@ test('whatever the store holds, the candidates are closed, in order, and without
     }),
     { numRuns: 1000 },
   )
+})
+
+test('a path that refers to more than an index can say is left out, with what refers to it', () => {
+  const many = (number: number) => Array.from({ length: number }, () => 'lib')
+  const all = info('all', many(bounds.references))
+  const tooMany = info('too-many', many(bounds.references + 1))
+  const found = find([info('lib'), all, tooMany, info('app', ['too-many']), info('other', ['all'])])
+  assert.deepEqual(found, ['lib', 'all', 'other'])
 })

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { renderIndex } from '../../../src/cache/index-file.ts'
+import { renderIndex } from '../../../src/cache/index-writing.ts'
 import { nextPackKey } from '../../../src/cache/keys.ts'
 import { forget, merge, tidy, withRetired } from '../../../src/cache/merge.ts'
 import { type CacheIndex, emptyIndex, hashOf } from '../../../src/cache/model.ts'

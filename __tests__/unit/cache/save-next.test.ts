@@ -4,6 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import fc from 'fast-check'
+import { bounds } from '../../../src/cache/index-file.ts'
 import { fetchIndex, ownPlace } from '../../../src/cache/indexes.ts'
 import { generationOf, indexKey } from '../../../src/cache/keys.ts'
 import { noLineage } from '../../../src/cache/lineage.ts'
@@ -132,6 +133,23 @@ test('what was only slow is found by the next one that saves', async () => {
     [1, 2, 3],
   )
   assert.deepEqual(namesIn(newest(results)), ['quick', 'slow', 'third'])
+})
+
+test('what is said to be saved is what can be read again', async (t: TestContext) => {
+  const root = mkdtempSync(join(tmpdir(), 'large-'))
+  t.after(() => rmSync(root, { recursive: true }))
+  using service = new Service(new VirtualTime(1), { upload: () => 0, lag: () => 0 })
+  const place = { ...name, folder: root }
+  const lib = samplePath('lib')
+  const all = samplePath('all', { references: Array.from({ length: bounds.references + 1 }, () => lib.name) })
+  const index = sampleIndex([lib, all])
+  const next = await saveNext({
+    ...{ ...place, store: service.client(), index, lineage: noLineage, generation: 0, seconds: 0 },
+    ...{ mergeWith: () => index, wait: async () => {}, chance: () => 0 },
+  })
+  assert.deepEqual([next.result.outcome, namesIn(next)], ['saved', ['lib']])
+  const found = await fetchIndex(ownPlace(place), service.client())
+  assert.deepEqual([found.problem, found.index], [undefined, next.index])
 })
 
 test('a lineage that is not there or not one says nothing', async (t: TestContext) => {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { parseIndex, renderIndex } from '../../../src/cache/index-file.ts'
+import { parseIndex } from '../../../src/cache/index-file.ts'
+import { renderIndex } from '../../../src/cache/index-writing.ts'
 import { membersOf } from '../../../src/cache/members.ts'
 import { hashOf } from '../../../src/cache/model.ts'
 import { usesOf, withoutReplaced } from '../../../src/cache/uses.ts'
