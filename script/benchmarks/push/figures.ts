@@ -1,12 +1,13 @@
 import { type Figure, median } from '../results.ts'
-import type {
-  Contender,
-  ImageResult,
-  LargeResult,
-  PushSample,
-  Scenario,
-  UnchangedResult,
-  UnchangedScenario,
+import {
+  type Contender,
+  type ImageResult,
+  isOf,
+  type LargeResult,
+  type PushSample,
+  type Scenario,
+  type UnchangedResult,
+  type UnchangedScenario,
 } from './results.ts'
 import type { Use } from './use.ts'
 
@@ -88,17 +89,13 @@ function figure(what: string, is: number, atMost: number, unit: Figure['unit']):
   return { what, is, atMost, unit, met: is <= atMost }
 }
 
-/** What was measured of a contender; nothing where it was not. */
+/** What was measured of a contender; nothing where it was left out. */
 export function samplesOf(
   { rows }: ImageResult,
-  { tool, from, compression }: Contender,
+  contender: Contender,
   scenario: Scenario,
 ): readonly PushSample[] {
-  const row = rows.find(
-    row =>
-      row.tool === tool && row.from === from && row.compression === compression && row.scenario === scenario,
-  )
-  return row?.samples ?? []
+  return rows.find(row => isOf(row, contender, scenario))?.samples ?? []
 }
 
 export function medianOf<T>(samples: readonly T[], of: (sample: T) => number): number {

@@ -40,7 +40,7 @@ export async function benchImage(
   )
   const told = (what: string, { seconds, cpu }: Use) =>
     say(`${spec.name}: ${what}: ${seconds.toFixed(2)} s, CPU ${cpu.toFixed(2)} s`)
-  await writeArchive(bench, python, files.changed)
+  if (options.scenarios.includes('changed')) await writeArchive(bench, python, files.changed)
   for (let round = 0; round < rounds; round++) {
     const archived = await writeArchive(bench, python, files.image)
     archiving.push(archived)
@@ -52,15 +52,11 @@ export async function benchImage(
       const samples = await measure(setting, bench, contender, files, scenariosOf(contender, options))
       for (const [scenario, sample] of samples) {
         told(`${round + 1}. ${scenario}, ${tool} from the ${from}, ${compression}`, sample)
-        rows.find(row => isOf(row, contender) && row.scenario === scenario)?.samples.push(sample)
+        rows.find(row => isOf(row, contender, scenario))?.samples.push(sample)
       }
     }
   }
   return { ...amountOf(spec), name: spec.name, archiving, rows }
-}
-
-function isOf(row: Row, { tool, from, compression }: Contender): boolean {
-  return row.tool === tool && row.from === from && row.compression === compression
 }
 
 /** On a fresh machine Docker has to load first, whatever the registry has. */

@@ -34,7 +34,13 @@ export type Scenario = (typeof scenarios)[number]
 /** One measurement. `sent` is by how many bytes the registry has more. */
 export type PushSample = Use & { readonly sent: number }
 
+/** What was measured of a contender. */
 export type Row = Contender & { readonly scenario: Scenario; readonly samples: readonly PushSample[] }
+
+export function isOf(row: Row, { tool, from, compression }: Contender, scenario: Scenario): boolean {
+  const same = row.tool === tool && row.from === from && row.compression === compression
+  return same && row.scenario === scenario
+}
 
 export type ImageResult = ImageShape & {
   readonly name: string

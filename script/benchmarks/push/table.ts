@@ -1,12 +1,13 @@
 import { megabytes, renderFigures, table } from '../table.ts'
 import { medianOf, samplesOf } from './figures.ts'
-import type {
-  ImageResult,
-  LargeResult,
-  PushResult,
-  Row,
-  UnchangedResult,
-  UnchangedScenario,
+import {
+  type ImageResult,
+  type LargeResult,
+  type PushResult,
+  type Row,
+  scenarios,
+  type UnchangedResult,
+  type UnchangedScenario,
 } from './results.ts'
 
 const titles = {
@@ -48,7 +49,13 @@ export function renderPush({
 function renderImage(image: ImageResult): string {
   const { name, layers, files, bytes, archiving, rows } = image
   const first = medianOf(archiving, ({ seconds }) => seconds)
-  const listed = rows.map(row => {
+  // Beside each other what did the same.
+  const sorted = (['zstd', 'gzip'] as const).flatMap(compression =>
+    scenarios.flatMap(scenario =>
+      rows.filter(row => row.compression === compression && row.scenario === scenario),
+    ),
+  )
+  const listed = sorted.map(row => {
     const over = (of: (sample: Row['samples'][number]) => number) => medianOf(row.samples, of)
     const own = over(({ seconds }) => seconds)
     const skopeo = samplesOf(image, { ...row, tool: 'skopeo', from: 'archive' }, row.scenario)
@@ -99,11 +106,15 @@ function renderCurves(curves: readonly ImageResult[]): string {
     return [
       ...[String(image.layers), megabytes(image.bytes), String(image.files)],
       `${medianOf(image.archiving, ({ seconds }) => seconds).toFixed(2)} s`,
-      ...[ours, skopeo].flatMap(samples => [
-        `${medianOf(samples, ({ seconds }) => seconds).toFixed(2)} s`,
-        `${medianOf(samples, ({ cpu }) => cpu).toFixed(2)} s`,
-        megabytes(medianOf(samples, ({ peak }) => peak)),
-      ]),
+      ...[ours, skopeo].flatMap(samples =>
+        samples.length === 0
+          ? ['', '', '']
+          : [
+              `${medianOf(samples, ({ seconds }) => seconds).toFixed(2)} s`,
+              `${medianOf(samples, ({ cpu }) => cpu).toFixed(2)} s`,
+              megabytes(medianOf(samples, ({ peak }) => peak)),
+            ],
+      ),
     ]
   })
   const each = ['CPU time', 'memory']

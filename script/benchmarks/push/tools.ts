@@ -33,7 +33,13 @@ export function push({ tool, from, compression }: Contender, work: Push): Promis
       })
     }
     case 'skopeo': {
-      const how = ['--insecure-policy', '--dest-tls-verify=false', '--dest-compress-format', compression]
+      const how = [
+        '--insecure-policy',
+        '--dest-tls-verify=false',
+        '--dest-compress-format',
+        compression,
+        '--dest-force-compress-format',
+      ]
       return run(bench.machine, [
         'skopeo',
         'copy',
