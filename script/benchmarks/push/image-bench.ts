@@ -6,7 +6,7 @@ import { type ImageFiles, type Sources, writeArchive, writeImage } from './files
 import { amountOf, type ImageSpec } from './images.ts'
 import type { Python } from './python.ts'
 import { freshRegistry } from './registry.ts'
-import type { Contender, ImageResult, PushSample, Row, Scenario } from './results.ts'
+import { type Contender, type ImageResult, isOf, type PushSample, type Scenario } from './results.ts'
 import { push } from './tools.ts'
 import type { Use } from './use.ts'
 
