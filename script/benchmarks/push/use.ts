@@ -12,7 +12,7 @@ export type Use = {
 }
 
 /** Between two looks at the memory, in milliseconds. */
-const interval = 10
+const interval = 20
 
 /** Runs something in a machine, in which nothing else runs, and measures it. */
 export async function measureUse(machine: Machine, work: () => Promise<void>): Promise<Use> {
