@@ -63,7 +63,7 @@ export function writeConf(
 
 /**
  * Writes the archive that those need who cannot push from the store. As streamLayeredImage does it: by Python's tarfile,
- * each layer twice.
+ * each layer twice. To a file: from a pipe skopeo writes one itself before it begins, which takes no less time.
  * @returns what that took
  */
 export function writeArchive({ machine }: Bench, python: Python, { conf, archive }: Sources): Promise<Use> {

@@ -33,10 +33,10 @@ export type PushOptions = {
   readonly say: (line: string) => void
 }
 
-/** As many bytes in more and more layers, then more and more bytes in as many. */
+/** As many bytes in more and more layers, then more and more bytes in as many; the big image goes on from there. */
 const curves: readonly ImageShape[] = [
   ...[10, 100, 500].map(layers => ({ layers, files: 5000, bytes: 50e6 })),
-  ...[200e6, 800e6].map(bytes => ({ layers: 40, files: bytes / 20_000, bytes })),
+  ...[100e6, 400e6].map(bytes => ({ layers: 40, files: bytes / 20_000, bytes })),
 ]
 const quickCurves: readonly ImageShape[] = [3, 6].map(layers => ({ layers, files: 60, bytes: 1e6 }))
 

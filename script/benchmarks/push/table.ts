@@ -41,7 +41,7 @@ export function renderPush({
     ...images.map(renderImage),
     ...(unchanged === undefined ? [] : [renderUnchanged(unchanged)]),
     ...(large.length === 0 ? [] : [renderLarge(large)]),
-    ...(curves.length === 0 ? [] : [renderCurves(curves)]),
+    ...(curves.length === 0 ? [] : [renderCurves([...curves, ...images])]),
     ...renderFigures(figures),
   ].join('\n\n')}\n`
 }
