@@ -21,10 +21,18 @@ export function figuresOf(
     ...images.flatMap(figuresOfImage),
     ...(unchanged === undefined ? [] : figuresOfUnchanged(unchanged)),
     ...large.map(({ compression, peak, bytes }) =>
-      figure(`a layer of ${(bytes / 2 ** 30).toFixed(1)} GiB, ${compression}: memory`, peak / 1e6, 300, 'MB'),
+      figure(
+        `a layer of ${(bytes / 2 ** 30).toFixed(1)} GiB, ${compression}: memory`,
+        peak / 1e6,
+        mostMemory,
+        'MB',
+      ),
     ),
   ]
 }
+
+/** Megabytes. */
+const mostMemory = 300
 
 /** Times skopeo's, at most. */
 const limits = { cold: { zstd: 0.7, gzip: 1 }, changed: { zstd: 0.05, gzip: 0.05 } } as const
@@ -49,7 +57,9 @@ function figuresOfImage(image: ImageResult): Figure[] {
         figures.push(figure(`${what}, bytes`, sent(store) / sent(skopeo), 1.05, '×'))
     }
   }
-  return figures
+  const ours = image.rows.filter(({ tool }) => tool === 'ours').flatMap(({ samples }) => samples)
+  const peak = Math.max(...ours.map(({ peak }) => peak))
+  return [...figures, figure(`${name}: most memory`, peak / 1e6, mostMemory, 'MB')]
 }
 
 function figuresOfUnchanged(unchanged: UnchangedResult): Figure[] {
