@@ -5,9 +5,15 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { promisify } from 'node:util'
+import { gzipSync } from 'node:zlib'
+import { realContents } from '../../script/benchmarks/push/contents.ts'
+import type { PushResult, Row } from '../../script/benchmarks/push/results.ts'
+import { measureUse } from '../../script/benchmarks/push/use.ts'
+import { randomFrom } from '../../script/benchmarks/random.ts'
 import type { CacheResult, UpstreamResult } from '../../script/benchmarks/results.ts'
 import { repository } from '../../script/parts/paths.ts'
 import { Machine } from '../harness/machine.ts'
+import { expect } from '../harness/nix-by-hand.ts'
 
 const program = join(repository, 'script/bench.ts')
 
@@ -19,8 +25,11 @@ test('what cannot be measured is said before anything is', async () => {
   for (const [args, why] of [
     [['--sizes', 'huge'], "there is no store 'huge'"],
     [['--rounds', '0'], "'0' is not a number of rounds"],
-    [['--only', 'push'], "there is no 'push'"],
-    [['push'], "there is no benchmark 'push'"],
+    [['--only', 'pull'], "there is no 'pull'"],
+    [['pull'], "there is no benchmark 'pull'"],
+    [['push', '--sizes', '1k'], "there is no image '1k'"],
+    [['push', '--only', 'save'], "there is no 'save'"],
+    [['push', '--without', 'ours'], "there is no 'ours'"],
     [['cache', 'upstream'], 'one benchmark at a time'],
     [['--fast'], "Unknown option '--fast'"],
   ] as const) {
@@ -107,5 +116,88 @@ suite('script/bench', { skip: Machine.unavailable() ?? false }, () => {
     for (const name of ['from upstream, near', 'from upstream', 'from upstream, far'])
       assert.ok(of(name).received < store.cacheBytes / 2, name)
     assert.match(stdout, /^\| from upstream, far \| /m)
+  })
+
+  // The benchmark itself looks whether the registry has the same image from all of them.
+  test('measures all who push, and what is not pushed again', async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'bench-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const json = join(folder, 'result.json')
+    const { stdout } = await bench('push', '--quick', '--sizes', '6', '--rounds', '1', '--json', json)
+    const result: PushResult = JSON.parse(readFileSync(json, 'utf8'))
+    const [image = assert.fail()] = result.images
+    assert.equal(image.layers, 6)
+    const of = (named: string) => {
+      const name = ({ tool, from, compression, scenario }: Row) =>
+        [tool, from, compression, scenario].join(' ')
+      const [sample = assert.fail(named), ...others] =
+        image.rows.find(row => name(row) === named)?.samples ?? []
+      assert.equal(others.length, 0)
+      assert.ok(sample.seconds > 0 && sample.cpu > 0 && sample.peak > 10e6, `${named}: ${sample.peak}`)
+      return sample
+    }
+    for (const pusher of [
+      'ours store zstd',
+      'ours archive gzip',
+      'skopeo archive zstd',
+      'crane archive gzip',
+    ]) {
+      const [cold, again, changed] = ['cold', 'again', 'changed'].map(what => of(`${pusher} ${what}`).sent)
+      assert.ok(cold && again !== undefined && changed)
+      assert.ok(cold > image.bytes / 5 && cold < image.bytes, `${pusher}: ${cold} bytes of ${image.bytes}`)
+      assert.equal(again, 0, pusher)
+      // The layer that changed has about 200 kB, before it is compressed.
+      assert.ok(changed > 20_000 && changed < 250_000, `${pusher}: ${changed}`)
+    }
+    // Docker's own layers are loaded into an empty daemon each time.
+    assert.ok(of('docker archive gzip cold').peak > of('crane archive gzip cold').peak)
+    assert.ok(!image.rows.some(({ tool, scenario }) => tool === 'docker' && scenario !== 'cold'))
+    assert.equal(image.archiving.length, 1)
+
+    const once = (scenario: keyof NonNullable<PushResult['unchanged']>) => result.unchanged?.[scenario][0]
+    assert.deepEqual(
+      [once('output known')?.evaluated, once('source known')?.evaluated],
+      [true, false],
+      'only one of them asks Nix',
+    )
+    assert.equal(once('output known')?.blobs, 0)
+    assert.deepEqual(
+      result.large.map(({ compression, bytes }) => [compression, bytes]),
+      [
+        ['zstd', 32 * 1024 ** 2],
+        ['gzip', 32 * 1024 ** 2],
+      ],
+    )
+    assert.deepEqual(
+      result.curves.map(({ layers }) => layers),
+      [3, 6],
+    )
+    assert.match(stdout, /^\| one small layer changed, gzip \| nix-image-action, from the store \|/m)
+    assert.match(stdout, /^\| 6: cold, gzip, bytes \| [\d.]+× \| ≤ 1\.05× \|/m)
+  })
+
+  test('what is pushed is as real files are: the same each time, and compressed somewhat more than a third', () => {
+    const make = () => {
+      const file = realContents()(randomFrom(7))
+      return Buffer.concat(Array.from({ length: 200 }, () => file(20_000)))
+    }
+    const contents = make()
+    assert.ok(contents.equals(make()))
+    const share = gzipSync(contents).length / contents.length
+    assert.ok(share > 0.3 && share < 0.6, `${share}`)
+  })
+
+  test('processor time and memory of a process and of its child are counted together', async () => {
+    await using machine = await Machine.create({ user: 'root' })
+    const busy = 'while (process.cpuUsage().user < 300000);'
+    const child = `const held = Buffer.alloc(100e6, 1); ${busy}`
+    const parent = `const held = Buffer.alloc(100e6, 1)
+      require('node:child_process').execFileSync(process.execPath, ['-e', ${JSON.stringify(child)}])
+      ${busy}`
+    const { cpu, peak } = await measureUse(machine, async () => {
+      await expect(machine.run([process.execPath, '-e', parent]))
+    })
+    assert.ok(cpu > 0.55, `${cpu}`)
+    assert.ok(peak > 200e6 && peak < 600e6, `${peak}`)
   })
 })

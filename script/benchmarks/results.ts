@@ -73,7 +73,7 @@ export type Figure = {
   readonly what: string
   readonly is: number
   readonly atMost: number
-  /** `×`: times the archive's median. Empty for a number of things. */
+  /** `×`: times a peer's median. Empty for a number of things. */
   readonly unit: '×' | 's' | 'ms' | 'MB' | ''
   readonly met: boolean
 }

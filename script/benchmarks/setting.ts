@@ -12,15 +12,18 @@ import { writeBundle } from '../bundle/bundle.ts'
 import { readOwnCode } from '../bundle/own.ts'
 import { bundleVendor } from '../bundle/vendor.ts'
 import { type NixTarball, nixRelease, repository } from '../parts/paths.ts'
-import { writePath } from './contents.ts'
+import { type Contents, writePath } from './contents.ts'
 import type { PathSpec } from './stores.ts'
+
+/** Programs that run in machines, below script/benchmarks/. */
+const steps = { ours: 'ours-step', tar: 'tar-step', index: 'index-step', push: 'push/step' } as const
 
 /** What all benchmarks of one run share. */
 export type Setting = AsyncDisposable & {
   /** Below the repository, so that machines see it too; gone at the end. */
   readonly folder: string
-  /** Programs that run in machines, made as script/build makes dist/: what users run starts faster than what tests run. */
-  readonly programs: { readonly ours: string; readonly tar: string; readonly index: string }
+  /** Made as script/build makes dist/: what users run starts faster than what tests run. */
+  readonly programs: Readonly<Record<keyof typeof steps, string>>
   readonly release: NixTarball
   /** Starts a cache service that goes with the setting. */
   service(link?: Link): Promise<CacheService>
@@ -74,17 +77,19 @@ async function remove(folder: string): Promise<void> {
 }
 
 async function makePrograms(folder: string): Promise<Setting['programs']> {
-  const program = (name: string) => `script/benchmarks/${name}-step`
-  const steps = ['ours', 'tar', 'index'].map(name => `${program(name)}.ts`)
+  const names = Object.entries(steps)
   // The others are started by the action itself.
-  const started = ['cache-client', 'substituter', 'nar-worker'].map(name => `src/${name}.ts`)
-  const own = await readOwnCode(repository, [...steps, ...started])
+  const started = ['cache-client', 'substituter', 'nar-worker', 'layer-worker'].map(name => `src/${name}.ts`)
+  const own = await readOwnCode(repository, [
+    ...names.map(([, file]) => `script/benchmarks/${file}.ts`),
+    ...started,
+  ])
   // The packages may be linked from another checkout.
   const root = dirname(realpathSync(join(repository, 'node_modules')))
   const vendor = await bundleVendor(root, own.packages)
   await writeBundle(folder, new Map([...own.files, ...vendor.files, ['package.json', '{"type":"module"}']]))
-  const built = (name: string) => join(folder, `${program(name)}.js`)
-  return { ours: built('ours'), tar: built('tar'), index: built('index') }
+  const built = names.map(([name, file]) => [name, join(folder, `script/benchmarks/${file}.js`)])
+  return Object.fromEntries(built) as Setting['programs']
 }
 
 /** A fresh machine with Nix and a runner's folders, in which a job can begin. Its /nix is in memory. */
@@ -124,9 +129,9 @@ export class Bench implements AsyncDisposable {
   }
 
   /** Makes store paths and tells Nix of them, which takes their hashes itself. */
-  async add(paths: readonly PathSpec[]): Promise<void> {
+  async add(paths: readonly PathSpec[], contents?: Contents): Promise<void> {
     const store = this.machine.path('/nix/store')
-    for (const spec of paths) writePath(store, spec)
+    for (const spec of paths) writePath(store, spec, contents)
     const lines = paths.flatMap(({ name, references }) => [
       ...[`/nix/store/${name}`, '', `${references.length}`],
       ...references.map(reference => `/nix/store/${reference}`),

@@ -30,7 +30,7 @@ export type StoreSpec = {
   readonly tenth: string
 }
 
-type Shape = { readonly paths: number; readonly filesEach: number; readonly bytesEach: number }
+export type Shape = { readonly paths: number; readonly filesEach: number; readonly bytesEach: number }
 
 /** Small paths are as many real ones are: some files of some kilobytes. */
 const small = { filesEach: 7, bytesEach: 42_000 }
@@ -106,7 +106,8 @@ function part(word: string, count: number, base: readonly PathSpec[], shape: Sha
   return paths
 }
 
-function path(word: string, index: number, references: readonly string[], shape: Shape): PathSpec {
+/** A path of about the size that paths of the shape have. Pure, and the same for the same word and number. */
+export function path(word: string, index: number, references: readonly string[], shape: Shape): PathSpec {
   const seed = numberOf(`${word} ${index} of ${shape.paths}`)
   const random = randomFrom(seed)
   const digest = createHash('sha256').update(`${word} ${index} of ${shape.paths}`).digest()

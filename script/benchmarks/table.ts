@@ -21,10 +21,7 @@ export function render({ machine, rounds, stores, index, figures }: CacheResult)
     const head = ['paths', 'index', 'to open it', 'memory of the process', 'of that the index']
     parts.push(`## To open an index\n\n${table(head, rows)}`)
   }
-  const rows = figures.map(({ what, is, atMost, unit, met }) => [
-    ...[what, amount(is, unit), `≤ ${amount(atMost, unit)}`, met ? 'met' : '**missed**'],
-  ])
-  if (rows.length > 0) parts.push(`## Figures\n\n${table(['', 'is', 'wanted', ''], rows)}`)
+  parts.push(...renderFigures(figures))
   return `${parts.join('\n\n')}\n`
 }
 
@@ -58,6 +55,14 @@ function renderStore({ name, paths, files, bytes, scenarios }: StoreResult): str
   ]
   const what = `${paths} paths, ${files} files, ${megabytes(bytes)}`
   return `## Store ${name}: ${what}\n\n${table(head, rows)}`
+}
+
+/** Nothing where there are none. */
+export function renderFigures(figures: readonly Figure[]): string[] {
+  const rows = figures.map(({ what, is, atMost, unit, met }) => [
+    ...[what, amount(is, unit), `≤ ${amount(atMost, unit)}`, met ? 'met' : '**missed**'],
+  ])
+  return rows.length === 0 ? [] : [`## Figures\n\n${table(['', 'is', 'wanted', ''], rows)}`]
 }
 
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -5,16 +5,21 @@ import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { partsBin } from '../../../script/parts/paths.ts'
 
-export type DockerRegistry = { stop(): Promise<void> }
+export type DockerRegistry = {
+  /** Where it listens: the socket, or `127.0.0.1:PORT`. */
+  readonly address: string
+  stop(): Promise<void>
+}
 
 /**
- * Starts the real docker-registry on a Unix socket, so that no port has to be chosen.
+ * Starts the real docker-registry.
+ * @param socket a Unix socket to be made; undefined: a free port of 127.0.0.1
  * @param storage where it keeps what it is given
  * @param runtime an existing directory for its configuration
  * @throws Error with its last words when it does not start
  */
 export async function startDockerRegistry(
-  socket: string,
+  socket: string | undefined,
   storage: string,
   runtime: string,
 ): Promise<DockerRegistry> {
@@ -29,7 +34,7 @@ export async function startDockerRegistry(
         delete: { enabled: true },
         maintenance: { uploadpurging: { enabled: false } },
       },
-      http: { net: 'unix', addr: socket },
+      http: socket === undefined ? { net: 'tcp', addr: '127.0.0.1:0' } : { net: 'unix', addr: socket },
     }),
   )
   // It ends with this process, in whatever way that ends.
@@ -40,15 +45,17 @@ export async function startDockerRegistry(
   })
   const ended = once(child, 'exit')
   const said: string[] = []
-  await new Promise<void>((resolve, reject) => {
+  const address = await new Promise<string>((resolve, reject) => {
     child.on('error', reject)
     child.on('exit', () => reject(new Error(`docker-registry ended:\n${said.slice(-5).join('\n')}`)))
     createInterface(child.stderr).on('line', line => {
       said.push(line)
-      if (line.includes('listening on')) resolve()
+      const [, listening] = /listening on ([^\s",]+)/.exec(line) ?? []
+      if (listening !== undefined) resolve(listening)
     })
   })
   return {
+    address,
     async stop() {
       child.kill('SIGKILL')
       await ended

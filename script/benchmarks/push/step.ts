@@ -1,0 +1,51 @@
+/**
+ * Pushes an image as a step of a job would, inside of a machine: what is asked comes as JSON by argv, the answer goes as
+ * one line of JSON to stdout.
+ */
+import { openImage } from '../../../src/image/open.ts'
+import { pathInfo } from '../../../src/nix/cli.ts'
+import { currentAccount, nixEnvironment } from '../../../src/nix/environment.ts'
+import { systemOf } from '../../../src/nix/releases.ts'
+import { makePlaces, programs, removePlaces } from '../../../src/places.ts'
+import { registryClient } from '../../../src/registry/client.ts'
+import type { Compression } from '../../../src/registry/model.ts'
+import { pushImage } from '../../../src/registry/push.ts'
+import { parseName } from '../../../src/registry/reference.ts'
+import type { Log } from '../../../src/util/log.ts'
+
+export type PushStep = {
+  readonly nix: { readonly version: string; readonly bin: string }
+  /** What streamLayeredImage makes an image from, or an image. */
+  readonly path: string
+  readonly name: string
+  readonly tag: string
+  readonly compression: Compression
+}
+export type PushAnswer = { readonly uploaded: number }
+
+const { nix, path, name, tag, compression }: PushStep = JSON.parse(process.argv[2] ?? '')
+const { env } = process
+const log: Log = {
+  debug: () => {},
+  info: () => {},
+  // Nothing of what is measured is in trouble.
+  warning: message => {
+    throw new Error(message)
+  },
+  group: (_title, work) => work(),
+}
+const { confFile, scratch, folder } = await makePlaces({ temp: env.RUNNER_TEMP ?? '' })
+const environment = nixEnvironment({
+  ...{ env, account: currentAccount(), bin: nix.bin, confFile, certificates: undefined, ours: true },
+})
+const image = await openImage({
+  ...{ path, scratch, env: environment, now: new Date(), log },
+  pathInfo: paths => pathInfo({ ...nix, system: systemOf(process.arch), env: environment }, paths),
+})
+const { uploaded } = await pushImage({
+  client: registryClient({ repository: parseName(name), credentials: undefined, env: {}, log }),
+  ...{ image, compression, tags: [tag], memo: new Map(), worker: programs.layerWorker, scratch, log },
+})
+await image.close()
+await removePlaces({ folder, scratch, confFile })
+process.stdout.write(`${JSON.stringify({ uploaded } satisfies PushAnswer)}\n`)
