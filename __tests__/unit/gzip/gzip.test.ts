@@ -71,6 +71,14 @@ suite('gzip on several threads', () => {
     }
   })
 
+  test('finds in a chunk what was at the end of the one before', async () => {
+    const window = noise(32 * 1024, 1)
+    const input = Buffer.concat(Array.from({ length: 100 }, () => window))
+    const output = await compress(pool, input)
+    assert.ok(gunzipSync(output).equals(input))
+    assert.ok(output.length < window.length + 10_000, `${output.length}`)
+  })
+
   test('gives the same bytes on any number of threads and for any pieces', async () => {
     const input = long(4)
     const expected = await compress(pool, input)
