@@ -76,7 +76,8 @@ suite('gzip on several threads', () => {
     const input = Buffer.concat(Array.from({ length: 100 }, () => window))
     const output = await compress(pool, input)
     assert.ok(gunzipSync(output).equals(input))
-    assert.ok(output.length < window.length + 10_000, `${output.length}`)
+    // Two bytes for each match, and 32 KiB once rather than for each chunk.
+    assert.ok(output.length < 2 * window.length, `${output.length}`)
   })
 
   test('gives the same bytes on any number of threads and for any pieces', async () => {
