@@ -77,7 +77,9 @@ async function makePrograms(folder: string): Promise<Setting['programs']> {
   const program = (name: string) => `script/benchmarks/${name}-step`
   const steps = ['ours', 'tar', 'index'].map(name => `${program(name)}.ts`)
   // The others are started by the action itself.
-  const started = ['cache-client', 'substituter', 'nar-worker', 'deflate-thread'].map(name => `src/${name}.ts`)
+  const started = ['cache-client', 'substituter', 'nar-worker', 'deflate-thread'].map(
+    name => `src/${name}.ts`,
+  )
   const own = await readOwnCode(repository, [...steps, ...started])
   // The packages may be linked from another checkout.
   const root = dirname(realpathSync(join(repository, 'node_modules')))
