@@ -79,7 +79,9 @@ async function remove(folder: string): Promise<void> {
 async function makePrograms(folder: string): Promise<Setting['programs']> {
   const names = Object.entries(steps)
   // The others are started by the action itself.
-  const started = ['cache-client', 'substituter', 'nar-worker', 'layer-worker'].map(name => `src/${name}.ts`)
+  const started = ['cache-client', 'substituter', 'nar-worker', 'layer-worker', 'deflate-thread'].map(
+    name => `src/${name}.ts`,
+  )
   const own = await readOwnCode(repository, [
     ...names.map(([, file]) => `script/benchmarks/${file}.ts`),
     ...started,

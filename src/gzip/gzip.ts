@@ -5,7 +5,7 @@ import type { DeflatePool } from './pool.ts'
 /** A gzip file that is written. */
 export type Gzip = {
   /**
-   * Adds bytes; they are copied. Calls take their turns: each waits for the one before.
+   * Adds bytes; they are copied. Not to be called before the call before has returned.
    * @returns when there is room for more, and the bytes may be used otherwise
    * @throws what `onChunk` threw, or Error when the pool is closed
    */
@@ -39,7 +39,15 @@ export function gzip(
   let crc = 0
   let size = 0
   let failure: { readonly error: unknown } | undefined
-  let given = Promise.resolve(onChunk(header))
+  let given: Promise<void>
+  const giveNext = (next: Promise<void>) => {
+    given = next
+    // Whoever writes next hears of it.
+    next.catch(error => {
+      failure ??= { error }
+    })
+  }
+  giveNext((async () => onChunk(header))())
 
   const give = async (made: Promise<Uint8Array>, previous: Promise<void>) => {
     try {
@@ -53,11 +61,7 @@ export function gzip(
     await pool.room()
     const window = bytes.slice(filled - windowSize, filled)
     const made = pool.deflate({ bytes: bytes.subarray(0, filled), before, level, final })
-    given = give(made, given)
-    // Whoever writes next hears of it.
-    given.catch(error => {
-      failure ??= { error }
-    })
+    giveNext(give(made, given))
     if (final) return
     bytes = pool.buffer()
     bytes.set(window)

@@ -2,7 +2,9 @@
  * Pushes an image as a step of a job would, inside of a machine: what is asked comes as JSON by argv, the answer goes as
  * one line of JSON to stdout.
  */
+
 import { openImage } from '../../../src/image/open.ts'
+import { platformOf } from '../../../src/image/platform.ts'
 import { pathInfo } from '../../../src/nix/cli.ts'
 import { currentAccount, nixEnvironment } from '../../../src/nix/environment.ts'
 import { systemOf } from '../../../src/nix/releases.ts'
@@ -40,11 +42,12 @@ const environment = nixEnvironment({
 })
 const image = await openImage({
   ...{ path, scratch, env: environment, now: new Date(), log },
+  platform: platformOf(systemOf(process.arch)),
   pathInfo: paths => pathInfo({ ...nix, system: systemOf(process.arch), env: environment }, paths),
 })
 const { uploaded } = await pushImage({
   client: registryClient({ repository: parseName(name), credentials: undefined, env: {}, log }),
-  ...{ image, compression, tags: [tag], memo: new Map(), worker: programs.layerWorker, scratch, log },
+  ...{ image, compression, tags: [tag], memo: new Map(), programs, scratch, log },
 })
 await image.close()
 await removePlaces({ folder, scratch, confFile })

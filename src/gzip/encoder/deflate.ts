@@ -2,7 +2,7 @@ import { beginBits, endByte } from './bits'
 import { writeBlock, writeStored } from './block'
 import { fillLogs, idealBits } from './logs'
 import { beginMatches, findSequences, rememberWindow } from './matches'
-import { chunkSize, input, mostSequences, output, outputSize, sequences, windowSize } from './memory'
+import { input, mostSequences, output, outputSize, sequences } from './memory'
 import {
   clearRun,
   clearSequences,
@@ -50,7 +50,6 @@ function idealCost(frequencies: usize): u64 {
  * @returns bytes from `outputAt`
  */
 export function deflate(before: u32, size: u32, level: u32, final: boolean): u32 {
-  assert(before <= windowSize && size <= chunkSize)
   beginBits(output)
   const begin = input + before
   const end = begin + size
@@ -81,15 +80,10 @@ export function deflate(before: u32, size: u32, level: u32, final: boolean): u32
       writeBlock(blockFrequencies, from, runFrom, blockEnd, false)
       dropSequences(blockEnd)
       from = runFrom
-      memory.copy(blockFrequencies, runFrequencies, frequenciesSize)
-      blockCost = cost
-    } else if (runFrom === from) {
-      memory.copy(blockFrequencies, runFrequencies, frequenciesSize)
-      blockCost = cost
-    } else {
-      memory.copy(blockFrequencies, bothFrequencies, frequenciesSize)
-      blockCost = both
     }
+    const alone = runFrom === from
+    memory.copy(blockFrequencies, alone ? runFrequencies : bothFrequencies, frequenciesSize)
+    blockCost = alone ? cost : both
     blockEnd = sequencesEnd()
   }
   if (at > from) writeBlock(blockFrequencies, from, end, blockEnd, final)
