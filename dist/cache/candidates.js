@@ -1,4 +1,5 @@
 import { closeReferences } from './closure.js'
+import { bounds } from './index-file.js'
 import { hashOf } from './model.js'
 
 /** What the cache could gain from this job. Closed: see `Candidates`. Pure. */
@@ -11,7 +12,10 @@ export function findCandidates(input) {
   const unwanted = ({ path, ca }) =>
     // Derivations and the texts that they name come out of evaluation, which is quicker than any cache.
     ofNix.has(path) || excluded.has(path) || path.endsWith('.drv') || ca?.startsWith('text:') === true
-  const never = info => info.path.endsWith('.drv') || (excluded.has(info.path) && info.ca === undefined)
+  const never = info =>
+    info.path.endsWith('.drv') ||
+    (excluded.has(info.path) && info.ca === undefined) ||
+    info.references.length > bounds.references
 
   const ofThisJob = ({ path, registrationTime }) => ofJob?.has(path) ?? registrationTime >= started
   const wanted = valid

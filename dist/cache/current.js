@@ -73,7 +73,8 @@ async function fetchMissed(missed, options, store) {
     // The others wait for a later run.
     const index = at < 3 ? await fetchIndex(own, store, one.key) : undefined
     if (index?.key !== undefined) found.push(index)
-    else if (young(one)) left.push(one)
+    // Dated by a clock that is ahead it would be looked for until that time has come.
+    else if (young(one)) left.push({ ...one, since: Math.min(one.since, options.seconds) })
   }
   return { found, missed: left }
 }

@@ -1,18 +1,31 @@
-import { open, writeFile } from 'node:fs/promises'
+import { open } from 'node:fs/promises'
 import * as z from '../vendor/zod.js'
 import { isDigest } from '../util/digest.js'
 import { messageOf } from '../util/errors.js'
 import { count } from '../util/text.js'
+import { believable } from './clock.js'
 import { wellFounded } from './closure.js'
 import { isPackKey } from './keys.js'
 import { hashOf } from './model.js'
 import { storeDir } from './narinfo.js'
 
 /** Raised when a document of this version cannot be read as the one before. */
-const version = 1
+export const version = 1
 
-/** Larger documents are not read: 20,000 paths take up 10 MB. */
-const maxBytes = 128 * 1024 * 1024
+/** What goes beyond one of these is not read, so `writeIndex` keeps to them. */
+export const bounds = {
+  /** 20,000 paths take up 10 MB. */
+  bytes: 128 * 1024 * 1024,
+  packs: 20_000,
+  /** Of one path. */
+  references: 15_000,
+  elsewhere: 500_000,
+  layers: 20_000,
+  images: 20_000,
+  recent: 1000,
+  tooLarge: 20_000,
+  retired: 20_000,
+}
 
 const base32 = '[0-9a-df-np-sv-z]'
 const name = z.string().regex(new RegExp(`^${base32}{32}-[0-9A-Za-z+._?=-]{1,211}$`))
@@ -32,7 +45,7 @@ const pathSchema = z.object({
    */
   references: z
     .string()
-    .max(500_000)
+    .max(33 * bounds.references)
     .regex(new RegExp(`^(${base32}{32}( (?!$)|$))*$`)),
   deriver: name.optional(),
   signatures: z
@@ -58,7 +71,7 @@ const pathSchema = z.object({
 const documentSchema = z.object({
   version: z.literal(version),
   storeDir: z.literal(storeDir),
-  elsewhere: z.array(name).max(500_000),
+  elsewhere: z.array(name).max(bounds.elsewhere),
   packs: z
     .array(
       z.object({
@@ -69,11 +82,11 @@ const documentSchema = z.object({
         paths: z.array(z.unknown()).max(500_000),
       }),
     )
-    .max(20_000),
-  recent: z.array(packHash).max(1000).default([]),
+    .max(bounds.packs),
+  recent: z.array(packHash).max(bounds.recent).default([]),
   images: z
     .array(z.object({ key: z.string().min(1).max(512), digest, lastUse: whole }))
-    .max(20_000)
+    .max(bounds.images)
     .default([]),
   layers: z
     .array(
@@ -86,24 +99,28 @@ const documentSchema = z.object({
         lastUse: whole,
       }),
     )
-    .max(20_000),
+    .max(bounds.layers),
   tooLarge: z
     .array(z.object({ hash: z.string().regex(new RegExp(`^${base32}{32}$`)), size: whole, lastUse: whole }))
-    .max(20_000)
+    .max(bounds.tooLarge)
     .default([]),
   retired: z
     .array(z.object({ hash: packHash, time: whole }))
-    .max(20_000)
+    .max(bounds.retired)
     .default([]),
 })
 
-/** Reads what `writeIndex` wrote. A file that is missing, too large or not an index is a problem, not an exception. */
-export async function readIndex(file) {
+/**
+ * Reads what `writeIndex` wrote. A file that is missing, too large or not an index is a problem, not an exception.
+ * @param now milliseconds since the epoch: what was dated long after that is not believed
+ */
+export async function readIndex(file, now = Date.now) {
   try {
     await using handle = await open(file)
     const { size } = await handle.stat()
-    if (size > maxBytes) return unusable(`the index is too large (${size} bytes)`)
-    return parseIndex(await handle.readFile('utf8'))
+    if (size > bounds.bytes) return unusable(`the index is too large (${size} bytes)`)
+    const { index, problem } = parseIndex(await handle.readFile('utf8'))
+    return { index: index && believable(index, Math.floor(now() / 1000)), problem }
   } catch (error) {
     return unusable(`the index cannot be read: ${messageOf(error)}`)
   }
@@ -178,57 +195,6 @@ function unusable(problem) {
   return { index: undefined, problem }
 }
 
-/** The same text for the same index, in whatever order it was put together. */
-export function renderIndex(index) {
-  const byPack = Map.groupBy(index.paths.values(), path => path.pack)
-  const packs = sorted(index.packs).map(([hash, { key, size, created }]) => ({
-    hash,
-    key,
-    size,
-    created,
-    paths: (byPack.get(hash) ?? []).toSorted((a, b) => compare(a.name, b.name)).map(pathDocument),
-  }))
-  const layers = sorted(index.layers).map(([key, { diffId, digest, size, repository, lastUse }]) => ({
-    ...{ key, diffId, digest, size, repository, lastUse },
-  }))
-  const images = sorted(index.images).map(([key, { digest, lastUse }]) => ({ key, digest, lastUse }))
-  const elsewhere = [...index.elsewhere].sort(compare)
-  const tooLarge = sorted(index.tooLarge).map(([hash, { size, lastUse }]) => ({ hash, size, lastUse }))
-  const retired = sorted(index.retired).map(([hash, time]) => ({ hash, time }))
-  const recent = [...index.recent].sort(compare)
-  return JSON.stringify({ version, storeDir, elsewhere, recent, packs, images, layers, tooLarge, retired })
-}
-
-/** Writes the index for this user's eyes only. */
-export async function writeIndex(file, index) {
-  await writeFile(file, renderIndex(index), { mode: 0o600 })
-}
-
 function hashesIn(references) {
   return references === '' ? [] : references.split(' ')
-}
-
-function pathDocument(path) {
-  return {
-    name: path.name,
-    narHash: path.narHash,
-    narSize: path.narSize,
-    references: path.references.map(hashOf).join(' '),
-    deriver: path.deriver,
-    signatures: path.signatures === undefined ? undefined : [...path.signatures],
-    ca: path.ca,
-    fileHash: path.fileHash,
-    fileSize: path.fileSize,
-    lastUse: path.lastUse,
-    origin: path.origin,
-    cost: path.cost,
-  }
-}
-
-function sorted(map) {
-  return [...map].sort(([a], [b]) => compare(a, b))
-}
-
-function compare(a, b) {
-  return a < b ? -1 : a > b ? 1 : 0
 }

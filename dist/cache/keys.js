@@ -60,6 +60,9 @@ function shortDigest(text) {
   return sha256(text).slice('sha256:'.length, 'sha256:'.length + 12)
 }
 
+/** Of an empty entry that shows whether a job may save. */
+export const tryKey = 'nia1-may-save'
+
 /** Names an installable Nix: the archive's name has version, system and digest. */
 export function nixKey(archive) {
   return `nia1-nix-${plain(archive)}`

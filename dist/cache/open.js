@@ -6,7 +6,7 @@ import { withoutInputs } from '../util/environment.js'
 import { messageOf } from '../util/errors.js'
 import { count, formatBytes } from '../util/text.js'
 import { entries, hasCacheService } from './entries.js'
-import { writeIndex } from './index-file.js'
+import { writeIndex } from './index-writing.js'
 import { basePlace, fetchIndex, indexFile, openedIndexFile, ownPlace, together } from './indexes.js'
 import { emptyIndex, sizeOf } from './model.js'
 
@@ -59,11 +59,11 @@ async function openIndexes(options) {
   const store = entries({ ...options, timeout: indexTimeout })
   const [ownAt, baseAt] = [ownPlace(options), basePlace(options)]
   const [own, base] = await Promise.all([fetchIndex(ownAt, store), baseAt && fetchIndex(baseAt, store)])
-  const index = together(own, base)
+  let index = together(own, base)
   const file = openedIndexFile(options.folder)
   // Post fetches the indexes that are newest then, and compares. An entry of somebody else's need not have the file.
   if (index === own.index) await rename(indexFile(options.folder), file).catch(() => {})
-  else await writeIndex(file, index)
+  else index = await writeIndex(file, index)
   const keys = {
     ...(own.key === undefined ? {} : { key: own.key }),
     ...(base?.key === undefined ? {} : { base: base.key }),

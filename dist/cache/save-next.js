@@ -1,7 +1,7 @@
 import { mkdir, rm } from 'node:fs/promises'
 import { newerIndex } from './current.js'
 
-import { writeIndex } from './index-file.js'
+import { writeIndex } from './index-writing.js'
 import { fetchIndex, indexFile, ownPlace } from './indexes.js'
 import { generationOf, indexKey } from './keys.js'
 import { writeLineage } from './lineage.js'
@@ -29,9 +29,9 @@ export async function saveNext(options) {
   let missed = options.lineage.missed
   for (let round = 0; ; round++) {
     const key = indexKey(options, generation + 1)
-    const result = await save(options, key, index, { ...options.lineage, missed })
+    const { result, written } = await save(options, key, index, { ...options.lineage, missed })
     const whole = missed.length === 0
-    if (result.outcome !== 'exists') return { result, index, key, whole }
+    if (result.outcome !== 'exists') return { result, index: written, key, whole }
     if (round === rounds) {
       const why = 'many other jobs saved at the same time'
       return { result: { outcome: 'failed', why }, index, key, whole }
@@ -59,13 +59,14 @@ async function thisOne(options, key) {
   return found.key === undefined ? undefined : found
 }
 
+/** `written`: of an index that is too large, as much as can be read again. */
 async function save(options, key, index, lineage) {
   const { folder } = ownPlace(options)
   await rm(folder, { recursive: true, force: true })
   await mkdir(folder, { recursive: true, mode: 0o700 })
-  await writeIndex(indexFile(options.folder), index)
+  const written = await writeIndex(indexFile(options.folder), index)
   await writeLineage(folder, lineage)
-  return options.store.save(folder, key)
+  return { result: await options.store.save(folder, key), written }
 }
 
 function union(a, b) {

@@ -5,13 +5,17 @@ import { setTimeout } from 'node:timers/promises'
 import { isDiskFull, messageOf } from '../util/errors.js'
 import { count, formatBytes } from '../util/text.js'
 import { amountOf, difference, heldBy, none } from './amounts.js'
+import { timeOfJob } from './clock.js'
 import { currentIndex, newerIndex } from './current.js'
 import { entries, hasCacheService } from './entries.js'
+import { readIndex } from './index-file.js'
+import { openedIndexFile } from './indexes.js'
 import { generationOf } from './keys.js'
+import { whyDenied, whyReadOnly } from './may-save.js'
 import { estimatedOf, membersOf } from './members.js'
 import { refreshMemo } from './memos.js'
 import { merge, tidy, withRetired } from './merge.js'
-import { hashOf } from './model.js'
+import { emptyIndex, hashOf, sizeOf } from './model.js'
 import { writeNars } from './nars.js'
 import { fillPacks } from './pack.js'
 import { withUses } from './policy/items.js'
@@ -34,11 +38,15 @@ export async function saveCache(options) {
   const { env, log, limit } = options
   const store = entries(options)
   const report = (outcome, more = {}) => {
-    const none = { paths: 0, bytes: 0 }
     const nothing = { before: none, after: none, added: none, dropped: none, uploaded: 0, reasons: [] }
     return { ...nothing, ...more, outcome, limit, calls: store.calls }
   }
   if (!hasCacheService(env)) return report('failed', { why: 'this runner has no cache service' })
+  const readOnly = whyReadOnly(env)
+  if (readOnly !== undefined) {
+    const { index = emptyIndex } = await readIndex(openedIndexFile(options.folder))
+    return report('denied', { ...unchanged(index), why: readOnly })
+  }
   try {
     const { outcome, apiCalls, ...rest } = await save(options, store)
     const reported = report(outcome, rest)
@@ -60,11 +68,17 @@ const mostRecent = 1000
 async function save(options, store) {
   const { nix, folder, limit, served, log } = options
   const { now = Date.now, wait = setTimeout } = options
-  const seconds = Math.floor(now() / 1000)
-  const known = await currentIndex({ ...options, seconds }, store)
+  const clock = Math.floor(now() / 1000)
+  const known = await currentIndex({ ...options, seconds: clock }, store)
+  const seconds = timeOfJob(known.index, clock)
   const { facts, gone, freed, before, candidates, askOf } = await surveyStore(options, known.index, seconds)
   const estimated = estimatedOf(candidates.paths, before.tooLarge, facts)
   const selected = selectPaths(candidates.paths, { ...askOf(before), candidates: estimated })
+  if (options.foreign && (selected.paths.length > 0 || sizeOf(before) > limit)) {
+    const why = await whyDenied(store, folder)
+    const reasons = known.troubles
+    if (why !== undefined) return { ...unchanged(known.index), outcome: 'denied', why, reasons, apiCalls: 0 }
+  }
   const { nars, problems } = await writeNars({
     ...{ nix, paths: selected.paths, worker: options.narWorker },
     folder: join(folder, 'nars'),
@@ -100,14 +114,7 @@ async function save(options, store) {
       ...{ current, planned, adding, seconds },
       learned: layers.learned || images.learned || remembered.learned,
     })
-  const amounts = {
-    before: amountOf(current),
-    after: amountOf(current),
-    added: none,
-    dropped: none,
-    ...{ uploaded: 0, apiCalls: 0 },
-    held: heldBy(current),
-  }
+  const amounts = { ...unchanged(current), apiCalls: 0 }
   if (!worth(planned.add.length > 0)) return { ...amounts, outcome: 'unchanged', reasons }
   const adding = new Set(planned.add)
   const sending = fillPacks([...members.filter(member => adding.has(member)), ...moved])
@@ -171,6 +178,12 @@ async function save(options, store) {
   )
   const purged = await deleteOld(options, store, { index: next, key: last.key, whole: last.whole, seconds })
   return { ...result, ...purged, outcome: 'saved' }
+}
+
+/** What a save that changes nothing has to tell. */
+function unchanged(index) {
+  const amount = amountOf(index)
+  return { before: amount, after: amount, added: none, dropped: none, uploaded: 0, held: heldBy(index) }
 }
 
 /** Deletes what nothing names any more, where this job may. */

@@ -20,7 +20,15 @@ export function gzip(pool, options) {
   let crc = 0
   let size = 0
   let failure
-  let given = Promise.resolve(onChunk(header))
+  let given
+  const giveNext = next => {
+    given = next
+    // Whoever writes next hears of it.
+    next.catch(error => {
+      failure ??= { error }
+    })
+  }
+  giveNext((async () => onChunk(header))())
 
   const give = async (made, previous) => {
     try {
@@ -34,11 +42,7 @@ export function gzip(pool, options) {
     await pool.room()
     const window = bytes.slice(filled - windowSize, filled)
     const made = pool.deflate({ bytes: bytes.subarray(0, filled), before, level, final })
-    given = give(made, given)
-    // Whoever writes next hears of it.
-    given.catch(error => {
-      failure ??= { error }
-    })
+    giveNext(give(made, given))
     if (final) return
     bytes = pool.buffer()
     bytes.set(window)

@@ -3,7 +3,15 @@ import * as z from '../vendor/zod.js'
 
 const payloadSchema = z.object({
   pull_request: z
-    .object({ number: z.number(), base: z.object({ ref: z.string() }).optional().catch(undefined) })
+    .object({
+      number: z.number(),
+      base: z.object({ ref: z.string() }).optional().catch(undefined),
+      // The repository is null when the fork was deleted.
+      head: z
+        .object({ repo: z.object({ full_name: z.string() }) })
+        .optional()
+        .catch(undefined),
+    })
     .optional(),
   merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
   repository: z.object({ default_branch: z.string() }).optional().catch(undefined),
@@ -29,11 +37,15 @@ export async function readContext(env) {
   const bases = [...branches, payload.repository?.default_branch].flatMap(branch =>
     branch === undefined ? [] : `refs/heads/${branch.replace(/^refs\/heads\//, '')}`,
   )
+  const isForeign = () =>
+    eventName === 'pull_request_target' ||
+    payload.pull_request?.head?.repo.full_name !== need('GITHUB_REPOSITORY')
   return Object.freeze({
     eventName,
     ref: pullRequest === undefined ? need('GITHUB_REF') : `refs/pull/${pullRequest}/merge`,
     cacheRef: need('GITHUB_REF'),
     cacheBases: Object.freeze([...new Set(bases)]),
+    foreign: payload.pull_request !== undefined && isForeign(),
     sha: need('GITHUB_SHA'),
     repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),

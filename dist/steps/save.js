@@ -40,7 +40,9 @@ export async function save(places, runner, env) {
     inputs.cache === 'true' && state.nix !== undefined && entriesFor(inputs, env, runner) !== undefined
       ? await phases.time('save the cache', () => saveStore(ending, state.nix, served))
       : undefined
-  await attempt(runner, 'Nix was not kept for the next job', () => keepNix(ending))
+  await attempt(runner, 'Nix was not kept for the next job', () =>
+    keepNix(ending, saved?.outcome !== 'denied'),
+  )
   await attempt(runner, 'The store was not collected', () => collect(ending))
   if (saved === undefined) return
   await runner.summary(postSummary(saved, { phases: phases.list(), seconds: phases.elapsed() }))
@@ -62,6 +64,7 @@ async function saveStore({ inputs, context, places, state, env, runner }, known,
     scope: inputs.cacheScope,
     ...refsOf(context),
     cacheRef: context.cacheRef,
+    foreign: context.foreign,
     api: apiFor(inputs, context, env),
     ...places,
     ...programs,
@@ -90,10 +93,11 @@ function apiFor({ githubToken: token }, { apiUrl, repository }, env) {
   return actionsCaches({ apiUrl, repository, token, send: httpSender(env) })
 }
 
-async function keepNix({ inputs, context, places, state, env, runner, phases }) {
+/** @param maySave false where the service has refused to take anything from this job */
+async function keepNix({ inputs, context, places, state, env, runner, phases }, maySave) {
   if (state.keep === undefined) return
   const release = parseKept(state.keep)
-  const store = inputs.cache === 'true' ? entriesFor(inputs, env, runner) : undefined
+  const store = inputs.cache === 'true' && maySave ? entriesFor(inputs, env, runner) : undefined
   const entry = store && nixEntry(store, release, places.folder)
   await phases.time('keep Nix', () => keepRelease(release, { toolCache: context.toolCache, entry }))
 }
