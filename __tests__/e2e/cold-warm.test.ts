@@ -76,6 +76,7 @@ for (const { user, release, id } of machines) {
     })
 
     world.registry.forget()
+    world.cache.forget()
     const warm = await world.run(options)
     assert.equal(warm.main.code, 0, warm.main.log)
 
@@ -89,6 +90,15 @@ for (const { user, release, id } of machines) {
       assert.equal(warm.main.outputs.cache, 'hit')
       assert.ok(metadata.build.substituted.cache > 3)
       assert.match(warm.main.summary, /Substituted \| \d+ paths from the cache/)
+      // Packs travel whole, so more came than was used.
+      const asked = world.cache.calls.filter(({ method, key }) => {
+        return method === 'GetCacheEntryDownloadURL' && key?.startsWith('nia1-pack-')
+      })
+      const { fetched } = metadata.cache
+      assert.ok(fetched.packs > 0)
+      assert.equal(fetched.packs, asked.length)
+      assert.ok(fetched.bytes >= metadata.build.substituted.bytes)
+      assert.match(warm.main.summary, /\| Cache \| .*; \d+ packs? fetched, [\d.]+ [KM]iB \|/)
       assert.match(warm.post.summary, /nothing new, nothing uploaded/)
       assert.equal(world.cache.entries().filter(({ key }) => key.includes('-index-')).length >= 1, true)
     })
