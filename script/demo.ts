@@ -12,8 +12,7 @@ function framed(title: string, text: string): string {
   return [`┌─ ${title}`, '│', ...lines, '└─'].join('\n')
 }
 
-const { source, releases } = nixRelease()
-console.log(`── Nix ${releases[0]?.version}, from ${source}`)
+console.log(`── Nix ${nixRelease().releases[0]?.version}`)
 
 await using world = await World.create({ template: 'redis' })
 console.log(

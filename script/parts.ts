@@ -25,6 +25,7 @@ import { platform } from './parts/platform.ts'
 import { makeRelease } from './parts/release.ts'
 import { absent } from './parts/run.ts'
 import { findSource } from './parts/source.ts'
+import { summaryOf } from './parts/summary.ts'
 import { installPrograms, unpack } from './parts/unpack.ts'
 
 /** Programs that tests run, newest there is. Nothing works without the first. */
@@ -195,11 +196,8 @@ function upstreamVersion(version: string): string {
   return version.replace(/^\d+:/, '').replace(/[-+~].*$/, '')
 }
 
-function report(stamp: Stamp, how: string): void {
-  const nix = stamp.nix.map(release => release.version).join(' and ')
-  console.log(
-    `${seconds()}  .parts is ${how}: ${stamp.packages.length} packages, Nix ${nix} from ${stamp.nixSource}`,
-  )
+function report(stamp: Stamp, how: 'made' | 'complete'): void {
+  console.log(`${seconds()}  ${summaryOf(stamp, how)}`)
   if (stamp.missing.length > 0) console.log(`Not available here: ${stamp.missing.join(', ')}`)
   if (!process.argv.includes('--print')) return
   for (const { name, version, suite } of stamp.packages) console.log(`${suite}\t${name}\t${version}`)

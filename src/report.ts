@@ -18,6 +18,8 @@ export type Report = {
     status: 'hit' | 'partial' | 'miss' | 'off' | undefined
     readonly paths: number
     readonly bytes: number
+    /** Packs that were brought here by the end of main, and their bytes; undefined when nothing served the cache. */
+    fetched?: { readonly packs: number; readonly bytes: number } | undefined
   }
   build?: {
     readonly outPath: string | undefined

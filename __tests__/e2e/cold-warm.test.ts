@@ -77,6 +77,7 @@ for (const { user, release, id } of machines) {
     })
 
     world.registry.forget()
+    world.cache.forget()
     // With a change that is not committed nothing is taken for known without a look.
     const change = async (workspace: string, machine: Machine) => {
       await expect(machine.run(['sh', '-c', 'echo >> "$0"', join(workspace, 'flake.nix')]))
@@ -94,6 +95,15 @@ for (const { user, release, id } of machines) {
       assert.equal(warm.main.outputs.cache, 'hit')
       assert.ok(metadata.build.substituted.cache > 3)
       assert.match(warm.main.summary, /Substituted \| \d+ paths from the cache/)
+      // Packs travel whole, so more came than was used.
+      const asked = world.cache.calls.filter(({ method, key }) => {
+        return method === 'GetCacheEntryDownloadURL' && key?.startsWith('nia1-pack-')
+      })
+      const { fetched } = metadata.cache
+      assert.ok(fetched.packs > 0)
+      assert.equal(fetched.packs, asked.length)
+      assert.ok(fetched.bytes >= metadata.build.substituted.bytes)
+      assert.match(warm.main.summary, /\| Cache \| .*; \d+ packs? fetched, [\d.]+ [KM]iB \|/)
       assert.match(warm.post.summary, /nothing new, nothing uploaded/)
       assert.equal(world.cache.entries().filter(({ key }) => key.includes('-index-')).length >= 1, true)
     })

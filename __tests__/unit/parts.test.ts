@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { reachable } from '../../script/parts/apt.ts'
 import { chooseSource, parseLines, parseParagraphs } from '../../script/parts/source.ts'
+import { summaryOf } from '../../script/parts/summary.ts'
 
 const ours = { uris: 'http://mirror.test/d', components: ['main'], signedBy: '/k.gpg' }
 
@@ -63,4 +64,23 @@ test('a package brings what it needs of those that are there', () => {
   }
   const entries = [entry('a', 'b', 'gone'), entry('b', 'c'), entry('c', 'b'), entry('d')]
   assert.deepEqual(reachable(entries, 'a'), ['a', 'b', 'c'])
+})
+
+test('where Nix comes from is said once: while it is brought, or when it was there', () => {
+  const stamp = {
+    ...{ spec: '', packages: [], missing: [], debs: {}, nixSource: 'the official mirror' },
+    nix: ['2.34.8', '2.26.3'].map(version => ({
+      version,
+      system: '',
+      file: '',
+      sha256: '',
+      store: '',
+      storePath: '',
+    })),
+  }
+  assert.equal(summaryOf(stamp, 'made'), '.parts is made: 0 packages, Nix 2.34.8 and 2.26.3')
+  assert.equal(
+    summaryOf(stamp, 'complete'),
+    '.parts is complete: 0 packages, Nix 2.34.8 and 2.26.3 from the official mirror',
+  )
 })

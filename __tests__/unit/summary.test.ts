@@ -48,7 +48,12 @@ const nix: NonNullable<Report['nix']> = {
 
 const report: Report = {
   nix,
-  cache: { status: 'partial', paths: 1200, bytes: 5 * 1024 ** 2 },
+  cache: {
+    status: 'partial',
+    paths: 1200,
+    bytes: 5 * 1024 ** 2,
+    fetched: { packs: 2, bytes: 3 * 1024 ** 2 },
+  },
   build: built,
   push: pushed,
   phases: [
@@ -68,7 +73,10 @@ test('the summary says what was published, what it cost and where the time went'
   assert.match(text, /2 layers, 2\.9 KiB: 1 uploaded, 1 already there; 1000 B sent/)
   assert.match(text, /2 derivations: <code>slow<\/code> 1 min 40 s, <code>fast<\/code> 1\.0 s/)
   assert.match(text, /3 paths from the cache, 1 path from elsewhere; 2\.0 KiB/)
-  assert.match(text, /\| Cache \| \*\*partial\*\*; it held 1,200 paths, 5\.0 MiB \|/)
+  assert.match(
+    text,
+    /\| Cache \| \*\*partial\*\*; it held 1,200 paths, 5\.0 MiB; 2 packs fetched, 3\.0 MiB \|/,
+  )
   assert.match(text, /\| Store path \| <code>\/nix\/store\/x-image<\/code> \|/)
 })
 

@@ -71,14 +71,13 @@ export function readStamp(): Stamp | undefined {
 
 /**
  * The Nix releases that tests and demo install, newest first.
- * `source` says where they come from, `mirror` is a folder to be served over HTTP. Throws when the parts were not brought in.
+ * `mirror` is a folder to be served over HTTP. Throws when the parts were not brought in.
  */
 export function nixRelease(): {
-  readonly source: string
   readonly mirror: string
   readonly releases: readonly NixTarball[]
 } {
   const stamp = readStamp()
   if (stamp === undefined) throw new Error('The parts are not in place: run `node script/parts.ts`')
-  return { source: stamp.nixSource, mirror: partsMirror, releases: stamp.nix }
+  return { mirror: partsMirror, releases: stamp.nix }
 }
