@@ -1,3 +1,4 @@
+import { substituterStats } from './cache/stop.js'
 import { parseInputs } from './inputs.js'
 
 import { removeSecrets } from './nix/conf.js'
@@ -30,15 +31,19 @@ const folderState = 'folder'
 export async function main(runner, env) {
   const report = { phases: [] }
   const phases = new Phases()
+  let state
   await interruptible(async signal => {
     try {
-      await run(await begin({ runner, env, phases, report, signal }))
+      const job = await begin({ runner, env, phases, report, signal })
+      state = job.state
+      await run(job)
     } catch (thrown) {
       const error = signal.aborted ? new UserError('The job was cancelled.') : inWords(thrown)
       report.failure = failureOf(error, { phase: phases.failedBy(thrown), cancelled: signal.aborted })
       runner.fail(error)
     }
   })
+  if (report.cache !== undefined) report.cache.fetched = await fetchedBy(state?.cache?.server)
   report.phases = phases.list()
   report.seconds = phases.elapsed()
   await attempt(runner, 'The outputs were not set', async () => {
@@ -122,6 +127,12 @@ export async function post(runner, env) {
   await attempt(runner, 'The store cache was not saved', () => save(places, runner, env))
   await attempt(runner, 'The end of this job was not noted', () => endJob(folder))
   await attempt(runner, `${folder} was not removed`, () => removePlaces(places))
+}
+
+/** Packs travel whole, also for the sake of one path: what was used of them does not tell what came. */
+async function fetchedBy(server) {
+  const stats = server && (await substituterStats(server))
+  return stats && { packs: stats.packs.fetched.length, bytes: stats.packs.bytes }
 }
 
 function failureOf(error, where) {

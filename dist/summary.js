@@ -120,11 +120,15 @@ function substituted({ cache, upstream, bytes }) {
 }
 
 /** Of a run that failed it is not known what it would have needed. */
-function opened({ status, paths, bytes }) {
+function opened({ status, paths, bytes, fetched }) {
   if (status === 'off') return 'off'
   const held =
     paths === 0 ? 'it had nothing to give' : `it held ${count(paths, 'path')}, ${formatBytes(bytes)}`
-  return status === undefined ? held : `**${status}**; ${held}`
+  const came =
+    fetched === undefined || fetched.packs === 0
+      ? ''
+      : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
+  return (status === undefined ? held : `**${status}**; ${held}`) + came
 }
 
 const origins = {
