@@ -1,22 +1,22 @@
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import { Readable } from 'node:stream'
+import { type Buffers, fresh } from './archive/buffers.ts'
 import { archiveNix2containerLayer } from './archive/nix2container-layer.ts'
 import { archiveStoreLayer } from './archive/store-layer.ts'
 import { unpack, unpackingError } from './compression.ts'
 import type { LayerSource } from './model.ts'
 
-const chunkSize = 512 * 1024
-
 /**
  * The uncompressed tar of a layer. Reads synchronously, which is by far the fastest for thousands of small files: for
- * a thread of its own. No chunk is used again after it was given.
+ * a thread of its own.
+ * @param buffers memory for the chunks
  * @throws UserError when what it is made from cannot be read, or is damaged
  */
-export async function* tarOf(source: LayerSource): AsyncGenerator<Uint8Array> {
-  if (source.kind === 'store') return yield* archiveStoreLayer(source.layer)
-  if (source.kind === 'nix2container') return yield* archiveNix2containerLayer(source.paths)
+export async function* tarOf(source: LayerSource, buffers: Buffers = fresh): AsyncGenerator<Uint8Array> {
+  if (source.kind === 'store') return yield* archiveStoreLayer(source.layer, '', buffers)
+  if (source.kind === 'nix2container') return yield* archiveNix2containerLayer(source.paths, '', buffers)
   const { packing } = source
-  if (packing === undefined) return yield* bytesOf(source)
+  if (packing === undefined) return yield* bytesOf(source, buffers)
   try {
     yield* unpack(Readable.from(bytesOf(source), { objectMode: false }), packing) as AsyncIterable<Buffer>
   } catch (error) {
@@ -25,12 +25,15 @@ export async function* tarOf(source: LayerSource): AsyncGenerator<Uint8Array> {
 }
 
 /** The bytes of a part of a file. */
-export function* bytesOf(part: Extract<LayerSource, { kind: 'file' }>): Generator<Uint8Array> {
+export function* bytesOf(
+  part: Extract<LayerSource, { kind: 'file' }>,
+  buffers: Buffers = fresh,
+): Generator<Uint8Array> {
   const { file, offset, length } = part
   const fd = typeof file === 'number' ? file : openSync(file, 'r')
   try {
     for (let at = 0; at < length; ) {
-      const chunk = Buffer.allocUnsafeSlow(Math.min(chunkSize, length - at))
+      const chunk = buffers().subarray(0, length - at)
       const read = readSync(fd, chunk, 0, chunk.length, offset + at)
       if (read === 0) throw new Error(`${file} became shorter while it was read: ${fstatSync(fd).size} bytes`)
       at += read

@@ -2,10 +2,10 @@ import { createHash } from 'node:crypto'
 import { closeSync, openSync, rmSync, writeSync } from 'node:fs'
 import { statfs } from 'node:fs/promises'
 import { dirname } from 'node:path'
-import { pipeline } from 'node:stream/promises'
 import { constants, createZstdCompress } from 'node:zlib'
 import { type Gzip, gzip } from '../gzip/gzip.ts'
 import type { DeflatePool } from '../gzip/pool.ts'
+import { takingTurns } from '../image/archive/buffers.ts'
 import { damagedLayer } from '../image/damaged.ts'
 import { tarOf } from '../image/layer-tar.ts'
 import type { Layer } from '../image/model.ts'
@@ -58,7 +58,7 @@ async function writeLayer(work: LayerWork, pool: DeflatePool | undefined): Promi
     for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
   }
   try {
-    const source = counted(tarOf(layer.source), layer, tar)
+    const source = counted(tarOf(layer.source, takingTurns()), layer, tar)
     if (compression === 'zstd') await zstd(source, level, write)
     else if (pool !== undefined) await gzipAll(source, gzip(pool, { level, onChunk: write }))
     else throw new Error('there are no threads for gzip')
@@ -84,20 +84,40 @@ async function zstd(
   const options = {
     // Node's default of 16 KiB costs a turn of the event loop each.
     chunkSize: 128 * 1024,
-    // Node merges the end of the input with a chunk that still waits in the queue, and zstd then writes other bytes
-    // than for the same chunk and an end of its own. With this mark no chunk waits: same input, same bytes.
-    writableHighWaterMark: 1,
     params: { [constants.ZSTD_c_compressionLevel]: level },
   }
-  await pipeline(source, createZstdCompress(options), async (compressed: AsyncIterable<Buffer>) => {
-    for await (const chunk of compressed) write(chunk)
-  })
+  const compressor = createZstdCompress(options)
+  let failure: { readonly error: unknown } | undefined
+  const fail = (error: unknown) => {
+    failure ??= { error }
+  }
+  const writing = (async () => {
+    for await (const chunk of compressor) write(chunk)
+  })().catch(fail)
+  try {
+    // One chunk is compressed while the next is read; then its memory is used again.
+    let sent = Promise.resolve()
+    for await (const chunk of source) {
+      await sent
+      const { promise, resolve, reject } = Promise.withResolvers<void>()
+      compressor.write(chunk, error => (error ? reject(error) : resolve()))
+      promise.catch(fail)
+      sent = promise
+    }
+    await sent
+    compressor.end()
+  } catch (error) {
+    fail(error)
+    compressor.destroy()
+  }
+  await writing
+  if (failure !== undefined) throw failure.error
 }
 
 /** The registry looks whether the bytes are the blob's. That the blob is the layer is for us to see. */
 async function checkBlob(layer: Layer, { digest, size }: NonNullable<Layer['blob']>): Promise<MadeLayer> {
   const tar = createHash('sha256')
-  for await (const _ of counted(tarOf(layer.source), layer, tar));
+  for await (const _ of counted(tarOf(layer.source, takingTurns()), layer, tar));
   const diffId = `sha256:${tar.digest('hex')}` as const
   if (diffId !== layer.diffId) throw damagedLayer(layer.diffId ?? digest, `has the digest ${diffId}`)
   return { diffId, digest, size }

@@ -1,10 +1,10 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { UserError } from '../../util/errors.js'
 import { fsPath } from '../../util/raw-path.js'
+import { chunkSize } from './buffers.js'
 import { quoted, readable } from './tree.js'
 
 export const blockSize = 512
-const chunkSize = 1024 * 1024
 
 /** Bytes from the end of contents to the end of their last block. */
 export function padding(size, multiple = blockSize) {
@@ -12,14 +12,14 @@ export function padding(size, multiple = blockSize) {
 }
 
 /**
- * The bytes of an archive, in chunks of at most 1 MiB that stay as they are.
+ * The bytes of an archive, in chunks of at most 1 MiB.
  * @param root raw; put before each path where the file system is asked
  * @param multiple of how many bytes the archive shall consist
  * @throws UserError when a file cannot be read or is not as long as `size` says
  */
-export function* writeParts(parts, root, multiple) {
+export function* writeParts(parts, root, multiple, buffers) {
   let total = 0
-  const chunk = new Chunk()
+  const chunk = new Chunk(buffers)
   for (const { header, size, path } of parts) {
     if (chunk.room < header.length) yield chunk.take()
     chunk.add(header)
@@ -56,8 +56,14 @@ function endOf(total, multiple) {
 }
 
 class Chunk {
-  #bytes = Buffer.allocUnsafeSlow(chunkSize)
+  #buffers
+  #bytes
   #length = 0
+
+  constructor(buffers) {
+    this.#buffers = buffers
+    this.#bytes = buffers()
+  }
 
   get room() {
     return chunkSize - this.#length
@@ -65,7 +71,7 @@ class Chunk {
 
   take() {
     const taken = this.#bytes.subarray(0, this.#length)
-    this.#bytes = Buffer.allocUnsafeSlow(chunkSize)
+    this.#bytes = this.#buffers()
     this.#length = 0
     return taken
   }

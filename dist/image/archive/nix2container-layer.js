@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import { UserError } from '../../util/errors.js'
 import { rawOf } from '../../util/raw-path.js'
 import { sizeOfParts, writeParts } from './blocks.js'
+import { fresh } from './buffers.js'
 import { goHeader } from './go.js'
 import { goRegexp } from './go-regexp.js'
 import { memberTypes } from './header.js'
@@ -11,12 +12,13 @@ import { quoted, walk } from './tree.js'
  * A nix2container layer as an uncompressed tar, byte for byte as nix2container since November 2024 writes it:
  * https://github.com/nlewo/nix2container/blob/master/nix/tar.go
  * @param root where `/` is
- * @returns chunks of at most 1 MiB that stay as they are
+ * @param buffers memory for the chunks
+ * @returns chunks of at most 1 MiB
  * @throws UserError when something cannot be read or changes meanwhile, when two paths want to be different files at
  *   the same place, and for a regular expression that is not supported
  */
-export function archiveNix2containerLayer(paths, root = '') {
-  return writeParts(partsOf(paths, rawOf(root)), rawOf(root), 1)
+export function archiveNix2containerLayer(paths, root = '', buffers = fresh) {
+  return writeParts(partsOf(paths, rawOf(root)), rawOf(root), 1, buffers)
 }
 
 /** Bytes that `archiveNix2containerLayer` gives, without reading any file. */

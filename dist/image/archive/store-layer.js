@@ -1,5 +1,6 @@
 import { rawOf } from '../../util/raw-path.js'
 import { sizeOfParts, writeParts } from './blocks.js'
+import { fresh } from './buffers.js'
 import { memberTypes } from './header.js'
 import { pythonHeader, pythonSort } from './python.js'
 import { walk } from './tree.js'
@@ -11,11 +12,12 @@ const recordSize = 10240
  * A layer of store paths as an uncompressed tar, byte for byte as nixpkgs' streamLayeredImage writes it:
  * https://github.com/NixOS/nixpkgs/blob/master/pkgs/build-support/docker/stream_layered_image.py
  * @param root where `/` is
- * @returns chunks of at most 1 MiB that stay as they are
+ * @param buffers memory for the chunks
+ * @returns chunks of at most 1 MiB
  * @throws UserError when something cannot be read or changes meanwhile
  */
-export function archiveStoreLayer(layer, root = '') {
-  return writeParts(partsOf(layer, rawOf(root)), rawOf(root), recordSize)
+export function archiveStoreLayer(layer, root = '', buffers = fresh) {
+  return writeParts(partsOf(layer, rawOf(root)), rawOf(root), recordSize, buffers)
 }
 
 /** Bytes that `archiveStoreLayer` gives, without reading any file. */

@@ -1,6 +1,7 @@
 import { closeSync, openSync, readSync } from 'node:fs'
 import { UserError } from '../../util/errors.ts'
 import { fsPath } from '../../util/raw-path.ts'
+import { type Buffers, chunkSize } from './buffers.ts'
 import { quoted, readable } from './tree.ts'
 
 /** A member of an archive to be: its header, and the file with its contents. */
@@ -14,7 +15,6 @@ export type Part = {
 }
 
 export const blockSize = 512
-const chunkSize = 1024 * 1024
 
 /** Bytes from the end of contents to the end of their last block. */
 export function padding(size: number, multiple = blockSize): number {
@@ -22,14 +22,19 @@ export function padding(size: number, multiple = blockSize): number {
 }
 
 /**
- * The bytes of an archive, in chunks of at most 1 MiB that stay as they are.
+ * The bytes of an archive, in chunks of at most 1 MiB.
  * @param root raw; put before each path where the file system is asked
  * @param multiple of how many bytes the archive shall consist
  * @throws UserError when a file cannot be read or is not as long as `size` says
  */
-export function* writeParts(parts: Iterable<Part>, root: string, multiple: number): Generator<Uint8Array> {
+export function* writeParts(
+  parts: Iterable<Part>,
+  root: string,
+  multiple: number,
+  buffers: Buffers,
+): Generator<Uint8Array> {
   let total = 0
-  const chunk = new Chunk()
+  const chunk = new Chunk(buffers)
   for (const { header, size, path } of parts) {
     if (chunk.room < header.length) yield chunk.take()
     chunk.add(header)
@@ -66,8 +71,14 @@ function endOf(total: number, multiple: number): number {
 }
 
 class Chunk {
-  #bytes = Buffer.allocUnsafeSlow(chunkSize)
+  readonly #buffers: Buffers
+  #bytes: Buffer
   #length = 0
+
+  constructor(buffers: Buffers) {
+    this.#buffers = buffers
+    this.#bytes = buffers()
+  }
 
   get room(): number {
     return chunkSize - this.#length
@@ -75,7 +86,7 @@ class Chunk {
 
   take(): Uint8Array {
     const taken = this.#bytes.subarray(0, this.#length)
-    this.#bytes = Buffer.allocUnsafeSlow(chunkSize)
+    this.#bytes = this.#buffers()
     this.#length = 0
     return taken
   }

@@ -2,6 +2,7 @@ import { posix } from 'node:path'
 import { UserError } from '../../util/errors.ts'
 import { rawOf } from '../../util/raw-path.ts'
 import { type Part, sizeOfParts, writeParts } from './blocks.ts'
+import { type Buffers, fresh } from './buffers.ts'
 import { goHeader } from './go.ts'
 import { type GoRegexp, goRegexp } from './go-regexp.ts'
 import { type Member, memberTypes } from './header.ts'
@@ -32,15 +33,17 @@ type Permissions = {
  * A nix2container layer as an uncompressed tar, byte for byte as nix2container since November 2024 writes it:
  * https://github.com/nlewo/nix2container/blob/master/nix/tar.go
  * @param root where `/` is
- * @returns chunks of at most 1 MiB that stay as they are
+ * @param buffers memory for the chunks
+ * @returns chunks of at most 1 MiB
  * @throws UserError when something cannot be read or changes meanwhile, when two paths want to be different files at
  *   the same place, and for a regular expression that is not supported
  */
 export function archiveNix2containerLayer(
   paths: readonly Nix2containerPath[],
   root = '',
+  buffers: Buffers = fresh,
 ): Generator<Uint8Array> {
-  return writeParts(partsOf(paths, rawOf(root)), rawOf(root), 1)
+  return writeParts(partsOf(paths, rawOf(root)), rawOf(root), 1, buffers)
 }
 
 /** Bytes that `archiveNix2containerLayer` gives, without reading any file. */

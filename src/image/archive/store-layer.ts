@@ -1,5 +1,6 @@
 import { rawOf } from '../../util/raw-path.ts'
 import { type Part, sizeOfParts, writeParts } from './blocks.ts'
+import { type Buffers, fresh } from './buffers.ts'
 import { memberTypes } from './header.ts'
 import { pythonHeader, pythonSort } from './python.ts'
 import { walk } from './tree.ts'
@@ -23,11 +24,16 @@ const recordSize = 10240
  * A layer of store paths as an uncompressed tar, byte for byte as nixpkgs' streamLayeredImage writes it:
  * https://github.com/NixOS/nixpkgs/blob/master/pkgs/build-support/docker/stream_layered_image.py
  * @param root where `/` is
- * @returns chunks of at most 1 MiB that stay as they are
+ * @param buffers memory for the chunks
+ * @returns chunks of at most 1 MiB
  * @throws UserError when something cannot be read or changes meanwhile
  */
-export function archiveStoreLayer(layer: StoreLayer, root = ''): Generator<Uint8Array> {
-  return writeParts(partsOf(layer, rawOf(root)), rawOf(root), recordSize)
+export function archiveStoreLayer(
+  layer: StoreLayer,
+  root = '',
+  buffers: Buffers = fresh,
+): Generator<Uint8Array> {
+  return writeParts(partsOf(layer, rawOf(root)), rawOf(root), recordSize, buffers)
 }
 
 /** Bytes that `archiveStoreLayer` gives, without reading any file. */

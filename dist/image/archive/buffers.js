@@ -1,0 +1,15 @@
+/** Bytes that are read at once. */
+export const chunkSize = 1024 * 1024
+
+/** Each chunk has memory of its own. */
+export const fresh = () => Buffer.allocUnsafeSlow(chunkSize)
+
+/**
+ * Chunks take turns with the same memory: for who is done with one before the next but one is asked for. Node lets
+ * dozens of megabytes gather in each thread before it looks for what is not used any more.
+ */
+export function takingTurns() {
+  const buffers = [fresh(), fresh(), fresh()]
+  let next = 0
+  return () => buffers[next++ % buffers.length] ?? fresh()
+}
