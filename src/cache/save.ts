@@ -24,7 +24,7 @@ import { plan } from './policy.ts'
 import { deletesLeft, purge } from './purge.ts'
 import { callsLeft, planWithPacks, unsentOf, withUnsent } from './repack.ts'
 import type { SaveOptions, SaveReport } from './save-model.ts'
-import { saveNext } from './save-next.ts'
+import { callsForIndex, saveNext } from './save-next.ts'
 import { surveyStore } from './survey.ts'
 import { type UploadedPack, uploadPacks } from './upload.ts'
 import { isWorthSaving } from './worth-saving.ts'
@@ -159,6 +159,7 @@ async function save(options: SaveOptions, store: Entries): Promise<Result> {
     lineage: { ...known.lineage, missed: [...known.lineage.missed, ...(newer?.lineage.missed ?? [])] },
     generation: newer === undefined ? known.generation : generationOf(options, newer.key),
     mergeWith: other => withRecent(withRetired(within(merge(mine, freed(other))), other, seconds)),
+    calls: callsForIndex(callsMade(options, store)),
     wait,
     chance: options.chance ?? Math.random,
   })
@@ -198,9 +199,9 @@ async function deleteOld(
     ...saved
   }: { readonly index: CacheIndex; readonly key: string; readonly whole: boolean; readonly seconds: number },
 ): Promise<Pick<Result, 'deleted' | 'apiCalls'>> {
-  const { api, served, log, bases } = options
+  const { api, log, bases } = options
   if (api === undefined) return { apiCalls: 0 }
-  const most = deletesLeft(store.calls + 2 * (served?.packs.fetched.length ?? 0))
+  const most = deletesLeft(callsMade(options, store))
   const { calls: apiCalls, ...deleted } = await purge(
     {
       ...{ name: options, generation: generationOf(options, key), ...saved, now: saved.seconds },
@@ -209,6 +210,11 @@ async function deleteOld(
     { api, most, log },
   )
   return { deleted, apiCalls }
+}
+
+/** Requests that post and the substituter have sent so far. */
+function callsMade({ served }: SaveOptions, { calls }: Entries): number {
+  return calls + 2 * (served?.packs.fetched.length ?? 0)
 }
 
 /** The index with what was uploaded. */

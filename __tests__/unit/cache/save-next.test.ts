@@ -9,7 +9,7 @@ import { fetchIndex, ownPlace } from '../../../src/cache/indexes.ts'
 import { generationOf, indexKey } from '../../../src/cache/keys.ts'
 import { noLineage } from '../../../src/cache/lineage.ts'
 import { merge } from '../../../src/cache/merge.ts'
-import { type Next, saveNext } from '../../../src/cache/save-next.ts'
+import { callsForIndex, type Next, saveNext } from '../../../src/cache/save-next.ts'
 import { cacheName, packHash, sampleIndex, samplePath } from './sample.ts'
 import { Service, type ServiceTimes, VirtualTime } from './side-by-side.ts'
 
@@ -29,7 +29,13 @@ type Job = { readonly name: string; readonly begins: number }
 /** Jobs that have each made one path, and save it in the same ref. */
 async function jobs(
   some: readonly Job[],
-  options: { readonly seed: number; readonly times: ServiceTimes; readonly blocked?: readonly number[] },
+  options: {
+    readonly seed: number
+    readonly times: ServiceTimes
+    readonly blocked?: readonly number[]
+    /** @default enough */
+    readonly calls?: number
+  },
 ) {
   const root = mkdtempSync(join(tmpdir(), 'jobs-'))
   const time = new VirtualTime(some.length)
@@ -43,15 +49,17 @@ async function jobs(
         await time.sleep(job.begins)
         const store = service.client()
         const opened = await fetchIndex(ownPlace(place), store)
+        const before = store.calls
         const index = merge(opened.index, sampleIndex([samplePath(job.name, { pack: packHash(job.name) })]))
         const next = await saveNext({
           ...{ ...place, store, index, chance, seconds: 0, lineage: opened.lineage },
           generation: generationOf(name, opened.key),
           mergeWith: other => merge(index, other),
           wait: milliseconds => time.sleep(milliseconds),
+          calls: options.calls ?? 100,
         })
         time.end()
-        return { ...next, job: job.name, calls: store.calls, opened: opened.lineage }
+        return { ...next, job: job.name, calls: store.calls - before, opened: opened.lineage }
       }),
     )
     return { results, keys: service.keys() }
@@ -104,6 +112,36 @@ test('of jobs that come at once some are told to wait, and all of a usual matrix
   assert.ok(Math.max(...results.map(({ calls }) => calls)) <= 25)
 })
 
+test('of many that save at once none asks more than it may, and nearly all are done', async () => {
+  let saved = 0
+  for (let seed = 1; seed <= 10; seed++) {
+    const random = numbers(seed)
+    const some = Array.from({ length: 10 }, (_, at) => ({ name: `job-${at}`, begins: 1000 * random() }))
+    const times = { upload: () => 800 + 1200 * random(), lag: () => 1000 * random() }
+    const { results } = await jobs(some, { seed, times, calls: 16 })
+    for (const { calls } of results) assert.ok(calls <= 16, `${calls} requests`)
+    const done = results.filter(({ result }) => result.outcome === 'saved')
+    assert.equal(namesIn(newest(done)).length, done.length)
+    saved += done.length
+  }
+  assert.ok(saved >= 95, `${saved} of 100`)
+})
+
+test('one attempt is made in any case, and what is left of a run is enough for some', async () => {
+  const times = { upload: () => 1000, lag: () => 0 }
+  const [one, two] = ['one', 'two'].map(name => ({ name, begins: 0 }))
+  assert.ok(one !== undefined && two !== undefined)
+  const { results } = await jobs([one, two], { seed: 1, times, calls: 0 })
+  assert.deepEqual(
+    results.map(({ result, calls }) => [result.outcome, calls]),
+    [
+      ['saved', 3],
+      ['failed', 1],
+    ],
+  )
+  assert.deepEqual([5, 9, 20, 60].map(callsForIndex), [16, 12, 12, 12])
+})
+
 test('a key that a killed job has left is passed over, and remembered', async () => {
   const times = { upload: () => 1000, lag: () => 0 }
   const some = [
@@ -145,7 +183,7 @@ test('what is said to be saved is what can be read again', async (t: TestContext
   const index = sampleIndex([lib, all])
   const next = await saveNext({
     ...{ ...place, store: service.client(), index, lineage: noLineage, generation: 0, seconds: 0 },
-    ...{ mergeWith: () => index, wait: async () => {}, chance: () => 0 },
+    ...{ mergeWith: () => index, calls: 100, wait: async () => {}, chance: () => 0 },
   })
   assert.deepEqual([next.result.outcome, namesIn(next)], ['saved', ['lib']])
   const found = await fetchIndex(ownPlace(place), service.client())
