@@ -24,7 +24,7 @@ import { plan } from './policy.js'
 import { deletesLeft, purge } from './purge.js'
 import { callsLeft, planWithPacks, unsentOf, withUnsent } from './repack.js'
 
-import { saveNext } from './save-next.js'
+import { callsForIndex, saveNext } from './save-next.js'
 import { surveyStore } from './survey.js'
 import { uploadPacks } from './upload.js'
 import { isWorthSaving } from './worth-saving.js'
@@ -156,6 +156,7 @@ async function save(options, store) {
     lineage: { ...known.lineage, missed: [...known.lineage.missed, ...(newer?.lineage.missed ?? [])] },
     generation: newer === undefined ? known.generation : generationOf(options, newer.key),
     mergeWith: other => withRecent(withRetired(within(merge(mine, freed(other))), other, seconds)),
+    calls: callsForIndex(callsMade(options, store)),
     wait,
     chance: options.chance ?? Math.random,
   })
@@ -188,9 +189,9 @@ function unchanged(index) {
 
 /** Deletes what nothing names any more, where this job may. */
 async function deleteOld(options, store, { key, ...saved }) {
-  const { api, served, log, bases } = options
+  const { api, log, bases } = options
   if (api === undefined) return { apiCalls: 0 }
-  const most = deletesLeft(store.calls + 2 * (served?.packs.fetched.length ?? 0))
+  const most = deletesLeft(callsMade(options, store))
   const { calls: apiCalls, ...deleted } = await purge(
     {
       ...{ name: options, generation: generationOf(options, key), ...saved, now: saved.seconds },
@@ -199,6 +200,11 @@ async function deleteOld(options, store, { key, ...saved }) {
     { api, most, log },
   )
   return { deleted, apiCalls }
+}
+
+/** Requests that post and the substituter have sent so far. */
+function callsMade({ served }, { calls }) {
+  return calls + 2 * (served?.packs.fetched.length ?? 0)
 }
 
 /** The index with what was uploaded. */
