@@ -88,7 +88,7 @@ async function run(job: Job): Promise<void> {
   if (inputs.installNix === 'if-needed') {
     await Promise.allSettled([opening, loggingIn, looking])
     const known = await looking
-    if (known !== undefined) return await phases.time('push', () => retag(job, known))
+    if (known !== undefined && (await phases.time('push', () => retag(job, known)))) return
   }
   const finding = findEngine(job)
   const installing = phases.time('install Nix', () => installTheNix(job))
@@ -103,13 +103,17 @@ async function run(job: Job): Promise<void> {
   signal.throwIfAborted()
   await configureNix(job, installed, cache, await asking)
   const published = await looking
-  if (published !== undefined) return await phases.time('push', () => retag(job, published))
+  if (published !== undefined && (await phases.time('push', () => retag(job, published)))) return
 
   const nix = { ...installed.nix, signal }
   const wanted = await evaluateAll(job, nix)
   const known = await findByOutput(job, cache, registry, wanted.image)
-  if (known !== undefined) await phases.time('push', () => retag(job, known))
-  const built = await build(job, nix, cache, known === undefined ? wanted : { ...wanted, image: undefined })
+  if (known !== undefined) {
+    // First what else was asked for: where that fails, no tag is moved.
+    await build(job, nix, cache, { ...wanted, image: undefined })
+    if (await phases.time('push', () => retag(job, known))) return
+  }
+  const built = await build(job, nix, cache, wanted)
   // Before the push: what is deployed from that store is there when the image is.
   await copyTo(job, nix, cache, built)
   const { image: evaluated, imagePath: path } = built

@@ -18,7 +18,7 @@ const flake = `
     stream = stream;
     "stream, older" = literally script // passed;
     "stream, without its script" = literally script // { inherit conf; };
-    "stream that builds something else" = mk "stream-app" { inherit conf; } // { inherit conf; };
+    "stream that is built otherwise" = mk "stream-app" { inherit conf; } // { inherit conf; };
     layered = mk "app.tar.gz" { buildCommand = "\${stream} | gzip > $out"; } // { inherit stream; };
     "with a script of somebody else" = literally patched // passed;
     "with a conf of another image" = mk "stream-app" { buildCommand = "x"; } // { inherit conf; };
@@ -41,7 +41,7 @@ for (const release of Machine.unavailable() ? [] : nixRelease().releases) {
     assert.deepEqual(names.sort(), [
       'layered',
       'stream',
-      'stream that builds something else',
+      'stream that is built otherwise',
       'stream, older',
       'stream, without its script',
     ])

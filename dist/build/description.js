@@ -101,8 +101,9 @@ export function readDescription(answer, installable) {
 export function readImageDescription(answer, installable) {
   const image = readDescription(answer, installable)
   const { data } = imageSchema.safeParse(answer)
-  if (data === undefined || 'isA' in data || data.conf === undefined || installable.outputs !== undefined)
-    return image
+  if (data === undefined || 'isA' in data || installable.outputs !== undefined) return image
+  // As nixpkgs names it.
+  if (!data.conf?.name.endsWith('-conf.json')) return image
   return readDescription(data.conf, installable)
 }
 

@@ -1,4 +1,3 @@
-import { stat } from 'node:fs/promises'
 import { join } from 'node:path'
 import { exec } from '../util/exec.js'
 
@@ -11,7 +10,7 @@ import { exec } from '../util/exec.js'
 export async function cleanCommit({ flake, directory }, where) {
   // `path:` takes the folder as it is; a URL, or settings other than these, may name another commit.
   if (directory === undefined || !/^[^:?]*(\?dir=[^&]*)?$/.test(flake)) return undefined
-  const git = gitIn(join(where.workspace, directory), where.env)
+  const git = gitIn(join(where.workspace, directory), where)
   const [commit, changes] = await Promise.all([
     git('rev-parse', '--verify', 'HEAD'),
     git('status', '--porcelain', '--untracked-files=no'),
@@ -23,25 +22,33 @@ export async function cleanCommit({ flake, directory }, where) {
  * Whether what was evaluated follows from the commit alone: it was clean, and the lock file in it names every input.
  * Nix adds to the file what is missing, so it is looked at afterwards.
  */
-export async function isLocked(source, { directory }, { workspace, env }) {
+export async function isLocked(source, { directory }, where) {
   if (source.rev === undefined || directory === undefined) return false
   if (source.inputs.length === 0) return true
-  const folder = join(workspace, directory)
-  const git = gitIn(folder, env)
-  const there = await stat(join(folder, 'flake.lock')).catch(() => undefined)
-  return there !== undefined && (await git('status', '--porcelain', '--', 'flake.lock')) === ''
+  const git = gitIn(join(where.workspace, directory), where)
+  // A file that git ignores has no status either.
+  const tracked = await git('ls-files', '--error-unmatch', '--', 'flake.lock')
+  return tracked !== undefined && (await git('status', '--porcelain', '--', 'flake.lock')) === ''
 }
 
-/** Whether the user's settings leave evaluation to what the flake and its lock file say. */
-export function isPure(nixArgs, nixConf) {
+/**
+ * Whether the user's settings leave evaluation to what the flake and its lock file say.
+ * @param env of the job: Nix takes settings from NIX_CONFIG as well
+ */
+export function isPure(nixArgs, nixConf, env) {
   const loose =
-    /^(--impure|--no-pure-eval|pure-eval|--override-.*|--update-.*|--recreate-.*|--no-.*lock.*|--arg.*)$/
-  return !nixArgs.some(arg => loose.test(arg)) && !/^\s*(extra-)?(pure-eval|impure-env)\b/m.test(nixConf)
+    /^(--impure|--no-pure-eval|pure-eval|--override-.*|--update-.*|--recreate-.*|--no-.*lock.*|--reference-lock-file|--arg.*)$/
+  if (env.NIX_CONFIG || nixArgs.some(arg => loose.test(arg))) return false
+  return !/^\s*((extra-)?(pure-eval|impure-env)|!?include)\b/m.test(nixConf)
 }
 
-/** Runs git, whoever the tree belongs to; undefined when it fails, or is not there. */
-function gitIn(folder, env) {
-  const settings = ['safe.directory=*', 'core.fsmonitor=false'].flatMap(setting => ['-c', setting])
+/**
+ * Runs git in the workspace, also where another user owns it, as in a container job; undefined when it fails, or is not
+ * there. What else is in the environment may be secret, or name another tree.
+ */
+function gitIn(folder, { workspace, env: { PATH = '', HOME = '' } }) {
+  const env = { PATH, HOME, LC_ALL: 'C' }
+  const settings = [`safe.directory=${workspace}`, 'core.fsmonitor=false'].flatMap(setting => ['-c', setting])
   return async (...args) => {
     const all = ['--no-optional-locks', ...settings, '-C', folder, ...args]
     const result = await exec('git', all, { env }).catch(() => undefined)

@@ -1,4 +1,5 @@
 import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import * as z from '../vendor/zod.js'
 import { UserError } from '../util/errors.js'
 
@@ -13,6 +14,7 @@ import { archiveFiles, directoryFiles } from './layout-files.js'
 
 import { isNix2Container, readNix2Container } from './nix2container.js'
 import { readOciLayout } from './oci-layout.js'
+import { realFile } from './real-file.js'
 
 import { isStreamConf, readStreamConf } from './stream-conf.js'
 import { runStreamScript } from './stream-script.js'
@@ -28,6 +30,8 @@ export async function openImage(options) {
     throw new UserError(`The image ${path} does not exist.`, { cause: error })
   })
   if (stats.isDirectory()) return await openDirectory(options)
+  // A build can make its output a link to any file of this machine.
+  await realFile(path, dirname(path), what => new UserError(`The image cannot be used: ${what}.`))
 
   const head = await headOf(path)
   if (!isTar(head)) {

@@ -10,14 +10,11 @@ import { membersOf } from './archive-members.js'
 import { readDockerArchive } from './docker-archive.js'
 import { listOf, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.js'
 import { fileLayer } from './file-layer.js'
-
+import { writerVersion } from './model.js'
 import { parseOrdered, pythonJson, pythonList } from './python.js'
 import { pythonDate } from './python-date.js'
 import { realFile } from './real-file.js'
 import { knownPaths } from './store-paths.js'
-
-/** To be raised when an archived layer gets other bytes: what was remembered of the old ones counts no more. */
-const writerVersion = 1
 
 const number = z.union([z.string().regex(/^[0-9]{1,10}$/, 'is not a number'), z.int().nonnegative()])
 

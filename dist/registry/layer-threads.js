@@ -49,6 +49,7 @@ export function layerThreads(options) {
   }
 
   return {
+    most,
     async make(work) {
       if (closed) throw new Error('the threads that make layers are closed')
       const result = Promise.withResolvers()

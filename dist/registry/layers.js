@@ -18,7 +18,7 @@ const layerMediaType = {
 export function memoKey(layer, compression, level) {
   return layer.blob === undefined
     ? `${layer.key} ${compression} ${level ?? defaultLevel[compression]}`
-    : `${layer.key} as it is`
+    : `${layer.key} as ${layer.blob.digest}`
 }
 
 /** What is known of a layer before anything of it is read; undefined when it is nothing. */

@@ -42,7 +42,10 @@ async function writeLayer(work, pool) {
   const [tar, blob] = [createHash('sha256'), createHash('sha256')]
   const fd = openSync(file, 'wx', 0o600)
   let size = 0
+  let open = true
   const write = chunk => {
+    // The descriptor may be another file's by now.
+    if (!open) throw new Error('the layer is not made any more')
     blob.update(chunk)
     size += chunk.length
     for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at)
@@ -57,6 +60,7 @@ async function writeLayer(work, pool) {
       throw damagedLayer(layer.diffId, `has the digest ${diffId}`)
     return { diffId, digest: `sha256:${blob.digest('hex')}`, size }
   } finally {
+    open = false
     closeSync(fd)
   }
 }

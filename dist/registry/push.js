@@ -35,8 +35,8 @@ export async function pushImage(options) {
   checkTags(name, tags)
   // First of all, so that a wrong password is found before anything is compressed.
   const published = options.published ?? (await lookAtTags(client, tags, image.platform, signal))
-  // What the registry itself has is nearer than what another run remembers.
-  const memo = new Map([...options.memo, ...published.images.flatMap(({ layers }) => [...layers])])
+  // Whoever may push can write annotations: what our own runs remember counts before it.
+  const memo = new Map([...published.images.flatMap(({ layers }) => [...layers]), ...options.memo])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
   const threads = layerThreads({ programs: options.programs, compression, cores })
   const { manifest, blobs, changed, sent } = await (async () =>
@@ -91,7 +91,7 @@ export async function pushImage(options) {
   ) {
     const blobs = await pushLayers(image.layers, {
       ...{ client, compression, level, memo: remembered, held, threads, log, signal },
-      concurrency: cores + sending,
+      concurrency: threads.most + sending,
       scratch: options.scratch,
     })
     for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)

@@ -5,16 +5,22 @@ import { UserError } from '../util/errors.js'
 import { exec } from '../util/exec.js'
 import { harmless } from '../util/harmless.js'
 
+/** Milliseconds that a daemon may take to say that it is there. */
+const longestAnswer = 30_000
+
 /**
  * Looks for Docker, then Podman, if the image shall be loaded.
  * @throws UserError when neither answers
  */
-export async function findEngine({ inputs, env }) {
+export async function findEngine({ inputs, env, signal }) {
   if (!inputs.load) return undefined
   const said = []
   const plain = withoutInputs(env)
   for (const name of ['docker', 'podman']) {
-    const asked = await exec(name, ['info'], { env: plain }).catch(() => undefined)
+    const asked = await exec(name, ['info'], {
+      env: plain,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]),
+    }).catch(() => undefined)
     if (asked?.code === 0) return { name, env: plain }
     if (asked !== undefined) said.push(`${name}: ${asked.stderr.trim().split('\n').at(-1)}`)
   }

@@ -9,7 +9,7 @@ import { push } from './push.js'
 
 /** Opens what was built, and gives it to whoever is to have it: the engine, then the registry. */
 export async function publish(job, options) {
-  const { inputs, context, places, phases, runner, report } = job
+  const { inputs, context, places, phases, runner, report, signal } = job
   const { nix, engine, registry, path } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   if (engine === undefined && registry === undefined) return
@@ -19,6 +19,7 @@ export async function publish(job, options) {
     platform: platformOf(job.system),
   })
   try {
+    signal.throwIfAborted()
     if (engine !== undefined) await phases.time('load', () => load(job, engine, image))
     if (registry !== undefined) await phases.time('push', () => push(job, { ...options, registry, image }))
   } finally {

@@ -113,8 +113,9 @@ export function readDescription(answer: unknown, installable: Installable): Desc
 export function readImageDescription(answer: unknown, installable: Installable): Described {
   const image = readDescription(answer, installable)
   const { data } = imageSchema.safeParse(answer)
-  if (data === undefined || 'isA' in data || data.conf === undefined || installable.outputs !== undefined)
-    return image
+  if (data === undefined || 'isA' in data || installable.outputs !== undefined) return image
+  // As nixpkgs names it.
+  if (!data.conf?.name.endsWith('-conf.json')) return image
   return readDescription(data.conf, installable)
 }
 

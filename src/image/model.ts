@@ -19,6 +19,12 @@ export type LayerSource =
   /** Files and folders, archived as nix2container does it. */
   | { readonly kind: 'nix2container'; readonly paths: readonly Nix2containerPath[] }
 
+/**
+ * To be raised when an image or a layer gets other bytes than before: what was remembered of the old ones counts no
+ * more.
+ */
+export const writerVersion = 1
+
 export type Layer = {
   /**
    * What decides every byte of the uncompressed tar: of two layers with the same key one can stand for the other. The

@@ -1,4 +1,5 @@
 import { access, constants, readdir, readFile, stat } from 'node:fs/promises'
+import { dirname } from 'node:path'
 import * as z from 'zod'
 import { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
@@ -13,6 +14,7 @@ import { archiveFiles, directoryFiles } from './layout-files.ts'
 import type { Image, Platform } from './model.ts'
 import { isNix2Container, readNix2Container } from './nix2container.ts'
 import { readOciLayout } from './oci-layout.ts'
+import { realFile } from './real-file.ts'
 import type { PathInfo } from './store-paths.ts'
 import { isStreamConf, readStreamConf } from './stream-conf.ts'
 import { runStreamScript } from './stream-script.ts'
@@ -45,6 +47,8 @@ export async function openImage(options: OpenImageOptions): Promise<Image> {
     throw new UserError(`The image ${path} does not exist.`, { cause: error })
   })
   if (stats.isDirectory()) return await openDirectory(options)
+  // A build can make its output a link to any file of this machine.
+  await realFile(path, dirname(path), what => new UserError(`The image cannot be used: ${what}.`))
 
   const head = await headOf(path)
   if (!isTar(head)) {

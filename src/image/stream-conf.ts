@@ -10,14 +10,11 @@ import { membersOf } from './archive-members.ts'
 import { type DockerArchive, readDockerArchive } from './docker-archive.ts'
 import { listOf, longestDocument, mostLayers, parseDocument, quoted, toPlatform } from './document.ts'
 import { fileLayer } from './file-layer.ts'
-import type { Image, Layer } from './model.ts'
+import { type Image, type Layer, writerVersion } from './model.ts'
 import { type OrderedJson, parseOrdered, pythonJson, pythonList } from './python.ts'
 import { type PythonDate, pythonDate } from './python-date.ts'
 import { realFile } from './real-file.ts'
 import { knownPaths, type PathInfo, type StorePaths } from './store-paths.ts'
-
-/** To be raised when an archived layer gets other bytes: what was remembered of the old ones counts no more. */
-const writerVersion = 1
 
 const number = z.union([z.string().regex(/^[0-9]{1,10}$/, 'is not a number'), z.int().nonnegative()])
 

@@ -9,6 +9,8 @@ export type Programs = { readonly layerWorker: string; readonly deflateThread: s
 
 /** Threads that make layers; each is started when there is work for it. */
 export type LayerThreads = {
+  /** Layers that are made at once. */
+  readonly most: number
   /**
    * Makes a layer as soon as a thread is free.
    * @throws what `makeLayer` throws; Error once they are closed
@@ -72,6 +74,7 @@ export function layerThreads(options: {
   }
 
   return {
+    most,
     async make(work) {
       if (closed) throw new Error('the threads that make layers are closed')
       const result = Promise.withResolvers<LayerResult>()

@@ -28,7 +28,7 @@ export type Blob = MadeLayer & {
 export function memoKey(layer: Layer, compression: Compression, level?: number): string {
   return layer.blob === undefined
     ? `${layer.key} ${compression} ${level ?? defaultLevel[compression]}`
-    : `${layer.key} as it is`
+    : `${layer.key} as ${layer.blob.digest}`
 }
 
 export type LayerOptions = {

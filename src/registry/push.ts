@@ -36,7 +36,7 @@ export type PushOptions = {
   readonly log: Log
   /** Layers made at once. @default the number of processors, at least 2 and at most 8 */
   readonly concurrency?: number
-  /** Ends the push; tags are then as they were, or all put. */
+  /** Ends the push; each tag is then as it was, or put. */
   readonly signal?: AbortSignal
   readonly sleep?: Sleep
 }
@@ -77,8 +77,8 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   checkTags(name, tags)
   // First of all, so that a wrong password is found before anything is compressed.
   const published = options.published ?? (await lookAtTags(client, tags, image.platform, signal))
-  // What the registry itself has is nearer than what another run remembers.
-  const memo = new Map([...options.memo, ...published.images.flatMap(({ layers }) => [...layers])])
+  // Whoever may push can write annotations: what our own runs remember counts before it.
+  const memo = new Map([...published.images.flatMap(({ layers }) => [...layers]), ...options.memo])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
   const threads = layerThreads({ programs: options.programs, compression, cores })
   const { manifest, blobs, changed, sent } = await (async () =>
@@ -133,7 +133,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   ): Promise<Result> {
     const blobs = await pushLayers(image.layers, {
       ...{ client, compression, level, memo: remembered, held, threads, log, signal },
-      concurrency: cores + sending,
+      concurrency: threads.most + sending,
       scratch: options.scratch,
     })
     for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)

@@ -1,8 +1,10 @@
 import type { Evaluated } from '../build/flake.ts'
 import { cleanCommit, isLocked, isPure } from '../build/revision.ts'
 import type { OpenedCache } from '../cache/open.ts'
+import { writerVersion } from '../image/model.ts'
 import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
+import { BlobUnknown } from '../registry/failure.ts'
 import { defaultLevel } from '../registry/make-layer.ts'
 import { type ManifestRecord, readManifest } from '../registry/records.ts'
 import { putTags } from '../registry/tagging.ts'
@@ -22,7 +24,7 @@ export type Known = {
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }: Job): string {
   const { compression, compressionLevel } = inputs
-  return `${compression} ${compressionLevel ?? defaultLevel[compression]}`
+  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion}`
 }
 
 /** What an image that Nix makes at a store path is known by: the same for the same content. */
@@ -33,14 +35,15 @@ export function outputKey(job: Job, outPath: string): string {
 /**
  * What an image is known by before Nix is asked; undefined where more than the commit decides what it is, or where more
  * than the image is asked for.
+ * @param evaluated the commit that Nix has seen, where it was asked: another one may be checked out by now
  */
-async function sourceKey(job: Job): Promise<string | undefined> {
+async function sourceKey(job: Job, evaluated?: string): Promise<string | undefined> {
   const { inputs, context, system, env } = job
   const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
   if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
-  if (!isPure(nixArgs, nixConf)) return undefined
+  if (!isPure(nixArgs, nixConf, job.env)) return undefined
   const commit = await cleanCommit(image, { workspace: context.workspace, env: withoutInputs(env) })
-  if (commit === undefined) return undefined
+  if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined
   const settings = [commit, context.repository, image.text, system, nixArgs, nixConf, release.version]
   return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
 }
@@ -66,7 +69,7 @@ export async function findByOutput(
 ): Promise<Known | undefined> {
   const { nixArgs, nixConf, copyTo, load } = job.inputs
   if (registry === undefined || image === undefined || copyTo !== undefined || load) return undefined
-  if (image.source.dirty || !isPure(nixArgs, nixConf)) return undefined
+  if (image.source.dirty || !isPure(nixArgs, nixConf, job.env)) return undefined
   const key = outputKey(job, image.outPath)
   const tagged = registry.published.images.find(one => one.image === key)
   const manifest = tagged ?? (await remembered(key, cache, registry, job.signal))
@@ -91,12 +94,22 @@ async function remembered(
   return found && readManifest({ ...found.descriptor, bytes: found.bytes }, name)
 }
 
-/** Puts the tags on an image that the registry has. */
-export async function retag(job: Job, { manifest, by, key, registry }: Known): Promise<void> {
+/**
+ * Puts the tags on an image that the registry has.
+ * @returns false when the registry has lost a part of it: it has to be made again
+ */
+export async function retag(job: Job, { manifest, by, key, registry }: Known): Promise<boolean> {
   const { inputs, report, system, runner, signal } = job
   const { client, published } = registry
   const { name } = client.repository
-  const tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
+  let tagged: readonly string[]
+  try {
+    tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
+  } catch (error) {
+    if (!(error instanceof BlobUnknown)) throw error
+    runner.info(`${client.repository.host} misses a part of ${name}@${manifest.digest}: it is made again.`)
+    return false
+  }
   const why = by === 'source' ? 'this commit' : 'what evaluation gives'
   runner.info(`${name}@${manifest.digest} was published from ${why} before: it is not built again`)
   job.save({ images: { ...job.state.images, [`${name} ${key}`]: { digest: manifest.digest } } })
@@ -110,6 +123,7 @@ export async function retag(job: Job, { manifest, by, key, registry }: Known): P
   }
   const { cache } = report
   if (cache !== undefined) cache.status ??= cache.paths > 0 ? 'hit' : 'miss'
+  return true
 }
 
 /** Leaves to post what the image was published as. */
@@ -123,7 +137,7 @@ export async function remember(
   const where = { workspace: context.workspace, env: withoutInputs(env) }
   const keys = [outputKey(job, evaluated.outPath)]
   const locked = inputs.image !== undefined && (await isLocked(evaluated.source, inputs.image, where))
-  const source = locked ? await sourceKey(job) : undefined
+  const source = locked ? await sourceKey(job, evaluated.source.rev) : undefined
   if (source !== undefined) keys.push(source)
   const { name } = client.repository
   job.save({ images: Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }])) })

@@ -10,16 +10,22 @@ import { harmless } from '../util/harmless.ts'
 /** A program that runs containers, and takes images for it. */
 export type Engine = { readonly name: 'docker' | 'podman'; readonly env: Readonly<Record<string, string>> }
 
+/** Milliseconds that a daemon may take to say that it is there. */
+const longestAnswer = 30_000
+
 /**
  * Looks for Docker, then Podman, if the image shall be loaded.
  * @throws UserError when neither answers
  */
-export async function findEngine({ inputs, env }: Job): Promise<Engine | undefined> {
+export async function findEngine({ inputs, env, signal }: Job): Promise<Engine | undefined> {
   if (!inputs.load) return undefined
   const said: string[] = []
   const plain = withoutInputs(env)
   for (const name of ['docker', 'podman'] as const) {
-    const asked = await exec(name, ['info'], { env: plain }).catch(() => undefined)
+    const asked = await exec(name, ['info'], {
+      env: plain,
+      signal: AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]),
+    }).catch(() => undefined)
     if (asked?.code === 0) return { name, env: plain }
     if (asked !== undefined) said.push(`${name}: ${asked.stderr.trim().split('\n').at(-1)}`)
   }

@@ -22,7 +22,7 @@ export async function publish(
     readonly path: string
   },
 ): Promise<void> {
-  const { inputs, context, places, phases, runner, report } = job
+  const { inputs, context, places, phases, runner, report, signal } = job
   const { nix, engine, registry, path } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   if (engine === undefined && registry === undefined) return
@@ -32,6 +32,7 @@ export async function publish(
     platform: platformOf(job.system),
   })
   try {
+    signal.throwIfAborted()
     if (engine !== undefined) await phases.time('load', () => load(job, engine, image))
     if (registry !== undefined) await phases.time('push', () => push(job, { ...options, registry, image }))
   } finally {
