@@ -57,7 +57,7 @@ test('two steps in one job: each has its own token, and the image archive of nei
     assert.deepEqual(post.warnings, [])
     assert.doesNotMatch(post.summary, /\b0 paths/)
   }
-  const next = await world.run({ with: { ...scope, image: '.#image' } })
+  const next = await world.run({ with: { ...scope, image: '.#image', push: 'false' } })
   const { build } = JSON.parse(next.main.outputs.metadata ?? '').details
   assert.deepEqual(
     build.builds.map(({ name }: { name: string }) => name),

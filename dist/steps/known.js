@@ -77,6 +77,7 @@ export async function retag(job, { manifest, by, key, registry }) {
   const { inputs, report, system, runner, signal } = job
   const { client, published } = registry
   const { name } = client.repository
+  warnOfNoTag(job)
   let tagged
   try {
     tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
@@ -99,6 +100,13 @@ export async function retag(job, { manifest, by, key, registry }) {
   const { cache } = report
   if (cache !== undefined) cache.status ??= cache.paths > 0 ? 'hit' : 'miss'
   return true
+}
+
+export function warnOfNoTag({ inputs, context, runner }) {
+  if (inputs.tags.length > 0) return
+  runner.warning(
+    `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
+  )
 }
 
 /** Leaves to post what the image was published as. */

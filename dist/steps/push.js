@@ -3,19 +3,15 @@ import { formatPlatform } from '../image/platform.js'
 import { programs } from '../places.js'
 import { pushImage } from '../registry/push.js'
 import { annotation } from '../registry/records.js'
-import { outputKey, remember } from './known.js'
+import { outputKey, remember, warnOfNoTag } from './known.js'
 
 /** Pushes an image, and leaves to post what it and its layers became. */
 export async function push(job, options) {
-  const { inputs, context, places, runner, signal, report } = job
+  const { inputs, places, runner, signal, report } = job
   const { cache, registry, evaluated, image } = options
   const { client, published } = registry
   const { compression, compressionLevel: level, tags } = inputs
-  if (tags.length === 0) {
-    runner.warning(
-      `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is pushed by its digest only.`,
-    )
-  }
+  warnOfNoTag(job)
   const { memo, ...pushed } = await pushImage({
     ...{ client, published, image, compression, level, tags, signal },
     annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },

@@ -102,6 +102,7 @@ export async function retag(job: Job, { manifest, by, key, registry }: Known): P
   const { inputs, report, system, runner, signal } = job
   const { client, published } = registry
   const { name } = client.repository
+  warnOfNoTag(job)
   let tagged: readonly string[]
   try {
     tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
@@ -124,6 +125,13 @@ export async function retag(job: Job, { manifest, by, key, registry }: Known): P
   const { cache } = report
   if (cache !== undefined) cache.status ??= cache.paths > 0 ? 'hit' : 'miss'
   return true
+}
+
+export function warnOfNoTag({ inputs, context, runner }: Job): void {
+  if (inputs.tags.length > 0) return
+  runner.warning(
+    `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
+  )
 }
 
 /** Leaves to post what the image was published as. */

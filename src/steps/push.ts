@@ -6,7 +6,7 @@ import type { Job } from '../job.ts'
 import { programs } from '../places.ts'
 import { pushImage } from '../registry/push.ts'
 import { annotation } from '../registry/records.ts'
-import { outputKey, remember } from './known.ts'
+import { outputKey, remember, warnOfNoTag } from './known.ts'
 import type { Registry } from './login.ts'
 
 /** Pushes an image, and leaves to post what it and its layers became. */
@@ -19,15 +19,11 @@ export async function push(
     readonly image: Image
   },
 ): Promise<void> {
-  const { inputs, context, places, runner, signal, report } = job
+  const { inputs, places, runner, signal, report } = job
   const { cache, registry, evaluated, image } = options
   const { client, published } = registry
   const { compression, compressionLevel: level, tags } = inputs
-  if (tags.length === 0) {
-    runner.warning(
-      `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is pushed by its digest only.`,
-    )
-  }
+  warnOfNoTag(job)
   const { memo, ...pushed } = await pushImage({
     ...{ client, published, image, compression, level, tags, signal },
     annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
