@@ -499,8 +499,9 @@ suite('store cache', { skip: unavailable ?? false }, () => {
     await hold.reached
     // It has no pack to upload, so it is not held.
     const digest = `sha256:${'0'.repeat(64)}` as const
-    const layers = Object.entries({ 'layer of the quick one': { digest, size: 3 } })
-    assert.equal((await quick.save({ layers: Object.fromEntries(layers) as never })).outcome, 'saved')
+    const layer = { diffId: digest, digest, size: 3, repository: 'example.org/app' }
+    const layers = { 'layer of the quick one': layer }
+    assert.equal((await quick.save({ layers: layers as never })).outcome, 'saved')
     hold.release()
     assert.deepEqual((await saving).after.paths, 3)
     const opened = await (await machine.begin({ service })).open()
@@ -625,7 +626,8 @@ suite('store cache', { skip: unavailable ?? false }, () => {
   test('layers are remembered, costs are kept, and nothing is sent for what is known', async t => {
     const service = await serve(t)
     const digest = `sha256:${'0'.repeat(64)}` as const
-    const layers = Object.entries({ 'layer 1': { digest, size: 3 } })
+    const layer = { diffId: digest, digest, size: 3, repository: 'example.org/app' }
+    const layers = Object.entries({ 'layer 1': layer })
     {
       const job = await machine.begin({ service })
       await job.open()
