@@ -129,7 +129,7 @@ test('who answers anything is there; who does not is left out with a warning', a
     mayHaveLogin: () => assert.fail('no cache wanted a login'),
     log: { ...silent, warning: (text: string) => void warnings.push(text) },
     signal: new AbortController().signal,
-    patience: 700,
+    patience: 3000,
   }
   try {
     const used = await answering(urls, { ...options, env: {} })
