@@ -40,26 +40,28 @@ export type Report = {
     /** How many store paths it did not have. */
     readonly paths: number
   }
-  push?: {
-    readonly name: string
-    readonly digest: string
-    /** `name:tag` */
-    readonly tags: readonly string[]
-    readonly platform: string
-    readonly changed: boolean
-    /** What told that the image was there already; undefined when it was made, or found out layer by layer. */
-    readonly known?: 'source' | 'output' | undefined
-    /** Those of the tags, without the name, that named something else before, or nothing. */
-    readonly tagged: readonly string[]
-    /** Bytes in the registry, and bytes sent by this run. */
-    readonly size: number
-    readonly uploaded: number
-    readonly layers: readonly {
-      readonly digest: string
-      readonly size: number
-      readonly how: 'uploaded' | 'mounted' | 'present'
-    }[]
-  }
+  push?:
+    | undefined
+    | {
+        readonly name: string
+        readonly digest: string
+        /** `name:tag` */
+        readonly tags: readonly string[]
+        readonly platform: string
+        readonly changed: boolean
+        /** What told that the image was there already; undefined when it was made, or found out layer by layer. */
+        readonly known?: 'source' | 'output' | undefined
+        /** Those of the tags, without the name, that named something else before, or nothing. */
+        readonly tagged: readonly string[]
+        /** Bytes in the registry, and bytes sent by this run. */
+        readonly size: number
+        readonly uploaded: number
+        readonly layers: readonly {
+          readonly digest: string
+          readonly size: number
+          readonly how: 'uploaded' | 'mounted' | 'present'
+        }[]
+      }
   loaded?: {
     readonly into: 'docker' | 'podman'
     /** sha256 of the image's config. */

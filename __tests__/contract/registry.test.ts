@@ -28,7 +28,11 @@ const uploads = /\/blobs\/uploads\//
 const small = () => sampleLayer({ name: 'etc/hello', data: 'hello\n' })
 const large = () => sampleLayer({ name: 'lib/noise', data: noise(3_000_000) })
 
-async function run(program: 'skopeo' | 'crane', desk: Desk, args: readonly string[]): Promise<string> {
+async function run(
+  program: 'skopeo' | 'crane' | 'oras',
+  desk: Desk,
+  args: readonly string[],
+): Promise<string> {
   const { directory } = desk
   const { code, stdout, stderr } =
     program === 'skopeo'
@@ -60,7 +64,7 @@ async function pullBack(desk: Desk, image: Image, tag: string) {
 }
 
 for (const compression of ['gzip', 'zstd'] as const) {
-  test(`an image pushed with ${compression} is read back by skopeo and crane`, async () => {
+  test(`an image pushed with ${compression} is read back by skopeo, crane and oras`, async () => {
     await using desk = await openDesk()
     const image = sampleImage(small(), large(), small())
     const pushed = await desk.push(image, {
@@ -90,6 +94,19 @@ for (const compression of ['gzip', 'zstd'] as const) {
     // Unpacks every layer and compares it with the config's diffIDs; crane 0.20 reads gzip only.
     if (compression === 'gzip') await run('crane', desk, ['validate', '--remote', `${desk.name}:main`])
     assert.equal(await run('crane', desk, ['config', `${desk.name}:main`]), configOf(image).toString())
+    // Compares every blob with its descriptor.
+    const layout = join(desk.directory, 'layout')
+    await run('oras', desk, [
+      'copy',
+      '--from-plain-http',
+      `${desk.name}:v1`,
+      '--to-oci-layout',
+      `${layout}:v1`,
+    ])
+    const index = JSON.parse(await readFile(join(layout, 'index.json'), 'utf8'))
+    assert.equal(index.manifests[0].digest, pushed.digest)
+    const copied = await readdir(join(layout, 'blobs/sha256'))
+    for (const { digest } of [pushed, ...pushed.layers]) assert.ok(copied.includes(digest.slice(7)), digest)
 
     const [first, second, repeated] = pushed.layers
     assert.deepEqual(
@@ -120,6 +137,36 @@ test('blobs come before the manifest, the manifest before its tags, the tags in 
     puts.map(path => (uploads.test(path) ? 'blob' : path.replace('/v2/octo/app/manifests/', ''))),
     ['blob', 'blob', 'blob', digest, 'b', 'a'],
   )
+})
+
+test('the largest layer is made first, wherever it is in the image', async () => {
+  await using desk = await openDesk()
+  const layers = [10_000, 3_000_000, 500, 200_000].map((size, at) =>
+    sampleLayer({ name: 'a', data: noise(size, at) }),
+  )
+  const pushed = await desk.push(sampleImage(...layers), { concurrency: 1 })
+  const asked = desk.registry.requests.filter(({ method, path }) => method === 'HEAD' && blobs.test(path))
+  assert.deepEqual(
+    asked.map(({ path }) => pushed.layers.findIndex(({ digest }) => path.endsWith(digest))),
+    [1, 3, 0, 2, -1],
+  )
+})
+
+test('layers that come from different things and are the same are sent once', async () => {
+  await using desk = await openDesk()
+  const layer = large()
+  const hold = desk.registry.hold({ method: 'POST', path: uploads })
+  const other = { ...layer, key: 'made in another way' }
+  const pushing = desk.push(sampleImage(layer, other), { concurrency: 2 })
+  await hold.reached
+  hold.release()
+  const pushed = await pushing
+  assert.deepEqual(
+    pushed.layers.map(({ how }) => how),
+    ['uploaded', 'present'],
+  )
+  assert.equal(pushed.memo.size, 2)
+  assert.equal(desk.registry.count({ method: 'PUT', path: uploads }), 2, 'the layer and the config')
 })
 
 const gone = () => sampleImage(unreadable(small()), unreadable(large()))
@@ -295,6 +342,37 @@ test('a layer that the registry has lost, or that the memo has wrong, is made ag
   )
   assert.deepEqual(second.memo.get(key), known)
   await pullBack(desk, image, 'main')
+})
+
+test('an image of which the registry has lost a layer is made again when it gets a new tag', async () => {
+  await using desk = await openDesk()
+  const first = await desk.push(sampleImage(small(), large()))
+  const [{ digest = '' } = {}] = first.layers
+  const lost = await fetch(`http://${desk.registry.host}/v2/octo/app/blobs/${digest}`, { method: 'DELETE' })
+  assert.equal(lost.status, 202)
+  const published: string[] = []
+  const image = sampleImage(small(), unreadable(large()))
+  const again = await desk.push(image, {
+    ...{ memo: first.memo, tags: ['main', 'new'] },
+    onPublished: ({ digest }) => void published.push(digest),
+  })
+  assert.deepEqual([again.digest, again.changed, again.tagged], [first.digest, false, ['new']])
+  assert.deepEqual(published, [first.digest])
+  assert.deepEqual(
+    again.layers.map(({ how }) => how),
+    ['uploaded', 'present'],
+  )
+  assert.equal(again.uploaded, again.layers[0]?.size)
+  await pullBack(desk, sampleImage(small(), large()), 'new')
+})
+
+test('an image is known to be published before it is tagged', async () => {
+  await using desk = await openDesk()
+  desk.registry.fault({ method: 'PUT', path: /manifests\/main$/, status: 403 })
+  const published: string[] = []
+  await desk.refusal(sampleImage(small()), { onPublished: ({ digest }) => void published.push(digest) })
+  const [digest = ''] = published
+  assert.equal((await desk.client().headManifest(digest))?.digest, digest)
 })
 
 test('what decides the bytes of a layer decides its memo', () => {

@@ -100,6 +100,19 @@ test('several malformed inputs: one error, nothing touched', async () => {
   assert.equal((await prepared.post()).code, 0)
 })
 
+test('a tag that the registry refuses: the image is there by its digest, which is an output', async () => {
+  const fault = world.registry.fault({ method: 'PUT', path: /manifests\/protected$/, status: 403 })
+  const { main } = await world.run({ with: { tags: 'first\nprotected' } })
+  fault.clear()
+  assert.equal(main.code, 1, main.log)
+  assert.equal(main.errors.length, 1)
+  assert.match(main.errors[0]?.message ?? '', /protected/)
+  const { digest = '', image } = main.outputs
+  assert.match(digest, /^sha256:/)
+  assert.equal(image, `${world.registry.host}/${repositoryName.toLowerCase()}@${digest}`)
+  assert.match(main.summary, /^### ❌ Could not push\n/)
+})
+
 test('a dead cache service: a warning, and the image is pushed', async () => {
   await world.cache.down()
   try {

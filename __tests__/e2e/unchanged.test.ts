@@ -105,23 +105,41 @@ test('what is not committed, impure, or of other settings is never taken for kno
   assert.deepEqual([last.known, last.outputs.digest], ['source', first.outputs.digest])
 })
 
-test('an image that the registry has lost is made again', async () => {
-  const run = repository('lost')
-  const first = await run()
+/** Has the registry lose something of a repository. */
+async function lose(id: string, what: string): Promise<void> {
   const basic = Buffer.from(`${login.username}:${login.password}`).toString('base64')
-  const scope = new URLSearchParams({ service: 'registry', scope: 'repository:org/lost:pull,push,delete' })
+  const scope = new URLSearchParams({ service: 'registry', scope: `repository:org/${id}:pull,push,delete` })
   const { host } = world.registry
   const answer = await fetch(`http://${host}/token?${scope}`, {
     headers: { authorization: `Basic ${basic}` },
   })
   const { token } = (await answer.json()) as { token: string }
-  const { status } = await fetch(`http://${host}/v2/org/lost/manifests/${first.outputs.digest}`, {
+  const { status } = await fetch(`http://${host}/v2/org/${id}/${what}`, {
     ...{ method: 'DELETE', headers: { authorization: `Bearer ${token}` } },
   })
   assert.equal(status, 202)
+}
+
+test('an image that the registry has lost is made again', async () => {
+  const run = repository('lost')
+  const first = await run()
+  await lose('lost', `manifests/${first.outputs.digest}`)
   const second = await run()
   assert.deepEqual([second.known, second.outputs.changed], [undefined, 'true'])
   assert.equal(second.outputs.digest, first.outputs.digest)
+})
+
+test('an image of which the registry has lost a layer is made again for a new tag', async () => {
+  const run = repository('layer-lost')
+  const first = await run()
+  await lose('layer-lost', `blobs/${first.details.push.layers[0].digest}`)
+  const second = await run({ with: { tags: 'new' } })
+  assert.equal(second.known, undefined)
+  assert.ok(second.phases.includes('build'), second.phases.join())
+  assert.equal(second.outputs.digest, first.outputs.digest)
+  assert.deepEqual(second.details.push.tagged, ['new'])
+  assert.equal(sent(), 1, 'the layer that was lost')
+  assert.match(second.log, /misses a part of .*: it is made again/)
 })
 
 test('a warm run of what was changed sends the layer that changed, and no other', async () => {

@@ -41,7 +41,7 @@ test(
     assert.equal(step.code, 0)
     assert.equal(step.log, 'hello')
     assert.equal(node, process.version)
-    assert.equal(cwd, '/home/runner/work/Hello-World/Hello-World')
+    assert.equal(cwd, join(machine.user.home, 'work/Hello-World/Hello-World'))
     assert.equal(join(cwd, '../../_temp'), env.RUNNER_TEMP)
     const expected = {
       INPUT_TWO_WORDS: 'for octo-org/Hello-World',

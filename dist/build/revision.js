@@ -7,10 +7,10 @@ import { exec } from '../util/exec.js'
  *
  * Not the tree's own hash, which other commits may have too: a flake can ask for its revision and the commit's date.
  */
-export async function cleanCommit({ flake, directory }, where) {
+export async function cleanCommit({ flake, directory }, { workspace, env }) {
   // `path:` takes the folder as it is; a URL, or settings other than these, may name another commit.
   if (directory === undefined || !/^[^:?]*(\?dir=[^&]*)?$/.test(flake)) return undefined
-  const git = gitIn(join(where.workspace, directory), where)
+  const git = gitIn(join(workspace, directory), env)
   const [commit, changes] = await Promise.all([
     git('rev-parse', '--verify', 'HEAD'),
     git('status', '--porcelain', '--untracked-files=no'),
@@ -22,10 +22,10 @@ export async function cleanCommit({ flake, directory }, where) {
  * Whether what was evaluated follows from the commit alone: it was clean, and the lock file in it names every input.
  * Nix adds to the file what is missing, so it is looked at afterwards.
  */
-export async function isLocked(source, { directory }, where) {
+export async function isLocked(source, { directory }, { workspace, env }) {
   if (source.rev === undefined || directory === undefined) return false
   if (source.inputs.length === 0) return true
-  const git = gitIn(join(where.workspace, directory), where)
+  const git = gitIn(join(workspace, directory), env)
   // A file that git ignores has no status either.
   const tracked = await git('ls-files', '--error-unmatch', '--', 'flake.lock')
   return tracked !== undefined && (await git('status', '--porcelain', '--', 'flake.lock')) === ''
@@ -37,20 +37,19 @@ export async function isLocked(source, { directory }, where) {
  */
 export function isPure(nixArgs, nixConf, env) {
   const loose =
-    /^(--impure|--no-pure-eval|pure-eval|--override-.*|--update-.*|--recreate-.*|--no-.*lock.*|--reference-lock-file|--arg.*)$/
+    /^(--impure|--no-pure-eval|pure-eval|impure-env|-f|--file|--expr|--override-.*|--update-.*|--recreate-.*|--no-.*lock.*|--reference-lock-file|--arg.*)$/
   if (env.NIX_CONFIG || nixArgs.some(arg => loose.test(arg))) return false
   return !/^\s*((extra-)?(pure-eval|impure-env)|!?include)\b/m.test(nixConf)
 }
 
 /**
- * Runs git in the workspace, also where another user owns it, as in a container job; undefined when it fails, or is not
- * there. What else is in the environment may be secret, or name another tree.
+ * Runs git; undefined when it fails, is not there, or does not trust the tree, which may be another user's. Of the
+ * environment it gets little: the rest may be secret, or name another tree.
  */
-function gitIn(folder, { workspace, env: { PATH = '', HOME = '' } }) {
+function gitIn(folder, { PATH = '', HOME = '' }) {
   const env = { PATH, HOME, LC_ALL: 'C' }
-  const settings = [`safe.directory=${workspace}`, 'core.fsmonitor=false'].flatMap(setting => ['-c', setting])
   return async (...args) => {
-    const all = ['--no-optional-locks', ...settings, '-C', folder, ...args]
+    const all = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', folder, ...args]
     const result = await exec('git', all, { env }).catch(() => undefined)
     return result?.code === 0 ? result.stdout.trim() : undefined
   }

@@ -72,13 +72,13 @@ async function closedOnFailure(file, read) {
 }
 
 async function openScript(options) {
-  const { path, scratch, env, log } = options
+  const { path, scratch, env, log, signal } = options
   const conf = await confOfWrapper(path)
   if (conf !== undefined) return await openDocument({ ...options, path: conf })
   await access(path, constants.X_OK).catch(error => {
     throw unsupported(path, 'a script that is not executable', error)
   })
-  const produce = sink => runStreamScript(path, sink, { env, log })
+  const produce = sink => runStreamScript(path, sink, { env, log, signal })
   const written = await spoolArchive(produce, { name: path, scratch })
   return await closedOnFailure(written, async () => {
     if (!isTar(await written.read(0, Math.min(512, written.size))))

@@ -11,8 +11,12 @@ const longestLine = 4096
  * @param sink reads stdout to its end; when it fails, the script is killed
  * @throws UserError when the script cannot be started or fails, with the end of its stderr as `detail`
  */
-export async function runStreamScript(path, sink, { env, log }) {
-  const child = spawn(path, [], { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+export async function runStreamScript(path, sink, options) {
+  const { env, log, signal } = options
+  const child = spawn(path, [], {
+    ...{ env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], killSignal: 'SIGKILL' },
+    ...(signal === undefined ? {} : { signal }),
+  })
   const tail = []
   const stderr = eachLine(child.stderr, line => {
     log.debug(`${path}: ${line}`)
@@ -34,9 +38,9 @@ export async function runStreamScript(path, sink, { env, log }) {
       cause: error,
     })
   }
-  const [code, signal] = await ended
+  const [code, endedBy] = await ended
   if (code === 0) return
-  const how = code === null ? `was ended by ${signal}` : `ended with code ${code}`
+  const how = code === null ? `was ended by ${endedBy}` : `ended with code ${code}`
   throw new UserError(`The image's script ${path} ${how}${tail.length === 0 ? ' and said nothing' : ''}.`, {
     detail: harmless(tail.join('\n')),
     advice: 'Build it by hand to see more: nix build, then ./result > image.tar.',

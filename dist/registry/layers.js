@@ -53,11 +53,18 @@ export async function pushLayers(layers, options) {
     return mounted ? { ...blob, how: 'mounted' } : undefined
   }
 
-  const send = async (blob, layer, open) => {
+  const sendOne = async (blob, layer, open) => {
     if (await has(blob)) return 'present'
     await client.uploadBlob({ ...blob, open }, signal)
     log.info(`Sent ${blob.digest}: ${formatBytes(layer.size)} in ${formatBytes(blob.size)}`)
     return 'uploaded'
+  }
+  /** Layers that are made from different things may turn out to be the same. */
+  const sent = new Map()
+  const send = (blob, layer, open) => {
+    const sending = sent.get(blob.digest) ?? sendOne(blob, layer, open)
+    sent.set(blob.digest, sending)
+    return sending
   }
 
   const push = async layer => {

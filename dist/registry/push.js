@@ -39,33 +39,47 @@ export async function pushImage(options) {
   const memo = new Map([...published.images.flatMap(({ layers }) => [...layers]), ...options.memo])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
   const threads = layerThreads({ programs: options.programs, compression, cores })
-  const { manifest, blobs, changed, sent } = await (async () =>
-    (await recall()) ?? (await publish()))().finally(() => threads.close())
-  const digest = sha256(manifest)
-  const tagged = await putTags(client, {
-    ...{ tags, published, bytes: manifest, mediaType: manifestMediaType, signal },
-  })
+  const tag = manifest =>
+    putTags(client, { tags, published, bytes: manifest, mediaType: manifestMediaType, signal })
+  try {
+    let result = (await recall()) ?? (await publish({}))
+    options.onPublished?.(described(result))
+    let tagged
+    try {
+      tagged = await tag(result.manifest)
+    } catch (error) {
+      // A registry may lose a blob and keep the manifest, which it then takes under no other name.
+      if (!(error instanceof BlobUnknown)) throw error
+      sayMissing()
+      result = await publish({ again: true })
+      tagged = await tag(result.manifest)
+    }
+    const pushed = described(result)
+    log.info(
+      `${name}@${pushed.digest} ${pushed.changed ? 'is published' : 'was there before'}: ` +
+        `${count(pushed.layers.length, 'layer')}, ${formatBytes(pushed.uploaded)} sent, tags: ${tags.join(' ') || 'none'}`,
+    )
+    return { ...pushed, tagged }
+  } finally {
+    await threads.close()
+  }
 
-  const uploaded = sum(sent.values())
-  const layers = image.layers.map(layer => of(blobs, layer.key))
-  const config = configOf(blobs)
-  const different = new Map([config, ...layers].map(({ digest, size }) => [digest, size]))
-  log.info(
-    `${name}@${digest} ${changed ? 'is published' : 'was there before'}: ` +
-      `${count(layers.length, 'layer')}, ${formatBytes(uploaded)} sent, tags: ${tags.join(' ') || 'none'}`,
-  )
-  return {
-    digest,
-    mediaType: manifestMediaType,
-    size: sum(different.values()),
-    uploaded,
-    changed,
-    tagged,
-    layers: layers.map(({ diffId, digest, size, how }, index) => {
-      const first = layers.findIndex(layer => layer.digest === digest) === index
-      return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
-    }),
-    memo: memoOf(blobs),
+  function described({ manifest, blobs, changed, sent }) {
+    const layers = image.layers.map(layer => of(blobs, layer.key))
+    const different = new Map([configOf(blobs), ...layers].map(({ digest, size }) => [digest, size]))
+    return {
+      ...{ digest: sha256(manifest), mediaType: manifestMediaType, changed, memo: memoOf(blobs) },
+      size: sum(different.values()),
+      uploaded: sum(sent.values()),
+      layers: layers.map(({ diffId, digest, size, how }, index) => {
+        const first = layers.findIndex(layer => layer.digest === digest) === index
+        return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
+      }),
+    }
+  }
+
+  function sayMissing() {
+    log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
   }
 
   /** The image as it is known, if the registry has it. */
@@ -83,12 +97,10 @@ export async function pushImage(options) {
     return { manifest, blobs, changed: false, sent: new Map() }
   }
 
-  async function publish(
-    remembered = memo,
-    held = new Set(published.images.flatMap(({ blobs }) => [...blobs])),
-    waits = blobUnknownWaits,
-    sent = new Map(),
-  ) {
+  /** @param given.again whether the registry is known to lack a blob of what it has a manifest of */
+  async function publish(given) {
+    const { remembered = memo, again = false, waits = blobUnknownWaits, sent = new Map() } = given
+    const held = new Set(again ? [] : published.images.flatMap(({ blobs }) => [...blobs]))
     const blobs = await pushLayers(image.layers, {
       ...{ client, compression, level, memo: remembered, held, threads, log, signal },
       concurrency: threads.most + sending,
@@ -109,9 +121,10 @@ export async function pushImage(options) {
     } catch (error) {
       const [wait, ...later] = waits
       if (!(error instanceof BlobUnknown) || wait === undefined) throw error
-      log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
+      sayMissing()
       await (options.sleep ?? realSleep)(wait, signal)
-      return publish(new Map([...memo, ...memoOf(blobs)]), new Set(), later, sent)
+      const learned = new Map([...memo, ...memoOf(blobs)])
+      return publish({ remembered: learned, again: true, waits: later, sent })
     }
     if ((await client.getManifest(digest, signal)) === undefined) {
       throw new UserError(

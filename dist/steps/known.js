@@ -8,7 +8,6 @@ import { defaultLevel } from '../registry/make-layer.js'
 import { readManifest } from '../registry/records.js'
 import { putTags } from '../registry/tagging.js'
 import { sha256 } from '../util/digest.js'
-import { withoutInputs } from '../util/environment.js'
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }) {
@@ -31,7 +30,7 @@ async function sourceKey(job, evaluated) {
   const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
   if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
-  const commit = await cleanCommit(image, { workspace: context.workspace, env: withoutInputs(env) })
+  const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined
   const settings = [commit, context.repository, image.text, system, nixArgs, nixConf, release.version]
   return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
@@ -42,7 +41,7 @@ export async function findBySource(job, cache, registry) {
   const key = registry && (await sourceKey(job))
   if (registry === undefined || key === undefined) return undefined
   const manifest = await remembered(key, cache, registry, job.signal)
-  return manifest && { manifest, by: 'source', key, registry }
+  return manifest && { manifest, by: 'source', keys: [key], registry }
 }
 
 /** Question 2: was what evaluation shows to be the image published before? */
@@ -53,9 +52,7 @@ export async function findByOutput(job, cache, registry, image) {
   const key = outputKey(job, image.outPath)
   const tagged = registry.published.images.find(one => one.image === key)
   const manifest = tagged ?? (await remembered(key, cache, registry, job.signal))
-  if (manifest === undefined) return undefined
-  await remember(job, registry, manifest.digest, image)
-  return { manifest, by: 'output', key, registry }
+  return manifest && { manifest, by: 'output', keys: await keysOf(job, image), registry }
 }
 
 /** What the cache index knows, if the registry still has it. */
@@ -73,50 +70,45 @@ async function remembered(key, cache, { client, published }, signal) {
  * Puts the tags on an image that the registry has.
  * @returns false when the registry has lost a part of it: it has to be made again
  */
-export async function retag(job, { manifest, by, key, registry }) {
+export async function retag(job, { manifest, by, keys, registry }) {
   const { inputs, report, system, runner, signal } = job
   const { client, published } = registry
   const { name } = client.repository
-  warnOfNoTag(job)
-  let tagged
+  const found = {
+    ...{ name, known: by, changed: false, uploaded: 0, digest: manifest.digest, size: manifest.size },
+    platform: formatPlatform(platformOf(system)),
+    layers: manifest.list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
+  }
+  report.push = { ...found, tags: [], tagged: [] }
   try {
-    tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
+    const tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
+    report.push = { ...found, tags: inputs.tags.map(tag => `${name}:${tag}`), tagged }
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
     runner.info(`${client.repository.host} misses a part of ${name}@${manifest.digest}: it is made again.`)
+    report.push = undefined
     return false
   }
   const why = by === 'source' ? 'this commit' : 'what evaluation gives'
   runner.info(`${name}@${manifest.digest} was published from ${why} before: it is not built again`)
-  job.save({ images: { ...job.state.images, [`${name} ${key}`]: { digest: manifest.digest } } })
-  report.push = {
-    ...{ name, tagged, known: by, changed: false, uploaded: 0 },
-    digest: manifest.digest,
-    tags: inputs.tags.map(tag => `${name}:${tag}`),
-    platform: formatPlatform(platformOf(system)),
-    size: manifest.size,
-    layers: manifest.list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
-  }
+  remember(job, registry, manifest.digest, keys)
   const { cache } = report
   if (cache !== undefined) cache.status ??= cache.paths > 0 ? 'hit' : 'miss'
   return true
 }
 
-export function warnOfNoTag({ inputs, context, runner }) {
-  if (inputs.tags.length > 0) return
-  runner.warning(
-    `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
-  )
+/** What an image that Nix was asked for can be found by from now on. */
+export async function keysOf(job, { source, outPath }) {
+  const { context, inputs, env } = job
+  const locked =
+    inputs.image !== undefined &&
+    (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
+  const key = locked ? await sourceKey(job, source.rev) : undefined
+  return [outputKey(job, outPath), ...(key === undefined ? [] : [key])]
 }
 
 /** Leaves to post what the image was published as. */
-export async function remember(job, { client }, digest, evaluated) {
-  const { context, inputs, env } = job
-  const where = { workspace: context.workspace, env: withoutInputs(env) }
-  const keys = [outputKey(job, evaluated.outPath)]
-  const locked = inputs.image !== undefined && (await isLocked(evaluated.source, inputs.image, where))
-  const source = locked ? await sourceKey(job, evaluated.source.rev) : undefined
-  if (source !== undefined) keys.push(source)
+export function remember(job, { client }, digest, keys) {
   const { name } = client.repository
   job.save({ images: Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }])) })
 }

@@ -10,8 +10,14 @@ import { lookAtTags } from '../registry/published.js'
 export async function logIn(job) {
   const client = clientFor(job)
   if (client === undefined) return undefined
+  const { inputs, context, runner } = job
+  if (inputs.tags.length === 0) {
+    runner.warning(
+      `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
+    )
+  }
   const platform = platformOf(job.system)
-  return { client, published: await lookAtTags(client, job.inputs.tags, platform, job.signal) }
+  return { client, published: await lookAtTags(client, inputs.tags, platform, job.signal) }
 }
 
 function clientFor({ inputs, context, env, runner }) {

@@ -14,7 +14,7 @@ export async function publish(job, options) {
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   if (engine === undefined && registry === undefined) return
   const image = await openImage({
-    ...{ path, scratch: places.scratch, env: nix.env, now: new Date(), log: runner },
+    ...{ path, scratch: places.scratch, env: nix.env, now: new Date(), log: runner, signal },
     pathInfo: paths => pathInfo(nix, paths),
     platform: platformOf(job.system),
   })

@@ -12,8 +12,8 @@ import { runNix } from '../../src/nix/cli.ts'
 import { writeConf } from '../../src/nix/conf.ts'
 import { currentAccount, nixEnvironment } from '../../src/nix/environment.ts'
 import { makePlaces, placesIn, programs, removePlaces } from '../../src/places.ts'
-import type { Log } from '../../src/util/log.ts'
 import { Phases } from '../../src/util/phases.ts'
+import { strictLog as log } from './strict-log.ts'
 
 /** A public binary cache. Without `url` its paths are known by their signatures and cannot be had. */
 export type Upstream = { readonly url?: string; readonly key: string }
@@ -47,15 +47,6 @@ const { env } = process
 const system = 'x86_64-linux'
 const scope = ''
 const refs = { ref: 'refs/heads/main', bases: [] }
-const log: Log = {
-  debug: () => {},
-  info: () => {},
-  // Nothing of what is measured is in trouble.
-  warning: message => {
-    throw new Error(message)
-  },
-  group: (_title, work) => work(),
-}
 const phases = new Phases()
 const places = step.do === 'save' ? placesIn(step.folder) : await makePlaces({ temp: env.RUNNER_TEMP ?? '' })
 const nix = {

@@ -97,8 +97,8 @@ async function makePrograms(folder: string): Promise<Setting['programs']> {
 /** A fresh machine with Nix and a runner's folders, in which a job can begin. Its /nix is in memory. */
 export class Bench implements AsyncDisposable {
   readonly machine: Machine
-  readonly workspace = '/root/work/repo/repo'
-  readonly temp = '/root/work/_temp'
+  readonly workspace: string
+  readonly temp: string
   /** Store paths of Nix itself. */
   readonly closure: readonly string[]
   readonly release: NixTarball
@@ -108,6 +108,9 @@ export class Bench implements AsyncDisposable {
     this.machine = machine
     this.release = release
     this.#env = env
+    const work = join(machine.user.home, 'work')
+    this.workspace = join(work, 'repo/repo')
+    this.temp = join(work, '_temp')
     this.closure = readdirSync(release.store).map(name => join('/nix/store', name))
   }
 

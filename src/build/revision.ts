@@ -3,7 +3,7 @@ import { exec } from '../util/exec.ts'
 import type { Installable } from './installable.ts'
 import type { FlakeSource } from './source.ts'
 
-type Workspace = { readonly workspace: string; readonly env: Readonly<Record<string, string>> }
+type Workspace = { readonly workspace: string; readonly env: NodeJS.ProcessEnv }
 
 /**
  * The commit that evaluating a local flake depends on; undefined where it may depend on something else: the flake is
@@ -13,11 +13,11 @@ type Workspace = { readonly workspace: string; readonly env: Readonly<Record<str
  */
 export async function cleanCommit(
   { flake, directory }: Installable,
-  where: Workspace,
+  { workspace, env }: Workspace,
 ): Promise<string | undefined> {
   // `path:` takes the folder as it is; a URL, or settings other than these, may name another commit.
   if (directory === undefined || !/^[^:?]*(\?dir=[^&]*)?$/.test(flake)) return undefined
-  const git = gitIn(join(where.workspace, directory), where)
+  const git = gitIn(join(workspace, directory), env)
   const [commit, changes] = await Promise.all([
     git('rev-parse', '--verify', 'HEAD'),
     git('status', '--porcelain', '--untracked-files=no'),
@@ -32,11 +32,11 @@ export async function cleanCommit(
 export async function isLocked(
   source: FlakeSource,
   { directory }: Installable,
-  where: Workspace,
+  { workspace, env }: Workspace,
 ): Promise<boolean> {
   if (source.rev === undefined || directory === undefined) return false
   if (source.inputs.length === 0) return true
-  const git = gitIn(join(where.workspace, directory), where)
+  const git = gitIn(join(workspace, directory), env)
   // A file that git ignores has no status either.
   const tracked = await git('ls-files', '--error-unmatch', '--', 'flake.lock')
   return tracked !== undefined && (await git('status', '--porcelain', '--', 'flake.lock')) === ''
@@ -48,20 +48,19 @@ export async function isLocked(
  */
 export function isPure(nixArgs: readonly string[], nixConf: string, env: NodeJS.ProcessEnv): boolean {
   const loose =
-    /^(--impure|--no-pure-eval|pure-eval|--override-.*|--update-.*|--recreate-.*|--no-.*lock.*|--reference-lock-file|--arg.*)$/
+    /^(--impure|--no-pure-eval|pure-eval|impure-env|-f|--file|--expr|--override-.*|--update-.*|--recreate-.*|--no-.*lock.*|--reference-lock-file|--arg.*)$/
   if (env.NIX_CONFIG || nixArgs.some(arg => loose.test(arg))) return false
   return !/^\s*((extra-)?(pure-eval|impure-env)|!?include)\b/m.test(nixConf)
 }
 
 /**
- * Runs git in the workspace, also where another user owns it, as in a container job; undefined when it fails, or is not
- * there. What else is in the environment may be secret, or name another tree.
+ * Runs git; undefined when it fails, is not there, or does not trust the tree, which may be another user's. Of the
+ * environment it gets little: the rest may be secret, or name another tree.
  */
-function gitIn(folder: string, { workspace, env: { PATH = '', HOME = '' } }: Workspace) {
+function gitIn(folder: string, { PATH = '', HOME = '' }: NodeJS.ProcessEnv) {
   const env = { PATH, HOME, LC_ALL: 'C' }
-  const settings = [`safe.directory=${workspace}`, 'core.fsmonitor=false'].flatMap(setting => ['-c', setting])
   return async (...args: readonly string[]): Promise<string | undefined> => {
-    const all = ['--no-optional-locks', ...settings, '-C', folder, ...args]
+    const all = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', folder, ...args]
     const result = await exec('git', all, { env }).catch(() => undefined)
     return result?.code === 0 ? result.stdout.trim() : undefined
   }

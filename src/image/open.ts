@@ -33,6 +33,8 @@ export type OpenImageOptions = {
   readonly platform: Platform
   /** For an image that wants to have been created "now". */
   readonly now: Date
+  /** Ends the image's script. */
+  readonly signal?: AbortSignal
   /** Gets, at debug level, what the image's script says. */
   readonly log: Log
 }
@@ -89,13 +91,13 @@ async function closedOnFailure(file: ArchiveFile, read: () => Promise<Image>): P
 }
 
 async function openScript(options: OpenImageOptions): Promise<Image> {
-  const { path, scratch, env, log } = options
+  const { path, scratch, env, log, signal } = options
   const conf = await confOfWrapper(path)
   if (conf !== undefined) return await openDocument({ ...options, path: conf })
   await access(path, constants.X_OK).catch(error => {
     throw unsupported(path, 'a script that is not executable', error)
   })
-  const produce = (sink: Sink) => runStreamScript(path, sink, { env, log })
+  const produce = (sink: Sink) => runStreamScript(path, sink, { env, log, signal })
   const written = await spoolArchive(produce, { name: path, scratch })
   return await closedOnFailure(written, async () => {
     if (!isTar(await written.read(0, Math.min(512, written.size))))

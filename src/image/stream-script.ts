@@ -15,9 +15,18 @@ const longestLine = 4096
 export async function runStreamScript(
   path: string,
   sink: (chunks: AsyncIterable<Uint8Array>) => Promise<void>,
-  { env, log }: { readonly env: Readonly<Record<string, string>>; readonly log: Log },
+  options: {
+    readonly env: Readonly<Record<string, string>>
+    readonly log: Log
+    /** Kills the script. */
+    readonly signal?: AbortSignal | undefined
+  },
 ): Promise<void> {
-  const child = spawn(path, [], { env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'] })
+  const { env, log, signal } = options
+  const child = spawn(path, [], {
+    ...{ env: { ...env }, stdio: ['ignore', 'pipe', 'pipe'], killSignal: 'SIGKILL' },
+    ...(signal === undefined ? {} : { signal }),
+  })
   const tail: string[] = []
   const stderr = eachLine(child.stderr, line => {
     log.debug(`${path}: ${line}`)
@@ -39,9 +48,9 @@ export async function runStreamScript(
       cause: error,
     })
   }
-  const [code, signal] = await ended
+  const [code, endedBy] = await ended
   if (code === 0) return
-  const how = code === null ? `was ended by ${signal}` : `ended with code ${code}`
+  const how = code === null ? `was ended by ${endedBy}` : `ended with code ${code}`
   throw new UserError(`The image's script ${path} ${how}${tail.length === 0 ? ' and said nothing' : ''}.`, {
     detail: harmless(tail.join('\n')),
     advice: 'Build it by hand to see more: nix build, then ./result > image.tar.',

@@ -85,11 +85,18 @@ export async function pushLayers(
     return mounted ? { ...blob, how: 'mounted' } : undefined
   }
 
-  const send = async (blob: Descriptor, layer: Layer, open: () => Readable): Promise<Blob['how']> => {
+  const sendOne = async (blob: Descriptor, layer: Layer, open: () => Readable): Promise<Blob['how']> => {
     if (await has(blob)) return 'present'
     await client.uploadBlob({ ...blob, open }, signal)
     log.info(`Sent ${blob.digest}: ${formatBytes(layer.size)} in ${formatBytes(blob.size)}`)
     return 'uploaded'
+  }
+  /** Layers that are made from different things may turn out to be the same. */
+  const sent = new Map<Digest, Promise<Blob['how']>>()
+  const send = (blob: Descriptor, layer: Layer, open: () => Readable): Promise<Blob['how']> => {
+    const sending = sent.get(blob.digest) ?? sendOne(blob, layer, open)
+    sent.set(blob.digest, sending)
+    return sending
   }
 
   const push = async (layer: Layer): Promise<Blob> => {

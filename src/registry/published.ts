@@ -5,7 +5,7 @@ import type { RegistryClient } from './client.ts'
 import { childOf, type ManifestRecord, readManifest } from './records.ts'
 
 /** What the tags that an image shall have name before it is pushed. */
-export type Published = {
+export type TagsBefore = {
   /** Digest of the manifest or index, by tag. */
   readonly tags: ReadonlyMap<string, Digest>
   /** The images of the platform that these are, or that they hold. */
@@ -21,7 +21,7 @@ export async function lookAtTags(
   tags: readonly string[],
   platform: Platform,
   signal?: AbortSignal,
-): Promise<Published> {
+): Promise<TagsBefore> {
   const found = new Map<string, Digest>()
   const images = new Map<Digest, ManifestRecord>()
   if (tags.length === 0) await client.headManifest('latest', signal)

@@ -10,7 +10,7 @@ import { layerThreads, type Programs } from './layer-threads.ts'
 import { type Blob, memoKey, pushLayers, recallLayer } from './layers.ts'
 import { configMediaType, imageManifest, manifestMediaType } from './manifest.ts'
 import type { Compression, Descriptor, LayerMemo } from './model.ts'
-import { lookAtTags, type Published } from './published.ts'
+import { lookAtTags, type TagsBefore } from './published.ts'
 import { annotation } from './records.ts'
 import { realSleep, type Sleep } from './retry.ts'
 import { checkTags, putTags } from './tagging.ts'
@@ -25,10 +25,12 @@ export type PushOptions = {
   /** Put on the manifest in this order; may be empty. */
   readonly tags: readonly string[]
   /** What the tags name now. @default it is asked for */
-  readonly published?: Published | undefined
+  readonly published?: TagsBefore | undefined
   /** Of the manifest. @default none */
   readonly annotations?: Readonly<Record<string, string>>
   readonly memo: LayerMemo
+  /** Called when the registry has the image, and before it is tagged. */
+  readonly onPublished?: (image: Published) => void
   /** The built threads. */
   readonly programs: Programs
   /** An existing directory with room for as many compressed layers as are worked on at once. */
@@ -41,7 +43,8 @@ export type PushOptions = {
   readonly sleep?: Sleep
 }
 
-export type Pushed = {
+/** An image that the registry has by its digest. */
+export type Published = {
   readonly digest: Digest
   readonly mediaType: string
   /** Bytes of the config and of all different compressed layers. */
@@ -50,12 +53,15 @@ export type Pushed = {
   readonly uploaded: number
   /** Whether the registry had no manifest of this digest under this name before. */
   readonly changed: boolean
-  /** Those of the tags that named something else before, or nothing. */
-  readonly tagged: readonly string[]
   /** As in the manifest, lowest first. A repetition of a layer is `present`: it is sent once. */
   readonly layers: readonly Pick<Blob, 'diffId' | 'digest' | 'size' | 'how'>[]
   /** What the layers are: entries for the next push's `memo`. */
   readonly memo: LayerMemo
+}
+
+export type Pushed = Published & {
+  /** Those of the tags that named something else before, or nothing. */
+  readonly tagged: readonly string[]
 }
 
 /** Milliseconds before the blobs are asked for again when the registry says that the manifest's are not there. */
@@ -81,33 +87,47 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   const memo = new Map([...published.images.flatMap(({ layers }) => [...layers]), ...options.memo])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
   const threads = layerThreads({ programs: options.programs, compression, cores })
-  const { manifest, blobs, changed, sent } = await (async () =>
-    (await recall()) ?? (await publish()))().finally(() => threads.close())
-  const digest = sha256(manifest)
-  const tagged = await putTags(client, {
-    ...{ tags, published, bytes: manifest, mediaType: manifestMediaType, signal },
-  })
+  const tag = (manifest: Buffer) =>
+    putTags(client, { tags, published, bytes: manifest, mediaType: manifestMediaType, signal })
+  try {
+    let result = (await recall()) ?? (await publish({}))
+    options.onPublished?.(described(result))
+    let tagged: readonly string[]
+    try {
+      tagged = await tag(result.manifest)
+    } catch (error) {
+      // A registry may lose a blob and keep the manifest, which it then takes under no other name.
+      if (!(error instanceof BlobUnknown)) throw error
+      sayMissing()
+      result = await publish({ again: true })
+      tagged = await tag(result.manifest)
+    }
+    const pushed = described(result)
+    log.info(
+      `${name}@${pushed.digest} ${pushed.changed ? 'is published' : 'was there before'}: ` +
+        `${count(pushed.layers.length, 'layer')}, ${formatBytes(pushed.uploaded)} sent, tags: ${tags.join(' ') || 'none'}`,
+    )
+    return { ...pushed, tagged }
+  } finally {
+    await threads.close()
+  }
 
-  const uploaded = sum(sent.values())
-  const layers = image.layers.map(layer => of(blobs, layer.key))
-  const config = configOf(blobs)
-  const different = new Map([config, ...layers].map(({ digest, size }) => [digest, size]))
-  log.info(
-    `${name}@${digest} ${changed ? 'is published' : 'was there before'}: ` +
-      `${count(layers.length, 'layer')}, ${formatBytes(uploaded)} sent, tags: ${tags.join(' ') || 'none'}`,
-  )
-  return {
-    digest,
-    mediaType: manifestMediaType,
-    size: sum(different.values()),
-    uploaded,
-    changed,
-    tagged,
-    layers: layers.map(({ diffId, digest, size, how }, index) => {
-      const first = layers.findIndex(layer => layer.digest === digest) === index
-      return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
-    }),
-    memo: memoOf(blobs),
+  function described({ manifest, blobs, changed, sent }: Result): Published {
+    const layers = image.layers.map(layer => of(blobs, layer.key))
+    const different = new Map([configOf(blobs), ...layers].map(({ digest, size }) => [digest, size]))
+    return {
+      ...{ digest: sha256(manifest), mediaType: manifestMediaType, changed, memo: memoOf(blobs) },
+      size: sum(different.values()),
+      uploaded: sum(sent.values()),
+      layers: layers.map(({ diffId, digest, size, how }, index) => {
+        const first = layers.findIndex(layer => layer.digest === digest) === index
+        return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
+      }),
+    }
+  }
+
+  function sayMissing(): void {
+    log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
   }
 
   /** The image as it is known, if the registry has it. */
@@ -125,12 +145,15 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     return { manifest, blobs, changed: false, sent: new Map() }
   }
 
-  async function publish(
-    remembered: LayerMemo = memo,
-    held: ReadonlySet<Digest> = new Set(published.images.flatMap(({ blobs }) => [...blobs])),
-    waits: readonly number[] = blobUnknownWaits,
-    sent = new Map<Digest, number>(),
-  ): Promise<Result> {
+  /** @param given.again whether the registry is known to lack a blob of what it has a manifest of */
+  async function publish(given: {
+    readonly remembered?: LayerMemo
+    readonly again?: boolean
+    readonly waits?: readonly number[]
+    readonly sent?: Map<Digest, number>
+  }): Promise<Result> {
+    const { remembered = memo, again = false, waits = blobUnknownWaits, sent = new Map() } = given
+    const held = new Set(again ? [] : published.images.flatMap(({ blobs }) => [...blobs]))
     const blobs = await pushLayers(image.layers, {
       ...{ client, compression, level, memo: remembered, held, threads, log, signal },
       concurrency: threads.most + sending,
@@ -151,9 +174,10 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     } catch (error) {
       const [wait, ...later] = waits
       if (!(error instanceof BlobUnknown) || wait === undefined) throw error
-      log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
+      sayMissing()
       await (options.sleep ?? realSleep)(wait, signal)
-      return publish(new Map([...memo, ...memoOf(blobs)]), new Set(), later, sent)
+      const learned = new Map([...memo, ...memoOf(blobs)])
+      return publish({ remembered: learned, again: true, waits: later, sent })
     }
     if ((await client.getManifest(digest, signal)) === undefined) {
       throw new UserError(

@@ -1,7 +1,7 @@
 import { sha256 } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import type { RegistryClient } from './client.ts'
-import type { Published } from './published.ts'
+import type { TagsBefore } from './published.ts'
 import { isTag } from './reference.ts'
 
 /** @throws UserError when one of them cannot be a tag */
@@ -22,7 +22,7 @@ export async function putTags(
   client: RegistryClient,
   options: {
     readonly tags: readonly string[]
-    readonly published: Published
+    readonly published: TagsBefore
     /** The manifest. */
     readonly bytes: Buffer
     readonly mediaType: string

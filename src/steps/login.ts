@@ -3,7 +3,7 @@ import type { Inputs } from '../inputs.ts'
 import type { Job } from '../job.ts'
 import type { Credentials } from '../registry/auth.ts'
 import { type RegistryClient, registryClient } from '../registry/client.ts'
-import { lookAtTags, type Published } from '../registry/published.ts'
+import { lookAtTags, type TagsBefore } from '../registry/published.ts'
 import type { Context } from '../runner/context.ts'
 import type { Runner } from '../runner/runner.ts'
 
@@ -11,7 +11,7 @@ import type { Runner } from '../runner/runner.ts'
 export type Registry = {
   readonly client: RegistryClient
   /** What the tags name, before this run sets them. */
-  readonly published: Published
+  readonly published: TagsBefore
 }
 
 /**
@@ -21,8 +21,14 @@ export type Registry = {
 export async function logIn(job: Job): Promise<Registry | undefined> {
   const client = clientFor(job)
   if (client === undefined) return undefined
+  const { inputs, context, runner } = job
+  if (inputs.tags.length === 0) {
+    runner.warning(
+      `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
+    )
+  }
   const platform = platformOf(job.system)
-  return { client, published: await lookAtTags(client, job.inputs.tags, platform, job.signal) }
+  return { client, published: await lookAtTags(client, inputs.tags, platform, job.signal) }
 }
 
 function clientFor({ inputs, context, env, runner }: Job): RegistryClient | undefined {

@@ -4,9 +4,9 @@ import type { Image } from '../image/model.ts'
 import { formatPlatform } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { programs } from '../places.ts'
-import { pushImage } from '../registry/push.ts'
+import { type Published, type Pushed, pushImage } from '../registry/push.ts'
 import { annotation } from '../registry/records.ts'
-import { outputKey, remember, warnOfNoTag } from './known.ts'
+import { keysOf, outputKey, remember } from './known.ts'
 import type { Registry } from './login.ts'
 
 /** Pushes an image, and leaves to post what it and its layers became. */
@@ -23,22 +23,22 @@ export async function push(
   const { cache, registry, evaluated, image } = options
   const { client, published } = registry
   const { compression, compressionLevel: level, tags } = inputs
-  warnOfNoTag(job)
-  const { memo, ...pushed } = await pushImage({
-    ...{ client, published, image, compression, level, tags, signal },
+  const { name } = client.repository
+  const told = (
+    { memo, ...pushed }: Published,
+    set: Pick<Pushed, 'tagged'> & { tags: readonly string[] },
+  ) => {
+    job.save({ layers: Object.fromEntries(memo) })
+    report.push = { ...pushed, ...set, name, platform: formatPlatform(image.platform) }
+  }
+  const pushed = await pushImage({
+    ...{ client, published, image, compression, level, tags, signal, programs },
     annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
     memo: cache.index.layers,
-    programs,
+    onPublished: pushed => told(pushed, { tags: [], tagged: [] }),
     scratch: places.scratch,
     log: runner,
   })
-  job.save({ layers: Object.fromEntries(memo) })
-  await remember(job, registry, pushed.digest, evaluated)
-  const { name } = client.repository
-  report.push = {
-    ...pushed,
-    name,
-    tags: tags.map(tag => `${name}:${tag}`),
-    platform: formatPlatform(image.platform),
-  }
+  told(pushed, { tags: tags.map(tag => `${name}:${tag}`), tagged: pushed.tagged })
+  remember(job, registry, pushed.digest, await keysOf(job, evaluated))
 }

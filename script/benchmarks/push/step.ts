@@ -13,7 +13,7 @@ import { registryClient } from '../../../src/registry/client.ts'
 import type { Compression } from '../../../src/registry/model.ts'
 import { pushImage } from '../../../src/registry/push.ts'
 import { parseName } from '../../../src/registry/reference.ts'
-import type { Log } from '../../../src/util/log.ts'
+import { strictLog as log } from '../strict-log.ts'
 
 export type PushStep = {
   readonly nix: { readonly version: string; readonly bin: string }
@@ -27,15 +27,6 @@ export type PushAnswer = { readonly uploaded: number }
 
 const { nix, path, name, tag, compression }: PushStep = JSON.parse(process.argv[2] ?? '')
 const { env } = process
-const log: Log = {
-  debug: () => {},
-  info: () => {},
-  // Nothing of what is measured is in trouble.
-  warning: message => {
-    throw new Error(message)
-  },
-  group: (_title, work) => work(),
-}
 const { confFile, scratch, folder } = await makePlaces({ temp: env.RUNNER_TEMP ?? '' })
 const environment = nixEnvironment({
   ...{ env, account: currentAccount(), bin: nix.bin, confFile, certificates: undefined, ours: true },
