@@ -22,7 +22,7 @@ const header = Buffer.from('1f8b08000000000000ff', 'hex')
  * how it is cut into writes, nor on the number of threads. At most as many chunks as the pool has room for are in
  * memory, and one that is being filled; what fits into one chunk is compressed in this thread.
  * @param options.level 1 to 9
- * @param options.onChunk takes the bytes in order; the next come when it is done
+ * @param options.onChunk takes the bytes in order; when it is done they are gone, and the next come
  */
 export function gzip(
   pool: DeflatePool,
@@ -49,10 +49,12 @@ export function gzip(
   }
   giveNext((async () => onChunk(header))())
 
-  const give = async (made: Promise<Uint8Array>, previous: Promise<void>) => {
+  const give = async (made: Promise<Uint8Array<ArrayBuffer>>, previous: Promise<void>) => {
     try {
       const [deflated] = await Promise.all([made, previous])
       await onChunk(deflated)
+      // Now, not when somebody collects garbage: a thread would let a hundred megabytes wait for that.
+      deflated.buffer.transfer(0)
     } finally {
       pool.release()
     }

@@ -9,7 +9,7 @@ export type DeflatePool = {
   /** Waits until one more chunk may be in memory. To be called once for each chunk, before `deflate`. */
   room(): Promise<void>
   /** Compresses a chunk; its bytes are in a `buffer`, which is gone then. */
-  deflate(chunk: Chunk & { readonly bytes: Uint8Array<ArrayBuffer> }): Promise<Uint8Array>
+  deflate(chunk: Chunk & { readonly bytes: Uint8Array<ArrayBuffer> }): Promise<Uint8Array<ArrayBuffer>>
   /** To be called when what became of a chunk is not needed any more, once for each. */
   release(): void
   /** Compresses a chunk in this thread: what is small is done before another thread hears of it. */
@@ -22,7 +22,10 @@ export type DeflatePool = {
 const ahead = 2
 
 /** `waiting` is for the answers to come, which are in the order of the chunks. */
-type Thread = { readonly port: MessagePort; readonly waiting: PromiseWithResolvers<Uint8Array>[] }
+type Thread = {
+  readonly port: MessagePort
+  readonly waiting: PromiseWithResolvers<Uint8Array<ArrayBuffer>>[]
+}
 
 /** @param ports as `DeflateThreads.connect` gives them, one at least. Twice as many chunks may be in memory. */
 export function deflatePool(ports: readonly MessagePort[]): DeflatePool {
@@ -59,7 +62,7 @@ export function deflatePool(ports: readonly MessagePort[]): DeflatePool {
     },
     async deflate(chunk) {
       if (failure !== undefined) throw failure
-      const result = Promise.withResolvers<Uint8Array>()
+      const result = Promise.withResolvers<Uint8Array<ArrayBuffer>>()
       const thread = threads.reduce((a, b) => (b.waiting.length < a.waiting.length ? b : a))
       thread.waiting.push(result)
       thread.port.postMessage(chunk, [chunk.bytes.buffer])

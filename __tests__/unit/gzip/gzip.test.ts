@@ -28,7 +28,7 @@ const start = (count: number) =>
 /** Writes the input in pieces. */
 async function compress(pool: DeflatePool, input: Buffer, level = 6, piece = 300_000): Promise<Buffer> {
   const output: Uint8Array[] = []
-  const file = gzip(pool, { level, onChunk: bytes => void output.push(bytes) })
+  const file = gzip(pool, { level, onChunk: bytes => void output.push(bytes.slice()) })
   for (let at = 0; at < input.length; at += piece) await file.write(input.subarray(at, at + piece))
   await file.end()
   return Buffer.concat(output)
@@ -112,12 +112,14 @@ suite('gzip on several threads', () => {
   test('who takes the bytes is waited for, and is given them one after another', async () => {
     let taking = 0
     const seen: number[] = []
+    const given: Uint8Array[] = []
     const gate = Promise.withResolvers<void>()
     const file = gzip(pool, {
       level: 1,
       async onChunk(bytes) {
         assert.equal(++taking, 1)
         seen.push(bytes.length)
+        given.push(bytes)
         if (seen.length === 2) await gate.promise
         taking--
       },
@@ -138,6 +140,10 @@ suite('gzip on several threads', () => {
     await writing
     assert.ok(gunzipSync(await other).equals(long(1)))
     assert.ok(seen.length > 10)
+    assert.ok(
+      given.slice(1, -1).every(({ length }) => length === 0),
+      'the memory of each chunk is free',
+    )
   })
 
   test('what its taker throws comes out where it is written, and the pool goes on', async () => {
