@@ -1,8 +1,10 @@
+import type { OpenedCache } from './cache/open.ts'
 import { substituterStats } from './cache/stop.ts'
 import { parseInputs } from './inputs.ts'
 import type { Job } from './job.ts'
 import { removeSecrets } from './nix/conf.ts'
 import { endJob } from './nix/jobs.ts'
+import type { Nix } from './nix/model.ts'
 import { systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
 import { makePlaces, placesIn, removePlaces } from './places.ts'
@@ -12,13 +14,15 @@ import { attempt, type Runner } from './runner/runner.ts'
 import { newState, type State, writeState } from './state.ts'
 import { build, evaluateAll } from './steps/build.ts'
 import { copyTo } from './steps/copy.ts'
-import { findByOutput, findBySource, retag } from './steps/known.ts'
+import { findByOutput, findBySource, type Known, publishKnown } from './steps/known.ts'
 import { findEngine } from './steps/load.ts'
-import { hideSecrets, logIn } from './steps/login.ts'
+import { hideSecrets, logIn, type Registry, whyUnpushed } from './steps/login.ts'
+import { withMachines } from './steps/machines.ts'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.ts'
 import { publish } from './steps/publish.ts'
 import { save } from './steps/save.ts'
 import { openTheCache } from './steps/store-cache.ts'
+import { publishIndex } from './steps/together.ts'
 import { mainSummary } from './summary.ts'
 import { adviceOf, inWords, messageOf, UserError } from './util/errors.ts'
 import { interruptible } from './util/interrupt.ts'
@@ -79,6 +83,7 @@ async function begin(given: Pick<Job, 'runner' | 'env' | 'phases' | 'report' | '
 
 async function run(job: Job): Promise<void> {
   const { inputs, phases, signal } = job
+  if (inputs.systems.length === 0) return await publishOthers(job)
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
   // but that only Nix knows whether it has a login for a cache that wants one.
@@ -87,8 +92,7 @@ async function run(job: Job): Promise<void> {
   const looking = Promise.all([opening, loggingIn]).then(found => findBySource(job, ...found))
   if (inputs.installNix === 'if-needed') {
     await Promise.allSettled([opening, loggingIn, looking])
-    const known = await looking
-    if (known !== undefined && (await phases.time('push', () => retag(job, known)))) return
+    if (await publishedAs(job, await loggingIn, await looking)) return
   }
   const finding = findEngine(job)
   const installing = phases.time('install Nix', () => installTheNix(job))
@@ -102,23 +106,45 @@ async function run(job: Job): Promise<void> {
   const cache = installed.conf.trusted ? opened : { ...opened, server: undefined }
   signal.throwIfAborted()
   await configureNix(job, installed, cache, await asking)
-  const published = await looking
-  if (published !== undefined && (await phases.time('push', () => retag(job, published)))) return
+  if (await publishedAs(job, registry, await looking)) return
 
   const nix = { ...installed.nix, signal }
-  const wanted = await evaluateAll(job, nix)
-  const known = await findByOutput(job, cache, registry, wanted.image)
-  if (known !== undefined) {
-    // First what else was asked for: where that fails, no tag is moved.
-    await build(job, nix, cache, { ...wanted, image: undefined })
-    if (await phases.time('push', () => retag(job, known))) return
-  }
-  const built = await build(job, nix, cache, wanted)
+  const made = await withMachines(job, nix, nix => make(job, nix, cache, registry))
+  if (made === undefined) return
   // Before the push: what is deployed from that store is there when the image is.
-  await copyTo(job, nix, cache, built)
-  const { image: evaluated, imagePath: path } = built
-  if (evaluated === undefined || path === undefined) return
-  await publish(job, { nix, cache, engine, registry, evaluated, path })
+  await copyTo(job, nix, cache, made.built)
+  const { images } = made.built
+  if (inputs.image !== undefined)
+    await publish(job, { nix, cache, engine, registry, images, known: made.known })
+}
+
+/**
+ * Builds what is asked for, but for images that are known.
+ * @returns undefined when all of them were, and are published
+ */
+async function make(job: Job, nix: Nix, cache: OpenedCache, registry: Registry | undefined) {
+  const wanted = await evaluateAll(job, nix)
+  const known = await findByOutput(job, cache, registry, wanted.images)
+  const images = wanted.images.filter(({ system }) => !known.some(one => one.system === system))
+  const allKnown = known.length > 0 && images.length === 0
+  // Also what else was asked for: where that fails, no tag is moved.
+  const built = await build(job, nix, cache, { ...wanted, images })
+  if (!allKnown) return { built, known }
+  if (await publishedAs(job, registry, known)) return undefined
+  return { built: await build(job, nix, cache, wanted), known: [] }
+}
+
+async function publishedAs(job: Job, registry: Registry | undefined, known: readonly Known[] | undefined) {
+  if (registry === undefined || known === undefined) return false
+  return await job.phases.time('push', () => publishKnown(job, registry, known))
+}
+
+/** A job that builds nothing: what others have pushed becomes one image. */
+async function publishOthers(job: Job): Promise<void> {
+  const { inputs, context, phases, report } = job
+  const registry = await phases.time('log in', () => logIn(job))
+  if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
+  else await phases.time('publish', () => publishIndex(job, registry, []))
 }
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */

@@ -1,5 +1,14 @@
 import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
+import type { Platform } from './image/model.ts'
+import {
+  comparePlatforms,
+  formatPlatform,
+  systems as knownSystems,
+  parsePlatform,
+  platformOf,
+} from './image/platform.ts'
 import { type TagEvent, tagsFor } from './metadata/tags.ts'
+import { type Builder, parseBuilders } from './nix/builders.ts'
 import { userNetrc, userSandbox } from './nix/conf.ts'
 import { type Destination, parseDestination, parseSshKey } from './nix/destination.ts'
 import { type Login, splitLogin } from './nix/netrc.ts'
@@ -61,11 +70,18 @@ export type Inputs = {
   /** Undefined when nothing is to be pushed. */
   readonly image: Installable | undefined
   readonly warm: readonly (Installable | Pattern)[]
+  /** Nix systems that this job builds for; none in a job that only puts together what others have pushed. */
+  readonly systems: readonly string[]
+  /** All that the published image has, sorted: those of `systems`, and in a matrix those of the other jobs. */
+  readonly platforms: readonly Platform[]
+  /** What the jobs of a matrix that push one image together have in common. */
+  readonly together: string
   /** Undefined when the name is empty, which only a run that does not push may have. */
   readonly repository: Repository | undefined
   /** Those of this event, the most important first. */
   readonly tags: readonly string[]
-  readonly push: 'true' | 'false' | 'auto'
+  /** `digest`: as `auto`, without tags. */
+  readonly push: 'true' | 'false' | 'auto' | 'digest'
   readonly username: string
   readonly password: string
   readonly compression: Compression
@@ -88,6 +104,7 @@ export type Inputs = {
   /** A private key, as ssh reads it. */
   readonly sshKey: string | undefined
   readonly nixArgs: readonly string[]
+  readonly builders: readonly Builder[]
   readonly githubToken: string
   readonly cache: 'true' | 'read' | 'false'
   /** Bytes. */
@@ -152,17 +169,15 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     }
   }
 
-  for (const [name, own] of [
-    ['systems', system],
-    ['platforms', system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'],
-  ] as const) {
-    const others = read(name)
-      .split(/[\s,]+/)
-      .filter(word => word !== '' && word !== own)
-    if (others.length > 0)
-      problem(name, `this job runs on ${own}; building for ${others.join(', ')} is not in this version yet`)
-  }
-
+  const list = (name: InputName) => [
+    ...new Set(
+      read(name)
+        .split(/[\s,]+/)
+        .filter(Boolean),
+    ),
+  ]
+  const systems = chosenSystems()
+  const platforms = chosenPlatforms()
   const version = matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4')
   const sha256 = matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase()
   const compression = oneOf('compression', ['gzip', 'zstd'], 'gzip')
@@ -171,11 +186,16 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
   // Here for what it refuses.
   parsed('nix-conf', () => userSandbox(read('nix-conf')))
   const inputs: Inputs = {
-    image: read('image') === '' ? undefined : parsed('image', () => parseInstallable(read('image'))),
+    image:
+      read('image') === '' || systems.length === 0
+        ? undefined
+        : parsed('image', () => parseInstallable(read('image'))),
+    ...{ systems, platforms },
+    together: JSON.stringify([read('name').toLowerCase(), lines('tags'), lines('flavor'), platforms]),
     warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
     repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
     tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
-    push: oneOf('push', ['auto', 'true', 'false'], 'auto'),
+    push: oneOf('push', ['auto', 'true', 'false', 'digest'], 'auto'),
     username: read('username'),
     password: read('password'),
     compression,
@@ -192,6 +212,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     trustedPublicKeys: words('trusted-public-keys'),
     copyTo: read('copy-to') === '' ? undefined : parsed('copy-to', () => parseDestination(read('copy-to'))),
     sshKey: read('ssh-key') === '' ? undefined : parsed('ssh-key', () => parseSshKey(read('ssh-key'))),
+    builders: parsed('builders', () => parseBuilders(read('builders'))) ?? [],
     nixArgs: parsed('nix-args', () => splitShellWords(read('nix-args'))) ?? [],
     githubToken: read('github-token'),
     cache: oneOf('cache', ['true', 'read', 'false'], 'true'),
@@ -200,6 +221,14 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     cacheUpstream: oneOf('cache-upstream', ['true', 'false'], 'false') === 'true',
   }
 
+  if (systems.length === 0) {
+    if (platforms.length === 0)
+      problem('systems', '`none` builds nothing: name in `platforms` what other jobs have pushed')
+    for (const name of ['warm', 'load', 'copy-to'] as const)
+      if (!['', 'false'].includes(read(name)))
+        problem('systems', `\`none\` builds nothing, and ${name} needs that`)
+  } else if (inputs.load && !systems.includes(system))
+    problem('load', `is for the system of this runner, ${system}, which \`systems\` does not name`)
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (sha256 !== undefined && version === undefined)
@@ -219,7 +248,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
   if (twice.length > 0)
     problem('substituters', `hold two logins for ${twice[0]?.host}, and Nix can have one for a host`)
   if (inputs.sshKey !== undefined && read('builders') === '' && inputs.copyTo?.kind !== 'ssh')
-    problem('ssh-key', 'is for copy-to with an ssh-ng:// URL, and there is none')
+    problem('ssh-key', 'is for builders, and for copy-to with an ssh-ng:// URL: there is neither')
 
   if (problems.length > 0) {
     throw new UserError(
@@ -228,6 +257,31 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     )
   }
   return Object.freeze(inputs)
+
+  function chosenSystems(): readonly string[] {
+    const named = list('systems')
+    if (named.length === 0) return [system]
+    if (named.length === 1 && named[0] === 'none') return []
+    const unknown = named.filter(name => !knownSystems.includes(name))
+    if (unknown.length > 0)
+      problem('systems', `${unknown.join(', ')}: not one of ${knownSystems.join(', ')}, or \`none\` alone`)
+    return named
+  }
+
+  function chosenPlatforms(): readonly Platform[] {
+    const own = systems.map(platformOf)
+    const named = list('platforms').map(text => [text, parsePlatform(text)] as const)
+    const unknown = named.filter(([, platform]) => platform === undefined).map(([text]) => text)
+    if (unknown.length > 0)
+      problem('platforms', `${unknown.join(', ')}: a platform is written as linux/amd64 or linux/arm/v7`)
+    const asked = new Map(
+      named.flatMap(([, platform]) => platform ?? []).map(platform => [formatPlatform(platform), platform]),
+    )
+    const left = own.map(formatPlatform).filter(name => !asked.has(name))
+    if (named.length > 0 && unknown.length === 0 && left.length > 0)
+      problem('platforms', `lacks ${left.join(', ')}, which \`systems\` has this job build`)
+    return (named.length > 0 ? [...asked.values()] : own).toSorted(comparePlatforms)
+  }
 
   function compressionLevel(): number | undefined {
     const text = read('compression-level')
@@ -274,7 +328,6 @@ const comingLater: readonly (readonly [InputName, readonly string[], string])[] 
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
-  ['builders', [], 'building on other machines'],
 ]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */

@@ -22,7 +22,8 @@ export type Report = {
     fetched?: { readonly packs: number; readonly bytes: number } | undefined
   }
   build?: {
-    readonly outPath: string | undefined
+    /** Store paths of the images. */
+    readonly outPaths: readonly string[]
     readonly builds: readonly { readonly name: string; readonly seconds: number }[]
     /** Names of the derivations whose build failed. */
     readonly failed: readonly string[]
@@ -40,28 +41,7 @@ export type Report = {
     /** How many store paths it did not have. */
     readonly paths: number
   }
-  push?:
-    | undefined
-    | {
-        readonly name: string
-        readonly digest: string
-        /** `name:tag` */
-        readonly tags: readonly string[]
-        readonly platform: string
-        readonly changed: boolean
-        /** What told that the image was there already; undefined when it was made, or found out layer by layer. */
-        readonly known?: 'source' | 'output' | undefined
-        /** Those of the tags, without the name, that named something else before, or nothing. */
-        readonly tagged: readonly string[]
-        /** Bytes in the registry, and bytes sent by this run. */
-        readonly size: number
-        readonly uploaded: number
-        readonly layers: readonly {
-          readonly digest: string
-          readonly size: number
-          readonly how: 'uploaded' | 'mounted' | 'present'
-        }[]
-      }
+  push?: undefined | Published
   loaded?: {
     readonly into: 'docker' | 'podman'
     /** sha256 of the image's config. */
@@ -85,6 +65,43 @@ export type Report = {
   seconds?: number
 }
 
+/** What was pushed, or was there already. */
+export type Published = {
+  readonly name: string
+  /** Of the index where there is one. Of a job that waits for others and has pushed several images, the first of them. */
+  readonly digest: string
+  /** Those that the digest has, sorted. */
+  readonly platforms: readonly string[]
+  /** `name:tag` */
+  readonly tags: readonly string[]
+  /** Those of the tags, without the name, that named something else before, or nothing. */
+  readonly tagged: readonly string[]
+  readonly changed: boolean
+  /** Platforms without which there is no index: other jobs of the run have not pushed them yet. */
+  readonly waiting: readonly string[]
+  /** What this job pushed, or found to be there, by platform; in an index also what other jobs pushed. */
+  readonly images: readonly PublishedImage[]
+}
+
+export type PublishedImage = {
+  readonly platform: string
+  readonly digest: string
+  readonly changed: boolean
+  /**
+   * What told that the image was there already: `job` for that of another job of the run. Undefined when it was made, or
+   * found out layer by layer.
+   */
+  readonly known?: 'source' | 'output' | 'job' | undefined
+  /** Bytes in the registry, and bytes sent by this run. */
+  readonly size: number
+  readonly uploaded: number
+  readonly layers: readonly {
+    readonly digest: string
+    readonly size: number
+    readonly how: 'uploaded' | 'mounted' | 'present'
+  }[]
+}
+
 /** A store's URL without its settings, which not every version of Nix shows. */
 export function withoutQuery(url: string | undefined): string | undefined {
   return url?.replace(/\?.*/, '')
@@ -101,14 +118,14 @@ type Done = {
 /** What was brought and built, with what came from the cache told from what came from elsewhere. */
 export function buildReport(
   { builds, substitutions, failed = [] }: Done,
-  outPath: string | undefined,
+  outPaths: readonly string[],
   cache: OpenedCache,
   brought: Brought = { paths: [], bytes: 0 },
 ): NonNullable<Report['build']> {
   const url = withoutQuery(cache.server?.url)
   const ours = substitutions.filter(({ store }) => withoutQuery(store) === url)
   return {
-    outPath,
+    outPaths,
     builds: builds.map(({ name, seconds }) => ({ name, seconds })),
     failed,
     substituted: {

@@ -28,7 +28,7 @@ test('a changed source rebuilds only what depends on it, and uploads only what c
   assert.equal(after.main.outputs.changed, 'true')
   assert.equal(after.main.outputs.cache, 'partial')
   assert.notEqual(after.main.outputs.digest, before.main.outputs.digest)
-  const uploaded = push.layers.filter((layer: { how: string }) => layer.how === 'uploaded')
+  const uploaded = push.images[0].layers.filter((layer: { how: string }) => layer.how === 'uploaded')
   assert.equal(uploaded.length, 1, 'the layer of the app alone')
   // The layer and the config.
   assert.equal(world.registry.count({ method: 'PUT', path: /\/blobs\/uploads\// }), 2)

@@ -72,7 +72,7 @@ test('every kind of archive has the same image id', async () => {
       const { main } = await world.run({ with: { image, compression, tags: 'x' } })
       assert.equal(main.code, 0, main.log)
       const { push } = JSON.parse(main.outputs.metadata ?? '').details
-      ids.add(push.layers.map(({ diffId }: { diffId: string }) => diffId).join())
+      ids.add(push.images[0].layers.map(({ diffId }: { diffId: string }) => diffId).join())
     }
   }
   assert.equal(ids.size, 1)

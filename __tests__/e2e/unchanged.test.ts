@@ -26,7 +26,7 @@ function repository(id: string, more: Record<string, string> = {}) {
     assert.equal(post.code, 0, post.log)
     const { details } = JSON.parse(main.outputs.metadata ?? '')
     const phases: string[] = details.phases.map(({ name }: { name: string }) => name)
-    return { ...main, post, details, phases, known: details.push.known }
+    return { ...main, post, details, phases, known: details.push.images[0].known }
   }
 }
 
@@ -132,7 +132,7 @@ test('an image that the registry has lost is made again', async () => {
 test('an image of which the registry has lost a layer is made again for a new tag', async () => {
   const run = repository('layer-lost')
   const first = await run()
-  await lose('layer-lost', `blobs/${first.details.push.layers[0].digest}`)
+  await lose('layer-lost', `blobs/${first.details.push.images[0].layers[0].digest}`)
   const second = await run({ with: { tags: 'new' } })
   assert.equal(second.known, undefined)
   assert.ok(second.phases.includes('build'), second.phases.join())

@@ -30,6 +30,8 @@ export type RunOptions = {
   /** Given to the runner's side only. */
   readonly trace?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** Which run of a workflow it is. @default the first attempt of always the same */
+  readonly workflow?: { readonly run: string; readonly attempt?: number }
   /** Changes the checkout before the action runs, in the workspace. */
   readonly change?: (workspace: string, machine: Machine) => Promise<void>
   /** What the job may do with the cache service. @default read and save for its own ref */
@@ -122,6 +124,9 @@ export class World implements AsyncDisposable {
               this.cache.token({ repository: repositoryName, write: event.ref, ...options.cache }),
             ),
       ...(options.env === undefined ? {} : { env: options.env }),
+      ...(options.workflow === undefined
+        ? {}
+        : { runId: options.workflow.run, runAttempt: options.workflow.attempt ?? 1 }),
       ...(options.trace === undefined ? {} : { trace: options.trace }),
     })
     // As a checkout does that finds another.

@@ -2,6 +2,7 @@ import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
+import { formatPlatform } from '../../src/image/platform.ts'
 import { type InputName, inputNames, parseInputs, parseSize } from '../../src/inputs.ts'
 import { UserError } from '../../src/util/errors.ts'
 
@@ -71,7 +72,7 @@ test('action.yml, the code and the README name the same inputs in the same order
 test('action.yml marks those inputs as to come that are refused, and no others', () => {
   assert.equal(descriptions().size, inputNames.length)
   for (const [name, text] of descriptions()) {
-    const value = { systems: 'other-system', platforms: 'other/platform', tags: 'type=semver' }[name] ?? 'x'
+    const value = { tags: 'type=semver' }[name] ?? 'x'
     let said = ''
     try {
       parse({ [name]: value })
@@ -141,14 +142,11 @@ test('other stores: logins leave the URLs, keys need a use, and no secret is in 
     ],
     [{ ...keys, substituters: 'https://u:hunter2@h/a https://v:hunter2@h/b' }, /two logins for h,/],
     [{ ...keys, substituters: 'https://hunter2@h' }, /not user:password/],
-    [{ 'ssh-key': sshKey }, /ssh-key: is for copy-to/],
-    [{ 'ssh-key': sshKey, 'copy-to': 'file:///x' }, /ssh-key: is for copy-to/],
+    [{ 'ssh-key': sshKey }, /ssh-key: is for builders, and for copy-to/],
+    [{ 'ssh-key': sshKey, 'copy-to': 'file:///x' }, /ssh-key: is for builders/],
     [{ 'ssh-key': 'hunter2', 'copy-to': 'ssh-ng://h' }, /ssh-key: this is not a private key/],
     [{ 'copy-to': 'https://u:hunter2@h' }, /copy-to: the URL holds a password/],
-    [
-      { builders: 'ssh-ng://h', 'ssh-key': sshKey },
-      /builders: building on other machines is not in this version/,
-    ],
+    [{ builders: 'ssh-ng://u:hunter2@h' }, /builders: line 1: the URL holds a password/],
   ]
   for (const [given, expected] of rows) {
     const message = problemsOf(given)
@@ -165,18 +163,56 @@ test('patterns are for warm only', () => {
 test('what this version lacks is refused, and asking for nothing is not', () => {
   assert.match(problemsOf({ sign: 'true' }), /sign: signing is not in this version yet/)
   assert.match(problemsOf({ check: 'error' }), /check: /)
-  assert.match(
-    problemsOf({ platforms: 'linux/amd64,linux/arm64' }),
-    /linux\/arm64 is not in this version yet/,
-  )
-  assert.match(problemsOf({ systems: 'aarch64-linux' }), /systems: /)
-  parse({
-    sign: 'false',
-    check: 'off',
-    systems: 'x86_64-linux',
-    platforms: 'linux/amd64',
-    'install-nix': 'always',
-  })
+  parse({ sign: 'false', check: 'off', 'install-nix': 'always' })
+})
+
+test('systems and platforms: those of the runner, those of the job, those of the whole matrix', () => {
+  const parsed = (inputs: Record<string, string>) => {
+    const { systems, platforms } = parse(inputs)
+    return [systems, platforms.map(formatPlatform)]
+  }
+  assert.deepEqual(parsed({}), [['x86_64-linux'], ['linux/amd64']])
+  assert.deepEqual(parsed({ systems: 'x86_64-linux, aarch64-linux\narmv7l-linux' }), [
+    ['x86_64-linux', 'aarch64-linux', 'armv7l-linux'],
+    ['linux/amd64', 'linux/arm/v7', 'linux/arm64'],
+  ])
+  assert.deepEqual(parsed({ platforms: 'linux/arm64/v8,linux/amd64 linux/arm64' }), [
+    ['x86_64-linux'],
+    ['linux/amd64', 'linux/arm64'],
+  ])
+  assert.deepEqual(parsed({ systems: 'none', platforms: 'linux/arm,linux/amd64' }), [
+    [],
+    ['linux/amd64', 'linux/arm/v7'],
+  ])
+  assert.equal(parse({ systems: 'none', platforms: 'linux/arm64' }).image, undefined)
+  for (const [inputs, words] of [
+    [{ systems: 'x86_64-darwin' }, /systems: x86_64-darwin: not one of x86_64-linux, /],
+    [{ systems: 'none x86_64-linux' }, /systems: none: not one of/],
+    [{ systems: 'none' }, /systems: `none` builds nothing: name in `platforms`/],
+    [
+      { systems: 'none', platforms: 'linux/amd64', warm: '.#a' },
+      /systems: `none` builds nothing, and warm needs/,
+    ],
+    [{ platforms: 'arm64' }, /platforms: arm64: a platform is written as linux\/amd64/],
+    [{ platforms: 'linux/arm64' }, /platforms: lacks linux\/amd64, which `systems` has this job build/],
+    [{ load: 'true', systems: 'aarch64-linux' }, /load: is for the system of this runner, x86_64-linux/],
+  ] as const)
+    assert.match(problemsOf(inputs), words)
+})
+
+test('jobs push one image together when name, tags and platforms are the same', () => {
+  const same = { name: 'ghcr.io/o/App', tags: 'type=sha\nx', platforms: 'linux/amd64,linux/arm64' }
+  const { together } = parse(same)
+  const leg = {
+    ...same,
+    name: 'ghcr.io/o/app',
+    tags: '  type=sha\n\nx',
+    platforms: 'linux/arm64 linux/amd64',
+  }
+  assert.equal(parse({ ...leg, systems: 'aarch64-linux', image: '.#other' }).together, together)
+  assert.equal(parse({ ...leg, systems: 'none' }).together, together)
+  for (const other of [{ name: 'ghcr.io/o/b' }, { tags: 'x' }, { platforms: 'linux/amd64' }])
+    assert.notEqual(parse({ ...same, ...other }).together, together)
 })
 
 test('the alias of cache-size counts bytes', () => {

@@ -10,7 +10,7 @@ import { mainSummary } from '../../src/summary.ts'
 import { hostile, outline } from './markdown.ts'
 
 const built: NonNullable<Report['build']> = {
-  outPath: '/nix/store/x-image',
+  outPaths: ['/nix/store/x-image'],
   builds: [
     { name: 'fast', seconds: 1 },
     { name: 'slow', seconds: 100 },
@@ -23,14 +23,22 @@ const pushed: NonNullable<Report['push']> = {
   name: 'ghcr.io/o/r',
   digest: `sha256:${'a'.repeat(64)}`,
   tags: ['ghcr.io/o/r:main', 'ghcr.io/o/r:v1'],
-  platform: 'linux/amd64',
+  platforms: ['linux/amd64'],
   changed: true,
   tagged: ['main', 'v1'],
-  size: 3000,
-  uploaded: 1000,
-  layers: [
-    { digest: 'sha256:1', size: 2000, how: 'present' },
-    { digest: 'sha256:2', size: 1000, how: 'uploaded' },
+  waiting: [],
+  images: [
+    {
+      platform: 'linux/amd64',
+      digest: `sha256:${'a'.repeat(64)}`,
+      changed: true,
+      size: 3000,
+      uploaded: 1000,
+      layers: [
+        { digest: 'sha256:1', size: 2000, how: 'present' },
+        { digest: 'sha256:2', size: 1000, how: 'uploaded' },
+      ],
+    },
   ],
 }
 
@@ -116,10 +124,10 @@ test('an image that was there, one that was not pushed, and a warm cache have he
     mainSummary({ ...unpushed, unpushed: '`push` is `false`' }),
     /built, not pushed: <code>push<\/code> is <code>false</,
   )
-  assert.match(mainSummary({ ...unpushed, build: { ...built, outPath: undefined } }), /cache is warm/)
+  assert.match(mainSummary({ ...unpushed, build: { ...built, outPaths: [] } }), /cache is warm/)
   const off = { status: 'off', paths: 0, bytes: 0 } as const
   assert.equal(
-    headingOf({ ...unpushed, cache: off, build: { ...built, outPath: undefined } }),
+    headingOf({ ...unpushed, cache: off, build: { ...built, outPaths: [] } }),
     '### ✅ Done: what was asked for is built',
   )
   assert.match(mainSummary({ ...report, push: { ...pushed, tags: [] } }), /Tags \| \*\*none\*\*: pushed by/)
@@ -131,7 +139,7 @@ test('a failure says what happened, what to do, and the end of the log; then how
   const failed: Report = {
     ...begun,
     cache: { status: undefined, paths: 5, bytes: 1024 },
-    build: { ...built, outPath: undefined, failed: ['app-1'] },
+    build: { ...built, outPaths: [], failed: ['app-1'] },
     failure: {
       message: 'app-1 failed to build',
       advice: 'Run `nix log`.',
@@ -165,7 +173,7 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
       const markdown = mainSummary({
         ...report,
         failure: { message: text, advice: text, detail: text, phase: name },
-        build: { ...built, builds: [{ name, seconds: 1 }], failed: [name], outPath: name },
+        build: { ...built, builds: [{ name, seconds: 1 }], failed: [name], outPaths: [name] },
         nix: { ...nix, version: name, phases: [1, 2].map(seconds => ({ name, start: 0, seconds })) },
         phases: [{ name, start: 0, seconds: 1 }],
       })
@@ -203,7 +211,10 @@ test('a summary stays small whatever the run was like', () => {
     push: {
       ...pushed,
       tags: names,
-      layers: names.map(digest => ({ digest, size: 1, how: 'uploaded' })),
+      images: pushed.images.map(image => ({
+        ...image,
+        layers: names.map(digest => ({ digest, size: 1, how: 'uploaded' as const })),
+      })),
     },
     failure: { message: long, advice: long, detail: lines },
   })
@@ -216,7 +227,7 @@ test('a hit is a run that built nothing, wherever the rest came from', () => {
   const cache = { status: 'opened', index: emptyIndex } as const
   const status = (builds: number, ours: number, upstream: number) =>
     cacheStatus(cache, {
-      ...{ outPath: undefined, failed: [], substituted: { cache: ours, upstream, bytes: 0 } },
+      ...{ outPaths: [], failed: [], substituted: { cache: ours, upstream, bytes: 0 } },
       builds: Array.from({ length: builds }, () => ({ name: 'x', seconds: 1 })),
     })
   assert.deepEqual(

@@ -28,6 +28,8 @@ export type Common = {
   readonly workspace: string
   /** Arguments of the user's for evaluation and build. */
   readonly args: readonly string[]
+  /** Nix system that outputs are evaluated for. @default this machine's */
+  readonly system?: string
   readonly log: Log
   /** Seconds on a clock that never goes back. @default that of this process */
   readonly now?: () => number
@@ -64,11 +66,12 @@ export type Flake = {
  * @throws UserError when it is not there or cannot be read
  */
 export async function openFlake(options: EvaluateOptions, installable: Installable): Promise<Flake> {
-  const { nix, workspace, args, log } = options
+  const { nix, workspace, args, system, log } = options
   const { line, progress } = createReporter(log, options.now ?? processClock)
   let source: FlakeSource | undefined
+  const foreign = system === undefined || system === nix.system ? [] : evaluatedFor(system, nix.system)
   const run = async (command: readonly string[], failing?: (trace: string) => Installable | undefined) => {
-    const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
+    const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...foreign, ...json], {
       cwd: workspace,
       onStderrLine: line,
     })
@@ -117,6 +120,14 @@ export async function evaluate(
     log.info(harmless(`${described.name}: ${described.outPath}`))
     return Object.freeze({ installable, ...described, source })
   })
+}
+
+/**
+ * Has Nix look for a flake's outputs as if this machine were another one. What evaluation itself builds may still be
+ * for this one.
+ */
+function evaluatedFor(system: string, own: string): readonly string[] {
+  return ['--system', system, '--option', 'extra-extra-platforms', own]
 }
 
 /** What was done to have the outputs in the store. */

@@ -28,7 +28,7 @@ function plain({ mediaType, digest, size, annotations = {} }: Descriptor) {
   return { mediaType, digest, size, ...annotated(annotations) }
 }
 
-function annotated(annotations: Readonly<Record<string, string>>) {
+export function annotated(annotations: Readonly<Record<string, string>>) {
   const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }
 }

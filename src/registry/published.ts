@@ -8,7 +8,7 @@ import { childOf, type ManifestRecord, readManifest } from './records.ts'
 export type TagsBefore = {
   /** Digest of the manifest or index, by tag. */
   readonly tags: ReadonlyMap<string, Digest>
-  /** The images of the platform that these are, or that they hold. */
+  /** The images of the platforms that these are, or that they hold. */
   readonly images: readonly ManifestRecord[]
 }
 
@@ -19,11 +19,12 @@ export type TagsBefore = {
 export async function lookAtTags(
   client: RegistryClient,
   tags: readonly string[],
-  platform: Platform,
+  platforms: readonly Platform[],
   signal?: AbortSignal,
 ): Promise<TagsBefore> {
-  const found = new Map<string, Digest>()
+  const named = new Map<string, Digest>()
   const images = new Map<Digest, ManifestRecord>()
+  const getChild = (child: Digest) => client.getManifest(child, signal)
   if (tags.length === 0) await client.headManifest('latest', signal)
   await pMap(
     tags,
@@ -31,15 +32,17 @@ export async function lookAtTags(
       const manifest = await client.getManifest(tag, signal)
       if (manifest === undefined) return
       const { digest } = manifest.descriptor
-      found.set(tag, digest)
+      named.set(tag, digest)
       if (images.has(digest)) return
-      const child = childOf(manifest.bytes, platform)
-      const image = child === undefined ? manifest : await client.getManifest(child, signal)
-      const record =
-        image && readManifest({ ...image.descriptor, bytes: image.bytes }, client.repository.name)
-      if (record !== undefined) images.set(record.digest, record)
+      const children = platforms.flatMap(platform => childOf(manifest.bytes, platform) ?? [])
+      const found = children.length === 0 ? [manifest] : await pMap(children, getChild, { concurrency: 4 })
+      for (const image of found) {
+        const record =
+          image && readManifest({ ...image.descriptor, bytes: image.bytes }, client.repository.name)
+        if (record !== undefined) images.set(record.digest, record)
+      }
     },
     { concurrency: 4 },
   )
-  return { tags: found, images: [...images.values()] }
+  return { tags: named, images: [...images.values()] }
 }

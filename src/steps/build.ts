@@ -13,11 +13,16 @@ import { exclude } from '../places.ts'
 import { buildReport, cacheStatus } from '../report.ts'
 import { count, formatBytes } from '../util/text.ts'
 
-export type Built = {
-  /** What was asked for as the image; undefined when nothing was. */
-  readonly image: Evaluated | undefined
+/** What was asked for as the image, for one of the systems. */
+export type WantedImage = { readonly system: string; readonly evaluated: Evaluated }
+
+export type BuiltImage = WantedImage & {
   /** Its store path. */
-  readonly imagePath: string | undefined
+  readonly path: string
+}
+
+export type Built = {
+  readonly images: readonly BuiltImage[]
   readonly evaluated: readonly Evaluated[]
   readonly realised: Realised
   /** Store paths that came from the cache before Nix asked for them. */
@@ -26,13 +31,13 @@ export type Built = {
 
 /** What is asked for, before anything is built. */
 export type Wanted = {
-  readonly image: Evaluated | undefined
+  readonly images: readonly WantedImage[]
   readonly warm: readonly Evaluated[]
   /** Store paths of the flakes' sources. */
   readonly sources: readonly string[]
 }
 
-/** Evaluates the image and what is to be warm. */
+/** Evaluates the image and what is to be warm, for each system. */
 export async function evaluateAll(job: Job, nix: Nix): Promise<Wanted> {
   const { inputs, context, places, phases, runner, signal } = job
   const sources: string[] = []
@@ -43,14 +48,21 @@ export async function evaluateAll(job: Job, nix: Nix): Promise<Wanted> {
   const wanted = await phases.time('evaluate', async () => {
     try {
       const { image: installable } = inputs
-      const image = installable && (await evaluate({ ...options, installable, asImage: true }))
-      const warm: Evaluated[] = []
-      for (const installable of inputs.warm) {
-        if (isPattern(installable))
-          warm.push(...(await evaluatePattern({ ...options, pattern: installable })))
-        else warm.push(await evaluate({ ...options, installable }))
+      const images: WantedImage[] = []
+      const warm = new Map<string, Evaluated>()
+      for (const system of inputs.systems) {
+        const common = { ...options, system }
+        if (installable !== undefined)
+          images.push({ system, evaluated: await evaluate({ ...common, installable, asImage: true }) })
+        for (const installable of inputs.warm) {
+          const found = isPattern(installable)
+            ? await evaluatePattern({ ...common, pattern: installable })
+            : [await evaluate({ ...common, installable })]
+          // What names its system is the same for all.
+          for (const one of found) warm.set(one.drvPath, one)
+        }
       }
-      return { image, warm, sources }
+      return { images, warm: [...warm.values()], sources }
     } finally {
       // A checkout that does not evaluate is in the store as well.
       await exclude(places, sources)
@@ -60,17 +72,17 @@ export async function evaluateAll(job: Job, nix: Nix): Promise<Wanted> {
   return wanted
 }
 
-/** Builds the image and what is to be warm. */
+/** Builds the images and what is to be warm. */
 export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Wanted): Promise<Built> {
   const { inputs, context, places, phases, report, runner, signal } = job
-  const { image, warm, sources } = wanted
+  const { images, warm, sources } = wanted
   const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
-  const evaluated = [...(image === undefined ? [] : [image]), ...warm]
+  const evaluated = [...images.map(({ evaluated }) => evaluated), ...warm]
   if (evaluated.length === 0) {
     const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
-    return { image, imagePath: undefined, evaluated, realised, brought: [] }
+    return { images: [], evaluated, realised, brought: [] }
   }
-  await exclude(places, [...sources, ...Object.values(image?.outputs ?? {})])
+  await exclude(places, [...sources, ...images.flatMap(({ evaluated }) => Object.values(evaluated.outputs))])
 
   const { server, index } = cache
   const needed = evaluated.map(({ drvPath, outputs }) => ({ drvPath, outputs: Object.keys(outputs) }))
@@ -110,18 +122,25 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Want
           substitutions: [...early, ...substitutions.values()],
           failed: [...failed].map(shortName),
         },
-        undefined,
+        [],
         cache,
         brought,
       )
     }),
   )
-  const outPath = image === undefined ? undefined : realised.outPaths[0]
+  const built = images.flatMap((image, at) => {
+    const path = realised.outPaths[at]
+    return path === undefined ? [] : { ...image, path }
+  })
   job.save({ outPaths: [...realised.outPaths] })
   const substitutions = [...early, ...realised.substitutions]
-  report.build = buildReport({ ...realised, substitutions }, outPath, cache, brought)
+  const outPaths = built.map(({ path }) => path)
+  report.build = buildReport({ ...realised, substitutions }, outPaths, cache, brought)
   if (report.cache !== undefined) report.cache.status = cacheStatus(cache, report.build)
   // A description is small, and names what the image is made of; an archive is large, and in the registry.
-  if (outPath !== undefined && !(await isArchive(outPath))) await exclude(places, sources)
-  return { image, imagePath: outPath, evaluated, realised, brought: brought?.paths ?? [] }
+  const archives: string[] = []
+  for (const { path, evaluated } of built)
+    if (await isArchive(path)) archives.push(...Object.values(evaluated.outputs))
+  if (built.length > 0) await exclude(places, [...sources, ...archives])
+  return { images: built, evaluated, realised, brought: brought?.paths ?? [] }
 }

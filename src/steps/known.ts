@@ -1,23 +1,24 @@
-import type { Evaluated } from '../build/flake.ts'
 import { cleanCommit, isLocked, isPure } from '../build/revision.ts'
 import type { OpenedCache } from '../cache/open.ts'
 import { writerVersion } from '../image/model.ts'
 import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { BlobUnknown } from '../registry/failure.ts'
+import type { Child } from '../registry/image-index.ts'
 import { defaultLevel } from '../registry/make-layer.ts'
 import { type ManifestRecord, readManifest } from '../registry/records.ts'
-import { putTags } from '../registry/tagging.ts'
 import { sha256 } from '../util/digest.ts'
+import type { WantedImage } from './build.ts'
 import type { Registry } from './login.ts'
+import { noteImage, publishTogether } from './together.ts'
 
 /** An image that the registry has, and how it was known to be the one that is asked for. */
 export type Known = {
+  readonly system: string
   readonly manifest: ManifestRecord
   readonly by: 'source' | 'output'
   /** Keys that the next run may find it by. */
   readonly keys: readonly string[]
-  readonly registry: Registry
 }
 
 /** What the image's manifest depends on besides what Nix makes. */
@@ -36,8 +37,8 @@ export function outputKey(job: Job, outPath: string): string {
  * than the image is asked for.
  * @param evaluated the commit that Nix has seen, where it was asked: another one may be checked out by now
  */
-async function sourceKey(job: Job, evaluated?: string): Promise<string | undefined> {
-  const { inputs, context, system, env } = job
+async function sourceKey(job: Job, system: string, evaluated?: string): Promise<string | undefined> {
+  const { inputs, context, env } = job
   const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
   if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
@@ -47,32 +48,47 @@ async function sourceKey(job: Job, evaluated?: string): Promise<string | undefin
   return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
 }
 
-/** Question 1: was this commit's image published before? Undefined also when this run does not push. */
+/**
+ * Question 1: were this commit's images published before? Undefined when one of them was not, and when this run does
+ * not push.
+ */
 export async function findBySource(
   job: Job,
   cache: OpenedCache,
   registry: Registry | undefined,
-): Promise<Known | undefined> {
-  const key = registry && (await sourceKey(job))
-  if (registry === undefined || key === undefined) return undefined
-  const manifest = await remembered(key, cache, registry, job.signal)
-  return manifest && { manifest, by: 'source', keys: [key], registry }
+): Promise<readonly Known[] | undefined> {
+  if (registry === undefined || job.inputs.systems.length === 0) return undefined
+  const found: Known[] = []
+  for (const system of job.inputs.systems) {
+    const key = await sourceKey(job, system)
+    const manifest = key === undefined ? undefined : await remembered(key, cache, registry, job.signal)
+    if (key === undefined || manifest === undefined) return undefined
+    found.push({ system, manifest, by: 'source', keys: [key] })
+  }
+  return found
 }
 
-/** Question 2: was what evaluation shows to be the image published before? */
+/** Question 2: which of what evaluation shows to be the images were published before? */
 export async function findByOutput(
   job: Job,
   cache: OpenedCache,
   registry: Registry | undefined,
-  image: Evaluated | undefined,
-): Promise<Known | undefined> {
-  const { nixArgs, nixConf, copyTo, load } = job.inputs
-  if (registry === undefined || image === undefined || copyTo !== undefined || load) return undefined
-  if (image.source.dirty || !isPure(nixArgs, nixConf, job.env)) return undefined
-  const key = outputKey(job, image.outPath)
-  const tagged = registry.published.images.find(one => one.image === key)
-  const manifest = tagged ?? (await remembered(key, cache, registry, job.signal))
-  return manifest && { manifest, by: 'output', keys: await keysOf(job, image), registry }
+  images: readonly WantedImage[],
+): Promise<readonly Known[]> {
+  const { inputs, signal } = job
+  // Whoever wants it on this machine, or in a store, wants it built.
+  if (registry === undefined || inputs.load || inputs.copyTo) return []
+  const found: Known[] = []
+  for (const { system, evaluated } of images) {
+    // A changed tree may stand for an image that nobody will see again.
+    if (evaluated.source.dirty || !isPure(inputs.nixArgs, inputs.nixConf, job.env)) continue
+    const key = outputKey(job, evaluated.outPath)
+    const tagged = registry.published.images.find(one => one.image === key)
+    const manifest = tagged ?? (await remembered(key, cache, registry, signal))
+    if (manifest !== undefined)
+      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }) })
+  }
+  return found
 }
 
 /** What the cache index knows, if the registry still has it. */
@@ -92,43 +108,62 @@ async function remembered(
 }
 
 /**
- * Puts the tags on an image that the registry has.
+ * Publishes what the registry has under the tags of this run.
  * @returns false when the registry has lost a part of it: it has to be made again
  */
-export async function retag(job: Job, { manifest, by, keys, registry }: Known): Promise<boolean> {
-  const { inputs, report, system, runner, signal } = job
-  const { client, published } = registry
-  const { name } = client.repository
-  const found = {
-    ...{ name, known: by, changed: false, uploaded: 0, digest: manifest.digest, size: manifest.size },
-    platform: formatPlatform(platformOf(system)),
-    layers: manifest.list.map(({ digest, size }) => ({ digest, size, how: 'present' as const })),
-  }
-  report.push = { ...found, tags: [], tagged: [] }
+export async function publishKnown(job: Job, registry: Registry, images: readonly Known[]): Promise<boolean> {
+  const { runner, report } = job
+  const { host, name } = registry.client.repository
+  noteKnown(job, registry, images)
   try {
-    const tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
-    report.push = { ...found, tags: inputs.tags.map(tag => `${name}:${tag}`), tagged }
+    await publishTogether(job, registry, images.map(childOf))
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
-    runner.info(`${client.repository.host} misses a part of ${name}@${manifest.digest}: it is made again.`)
+    runner.info(`${host} misses a part of ${name}@${report.push?.digest}: it is made again.`)
     report.push = undefined
+    job.save({ images: {} })
     return false
   }
-  const why = by === 'source' ? 'this commit' : 'what evaluation gives'
-  runner.info(`${name}@${manifest.digest} was published from ${why} before: it is not built again`)
-  remember(job, registry, manifest.digest, keys)
   const { cache } = report
   if (cache !== undefined) cache.status ??= cache.paths > 0 ? 'hit' : 'miss'
   return true
 }
 
+/** Tells what is not made again, and leaves it to post. */
+export function noteKnown(job: Job, registry: Registry, images: readonly Known[]): void {
+  const { name } = registry.client.repository
+  for (const { system, manifest, by, keys } of images) {
+    const { digest, size, list } = manifest
+    const why = by === 'source' ? 'this commit' : 'what evaluation gives'
+    job.runner.info(`${name}@${digest} was published from ${why} before: it is not built again`)
+    remember(job, registry, digest, keys)
+    noteImage(job, registry, {
+      ...{
+        platform: formatPlatform(platformOf(system)),
+        digest,
+        known: by,
+        changed: false,
+        size,
+        uploaded: 0,
+      },
+      layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
+    })
+  }
+}
+
+export function childOf({ system, manifest }: Known): Child & { readonly bytes: Buffer } {
+  const { mediaType, digest, bytes } = manifest
+  return { mediaType, digest, size: bytes.length, platform: platformOf(system), bytes }
+}
+
 /** What an image that Nix was asked for can be found by from now on. */
-export async function keysOf(job: Job, { source, outPath }: Evaluated): Promise<string[]> {
+export async function keysOf(job: Job, { system, evaluated }: WantedImage): Promise<string[]> {
+  const { source, outPath } = evaluated
   const { context, inputs, env } = job
   const locked =
     inputs.image !== undefined &&
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
-  const key = locked ? await sourceKey(job, source.rev) : undefined
+  const key = locked ? await sourceKey(job, system, source.rev) : undefined
   return [outputKey(job, outPath), ...(key === undefined ? [] : [key])]
 }
 
@@ -140,5 +175,6 @@ export function remember(
   keys: readonly string[],
 ): void {
   const { name } = client.repository
-  job.save({ images: Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }])) })
+  const more = Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }]))
+  job.save({ images: { ...job.state.images, ...more } })
 }

@@ -6,6 +6,7 @@ import { type RegistryClient, registryClient } from '../registry/client.ts'
 import { lookAtTags, type TagsBefore } from '../registry/published.ts'
 import type { Context } from '../runner/context.ts'
 import type { Runner } from '../runner/runner.ts'
+import { checkMeetingPlace } from './together.ts'
 
 /** The registry that a run pushes to. */
 export type Registry = {
@@ -22,18 +23,19 @@ export async function logIn(job: Job): Promise<Registry | undefined> {
   const client = clientFor(job)
   if (client === undefined) return undefined
   const { inputs, context, runner } = job
-  if (inputs.tags.length === 0) {
+  checkMeetingPlace(job)
+  if (inputs.tags.length === 0 && inputs.push !== 'digest') {
     runner.warning(
       `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
     )
   }
-  const platform = platformOf(job.system)
-  return { client, published: await lookAtTags(client, inputs.tags, platform, job.signal) }
+  const platforms = inputs.systems.map(platformOf)
+  return { client, published: await lookAtTags(client, inputs.tags, platforms, job.signal) }
 }
 
 function clientFor({ inputs, context, env, runner }: Job): RegistryClient | undefined {
-  const { image, repository } = inputs
-  if (image === undefined || repository === undefined) return undefined
+  const { image, systems, repository } = inputs
+  if (repository === undefined || (image === undefined && systems.length > 0)) return undefined
   if (whyUnpushed(inputs, context) !== undefined) return undefined
   const credentials = credentialsFor(inputs, repository.host, context)
   return registryClient({ repository, credentials, env, log: runner })
@@ -55,8 +57,8 @@ export function whyKept(
   { push }: Pick<Inputs, 'push'>,
   { eventName }: Pick<Context, 'eventName'>,
 ): string | undefined {
-  if (push === 'auto' && /^(pull_request|merge_group)/.test(eventName))
-    return `\`push\` is \`auto\`, and the event \`${eventName}\``
+  if ((push === 'auto' || push === 'digest') && /^(pull_request|merge_group)/.test(eventName))
+    return `\`push\` is \`${push}\`, and the event \`${eventName}\``
   return undefined
 }
 

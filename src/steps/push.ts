@@ -1,44 +1,47 @@
-import type { Evaluated } from '../build/flake.ts'
 import type { OpenedCache } from '../cache/open.ts'
 import type { Image } from '../image/model.ts'
-import { formatPlatform } from '../image/platform.ts'
+import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { programs } from '../places.ts'
-import { type Published, type Pushed, pushImage } from '../registry/push.ts'
+import type { Child } from '../registry/image-index.ts'
+import { manifestMediaType } from '../registry/manifest.ts'
+import { type Published, pushImage } from '../registry/push.ts'
 import { annotation } from '../registry/records.ts'
+import type { WantedImage } from './build.ts'
 import { keysOf, outputKey, remember } from './known.ts'
 import type { Registry } from './login.ts'
+import { isAlone, noteImage, noteTags, tagsToSet } from './together.ts'
 
-/** Pushes an image, and leaves to post what it and its layers became. */
+/** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(
   job: Job,
   options: {
     readonly cache: OpenedCache
     readonly registry: Registry
-    readonly evaluated: Evaluated
+    readonly wanted: WantedImage
     readonly image: Image
   },
-): Promise<void> {
-  const { inputs, places, runner, signal, report } = job
-  const { cache, registry, evaluated, image } = options
+): Promise<Child> {
+  const { inputs, places, runner, signal } = job
+  const { cache, registry, wanted, image } = options
   const { client, published } = registry
-  const { compression, compressionLevel: level, tags } = inputs
-  const { name } = client.repository
-  const told = (
-    { memo, ...pushed }: Published,
-    set: Pick<Pushed, 'tagged'> & { tags: readonly string[] },
-  ) => {
-    job.save({ layers: Object.fromEntries(memo) })
-    report.push = { ...pushed, ...set, name, platform: formatPlatform(image.platform) }
+  const { compression, compressionLevel: level } = inputs
+  const platform = platformOf(wanted.system)
+  const note = ({ memo, ...pushed }: Published) => {
+    job.save({ layers: { ...job.state.layers, ...Object.fromEntries(memo) } })
+    noteImage(job, registry, { ...pushed, platform: formatPlatform(platform) })
   }
-  const pushed = await pushImage({
-    ...{ client, published, image, compression, level, tags, signal, programs },
-    annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
+  const { tagged, ...pushed } = await pushImage({
+    ...{ client, published, image, compression, level, signal, programs },
+    tags: isAlone(job) ? tagsToSet(job) : [],
+    annotations: { [annotation.image]: outputKey(job, wanted.evaluated.outPath) },
     memo: cache.index.layers,
-    onPublished: pushed => told(pushed, { tags: [], tagged: [] }),
+    onPublished: note,
     scratch: places.scratch,
     log: runner,
   })
-  told(pushed, { tags: tags.map(tag => `${name}:${tag}`), tagged: pushed.tagged })
-  remember(job, registry, pushed.digest, await keysOf(job, evaluated))
+  note(pushed)
+  noteTags(job, tagged)
+  remember(job, registry, pushed.digest, await keysOf(job, wanted))
+  return { mediaType: manifestMediaType, digest: pushed.digest, size: pushed.manifestSize, platform }
 }

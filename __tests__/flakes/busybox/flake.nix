@@ -14,7 +14,7 @@
             args = [ "sh" "-eu" script ];
           } // attributes);
 
-          architecture = { x86_64-linux = "amd64"; aarch64-linux = "arm64"; }.${system};
+          architecture = { x86_64-linux = "amd64"; aarch64-linux = "arm64"; i686-linux = "386"; }.${system};
 
           content = run "busybox" ./package.sh { };
 
@@ -32,6 +32,11 @@
             run "stream-busybox" ./stream.sh { inherit content architecture; archive = ./archive.sh; }
             // { isExe = true; imageName = "busybox"; imageTag = "latest"; };
 
+          # Says that it is for another platform than it is built for.
+          image-astray = run "docker-image-astray" ./image.sh {
+            inherit content; architecture = "riscv64"; compressor = "cat"; archive = ./archive.sh;
+          };
+
           fails = run "fails" ./fails.sh { inherit content; };
 
           waits = run "waits" ./waits.sh { inherit content; };
@@ -41,7 +46,8 @@
             outputHash = "sha256-LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ=";
           };
         };
-      systems = [ "x86_64-linux" "aarch64-linux" ];
+      # The program is that of the machine that makes the flake: the others run it where their kernel does.
+      systems = [ "x86_64-linux" "aarch64-linux" "i686-linux" ];
     in
     {
       packages = builtins.listToAttrs (map (name: { inherit name; value = packagesFor name; }) systems);

@@ -47,7 +47,8 @@ async function runOnce(world: World, run: RunOptions, scenario: UnchangedScenari
   const seconds = (performance.now() - began) / 1000
   if (main.code !== 0) throw new Error(main.log)
   const { details } = JSON.parse(main.outputs.metadata ?? '') as { readonly details: Details }
-  if (!scenario.startsWith(`${details.push.known} known`)) throw new Error(`${scenario}:\n${main.log}`)
+  if (!scenario.startsWith(`${details.push.images[0]?.known} known`))
+    throw new Error(`${scenario}:\n${main.log}`)
   const installed = details.phases.find(({ name }) => name === 'install Nix')
   return {
     seconds,
@@ -60,7 +61,7 @@ async function runOnce(world: World, run: RunOptions, scenario: UnchangedScenari
 type Details = {
   readonly phases: readonly Phase[]
   readonly seconds: number
-  readonly push: { readonly known?: 'source' | 'output' }
+  readonly push: { readonly images: readonly { readonly known?: 'source' | 'output' }[] }
 }
 
 /** Another commit, of which the image is the same. */

@@ -1,0 +1,116 @@
+import assert from 'node:assert/strict'
+import { after, test } from 'node:test'
+import { nixRelease } from '../../script/parts/paths.ts'
+import { findLeaks, placeOfFolder, placeOfMachine, placesOfStep } from '../harness/leaks.ts'
+import { Machine } from '../harness/machine.ts'
+import { expect, installByHand, plainConfig } from '../harness/nix-by-hand.ts'
+import { plantSsh, sshKeyPair, sshUnavailable, startSshd } from '../harness/sshd.ts'
+import { World } from '../harness/world.ts'
+
+const world = await World.create({ template: 'busybox' })
+after(() => world[Symbol.asyncDispose]())
+
+const skip =
+  sshUnavailable() ??
+  (process.arch !== 'x64'
+    ? 'this machine has one system only'
+    : Machine.hasUsers()
+      ? false
+      : 'there is one user only')
+
+/** A machine that claims to build for ARM. Its kernel runs what it is given, since that is for the real processor. */
+async function startBuilder(release: Parameters<typeof installByHand>[1], authorized: string) {
+  const config = `${plainConfig}\nextra-platforms = aarch64-linux\ntrusted-users = runner\nsandbox = false\n`
+  const machine = await Machine.create({
+    user: 'runner',
+    nix: 'user',
+    files: { '/etc/nix/nix.conf': config },
+  })
+  const env = await installByHand(machine, release)
+  const sshd = await startSshd(machine, { authorized, path: env.PATH ?? '' })
+  const hostKey = Buffer.from(sshd.host.public.trim()).toString('base64')
+  return { machine, env, sshd, hostKey, [Symbol.asyncDispose]: () => machine.dispose() }
+}
+
+for (const [index, release] of nixRelease().releases.entries()) {
+  test(`an image is built on another machine: Nix ${release.version}`, { skip }, async t => {
+    const key = await sshKeyPair()
+    await using builder = await startBuilder(release, key.public)
+    // With the host's key; and taken as it is, for who does not know it.
+    const known = index === 0 ? ` - 2 1 - - ${builder.hostKey}` : ''
+    const since = new Date()
+    await using prepared = await world.prepare({
+      release,
+      with: {
+        image: '.#image-stream',
+        systems: 'x86_64-linux aarch64-linux',
+        builders: `ssh-ng://runner@127.0.0.1:${builder.sshd.port} aarch64-linux${known}`,
+        'ssh-key': key.secret,
+        'cache-scope': release.version,
+        name: `${world.registry.host}/org/built-${index}`,
+        cache: 'false',
+      },
+    })
+    await plantSsh(prepared.machine)
+    const main = await prepared.main()
+    assert.equal(main.code, 0, `${main.log}\n${builder.sshd.log()}`)
+    assert.equal(main.outputs.platforms, 'linux/amd64,linux/arm64')
+    const [own, other] = (main.outputs['out-path'] ?? '').split('\n')
+    // It was really built there, and only that.
+    await expect(builder.machine.run(['nix-store', '--check-validity', other ?? ''], { env: builder.env }))
+    const there = await builder.machine.run(['nix-store', '--check-validity', own ?? ''], {
+      env: builder.env,
+    })
+    assert.notEqual(there.code, 0)
+    assert.match(main.log, /127\.0\.0\.1/)
+
+    await t.test('the key was there only as long', async () => {
+      const left = await expect(
+        prepared.machine.run([
+          'find',
+          prepared.job.temp,
+          '-name',
+          '*builder-key*',
+          '-o',
+          '-name',
+          'machines',
+        ]),
+      )
+      assert.equal(left, '')
+      const post = await prepared.post()
+      assert.equal(post.code, 0, post.log)
+      const secrets = { 'ssh key': key.secret.split('\n')[2] ?? '' }
+      const places = [
+        ...placesOfStep('main', main),
+        ...placesOfStep('post', post),
+        await placeOfFolder('cache', world.cache.directory),
+        await placeOfMachine(prepared.machine, since),
+      ]
+      assert.deepEqual(await findLeaks(secrets, places), [])
+    })
+  })
+}
+
+test('a builder that does not let us in: the words name it, and nothing is pushed', { skip }, async () => {
+  const [release] = nixRelease().releases
+  assert.ok(release)
+  const [key, other] = [await sshKeyPair(), await sshKeyPair()]
+  await using builder = await startBuilder(release, other.public)
+  await using prepared = await world.prepare({
+    with: {
+      image: '.#image-stream',
+      systems: 'aarch64-linux',
+      builders: `ssh-ng://runner@127.0.0.1:${builder.sshd.port} aarch64-linux`,
+      'ssh-key': key.secret,
+      cache: 'false',
+    },
+  })
+  await plantSsh(prepared.machine)
+  world.registry.forget()
+  const main = await prepared.main()
+  assert.equal(main.code, 1, main.log)
+  const [error] = main.errors
+  assert.match(error?.message ?? '', /aarch64-linux/)
+  assert.match(main.log, /Permission denied/)
+  assert.equal(world.registry.count({ method: 'PUT' }), 0)
+})
