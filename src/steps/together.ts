@@ -169,7 +169,9 @@ async function putAll(job: Job, registry: Registry, children: readonly Child[]):
  * @throws UserError
  */
 export function checkMeetingPlace({ env, inputs }: Pick<Job, 'env' | 'inputs'>): void {
-  if (inputs.systems.length === inputs.platforms.length || hasCacheService(env)) return
+  const { systems, platforms, push } = inputs
+  const complete = systems.length === platforms.length && (push !== 'digest' || isAlone({ inputs }))
+  if (complete || hasCacheService(env)) return
   throw new UserError(
     'The jobs that push this image together meet in the Actions cache, which this runner does not have.',
     { advice: 'Build all `systems` in one job: then it has all `platforms`.' },
