@@ -4,6 +4,8 @@ import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { partsBin } from '../../script/parts/paths.ts'
 import { exec } from '../../src/util/exec.ts'
+import { startDockerd } from '../harness/dockerd.ts'
+import { Machine } from '../harness/machine.ts'
 import { skopeo } from '../harness/skopeo.ts'
 import { login, type RunOptions, World } from '../harness/world.ts'
 
@@ -130,6 +132,28 @@ test('two systems in one job become one index, and are known the next time', { s
     }
   })
 
+  await t.test('dockerd pulls the one that fits', { skip: Machine.withoutUsers() }, async t => {
+    await using machine = await Machine.create({ user: 'root' })
+    const docker = await startDockerd(machine)
+    await docker('login', '--username', login.username, '--password', login.password, world.registry.host)
+    for (const architecture of ['amd64', '386']) {
+      await docker('pull', '--quiet', '--platform', `linux/${architecture}`, `${name}:main`)
+      const seen = await docker('image', 'inspect', '--format', '{{.Architecture}}', `${name}:main`)
+      assert.equal(seen.trim(), architecture)
+    }
+    const reason = Machine.withoutContainers()
+    if (reason !== false) return t.skip(reason)
+    const said = await docker(
+      'run',
+      '--rm',
+      '--network=none',
+      `${name}@${first.outputs.digest}`,
+      'echo',
+      'started',
+    )
+    assert.equal(said.trim(), 'started')
+  })
+
   await t.test('the same commit: nothing is evaluated, built or sent', async () => {
     world.registry.forget()
     const again = await job({ with: { tags: 'main\nnew' } })
@@ -203,6 +227,21 @@ test('a leg that runs again with another image replaces its own in the index', {
     again.push.images.map(({ digest }: { digest: string }) => digest),
   )
   assert.equal(index?.manifests[0]?.digest, last.push.images[0].digest)
+})
+
+test('a job that comes late with an index that another has replaced publishes the new one', {
+  skip,
+}, async () => {
+  const { name, leg } = workflow('late')
+  await leg('i686-linux')
+  const hold = world.registry.hold({ method: 'PUT', path: /late\/manifests\/main$/, times: 1 })
+  const late = leg('x86_64-linux')
+  await hold.reached
+  const again = await leg('i686-linux', { attempt: 2, change: uncommitted })
+  assert.equal((await tagged(name))?.manifests[0]?.digest, again.push.images[0].digest)
+  hold.release()
+  assert.equal((await late).outputs.digest, again.outputs.digest)
+  assert.equal((await tagged(name))?.manifests[0]?.digest, again.push.images[0].digest)
 })
 
 test('jobs of another run, another image or other tags are no legs of this one', { skip }, async () => {

@@ -12,6 +12,7 @@ import {
   type FaultOptions,
   ghcr,
   type Hold,
+  type HoldOptions,
   type Target,
   type Trouble,
   Troubles,
@@ -59,7 +60,7 @@ export type Registry = {
   forget(): void
   fault(options: FaultOptions & Trouble): Fault
   /** Lets requests stand still before anything is done for them. */
-  hold(target: Target): Hold
+  hold(target: HoldOptions): Hold
   /** From now on the tokens that were issued are not taken. */
   expireTokens(): void
   /** Password and tokens, in each form that was on the wire: texts that no log may show. */

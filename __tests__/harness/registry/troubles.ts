@@ -33,6 +33,11 @@ export type Fault = {
   clear(): void
 }
 
+export type HoldOptions = Target & {
+  /** How many requests stand still. @default all, until they are released */
+  readonly times?: number
+}
+
 export type Hold = {
   /** Settles when the first request stands still. */
   readonly reached: Promise<void>
@@ -94,12 +99,14 @@ export class Troubles {
     return undefined
   }
 
-  hold(target: Target): Hold {
+  hold({ times = Number.POSITIVE_INFINITY, ...target }: HoldOptions): Hold {
+    let standing = 0
     const reached = Promise.withResolvers<void>()
     const released = Promise.withResolvers<void>()
     const hold: ActiveHold = {
       ...target,
-      stand() {
+      stand: () => {
+        if (++standing >= times) this.#holds.delete(hold)
         reached.resolve()
         return released.promise
       },
