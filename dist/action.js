@@ -3,6 +3,7 @@ import { parseInputs } from './inputs.js'
 
 import { removeSecrets } from './nix/conf.js'
 import { endJob } from './nix/jobs.js'
+
 import { systemOf } from './nix/releases.js'
 import { outputsOf } from './outputs.js'
 import { makePlaces, placesIn, removePlaces } from './places.js'
@@ -12,13 +13,15 @@ import { attempt } from './runner/runner.js'
 import { newState, writeState } from './state.js'
 import { build, evaluateAll } from './steps/build.js'
 import { copyTo } from './steps/copy.js'
-import { findByOutput, findBySource, retag } from './steps/known.js'
+import { findByOutput, findBySource, publishKnown } from './steps/known.js'
 import { findEngine } from './steps/load.js'
-import { hideSecrets, logIn } from './steps/login.js'
+import { hideSecrets, logIn, whyUnpushed } from './steps/login.js'
+import { withMachines } from './steps/machines.js'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.js'
 import { publish } from './steps/publish.js'
 import { save } from './steps/save.js'
 import { openTheCache } from './steps/store-cache.js'
+import { publishIndex } from './steps/together.js'
 import { mainSummary } from './summary.js'
 import { adviceOf, inWords, messageOf, UserError } from './util/errors.js'
 import { interruptible } from './util/interrupt.js'
@@ -79,6 +82,7 @@ async function begin(given) {
 
 async function run(job) {
   const { inputs, phases, signal } = job
+  if (inputs.systems.length === 0) return await publishOthers(job)
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
   // but that only Nix knows whether it has a login for a cache that wants one.
@@ -87,8 +91,7 @@ async function run(job) {
   const looking = Promise.all([opening, loggingIn]).then(found => findBySource(job, ...found))
   if (inputs.installNix === 'if-needed') {
     await Promise.allSettled([opening, loggingIn, looking])
-    const known = await looking
-    if (known !== undefined && (await phases.time('push', () => retag(job, known)))) return
+    if (await publishedAs(job, await loggingIn, await looking)) return
   }
   const finding = findEngine(job)
   const installing = phases.time('install Nix', () => installTheNix(job))
@@ -102,23 +105,45 @@ async function run(job) {
   const cache = installed.conf.trusted ? opened : { ...opened, server: undefined }
   signal.throwIfAborted()
   await configureNix(job, installed, cache, await asking)
-  const published = await looking
-  if (published !== undefined && (await phases.time('push', () => retag(job, published)))) return
+  if (await publishedAs(job, registry, await looking)) return
 
   const nix = { ...installed.nix, signal }
-  const wanted = await evaluateAll(job, nix)
-  const known = await findByOutput(job, cache, registry, wanted.image)
-  if (known !== undefined) {
-    // First what else was asked for: where that fails, no tag is moved.
-    await build(job, nix, cache, { ...wanted, image: undefined })
-    if (await phases.time('push', () => retag(job, known))) return
-  }
-  const built = await build(job, nix, cache, wanted)
+  const made = await withMachines(job, nix, nix => make(job, nix, cache, registry))
+  if (made === undefined) return
   // Before the push: what is deployed from that store is there when the image is.
-  await copyTo(job, nix, cache, built)
-  const { image: evaluated, imagePath: path } = built
-  if (evaluated === undefined || path === undefined) return
-  await publish(job, { nix, cache, engine, registry, evaluated, path })
+  await copyTo(job, nix, cache, made.built)
+  const { images } = made.built
+  if (inputs.image !== undefined)
+    await publish(job, { nix, cache, engine, registry, images, known: made.known })
+}
+
+/**
+ * Builds what is asked for, but for images that are known.
+ * @returns undefined when all of them were, and are published
+ */
+async function make(job, nix, cache, registry) {
+  const wanted = await evaluateAll(job, nix)
+  const known = await findByOutput(job, cache, registry, wanted.images)
+  const images = wanted.images.filter(({ system }) => !known.some(one => one.system === system))
+  const allKnown = known.length > 0 && images.length === 0
+  // Also what else was asked for: where that fails, no tag is moved.
+  const built = await build(job, nix, cache, { ...wanted, images })
+  if (!allKnown) return { built, known }
+  if (await publishedAs(job, registry, known)) return undefined
+  return { built: await build(job, nix, cache, wanted), known: [] }
+}
+
+async function publishedAs(job, registry, known) {
+  if (registry === undefined || known === undefined) return false
+  return await job.phases.time('push', () => publishKnown(job, registry, known))
+}
+
+/** A job that builds nothing: what others have pushed becomes one image. */
+async function publishOthers(job) {
+  const { inputs, context, phases, report } = job
+  const registry = await phases.time('log in', () => logIn(job))
+  if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
+  else await phases.time('publish', () => publishIndex(job, registry, []))
 }
 
 /** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */

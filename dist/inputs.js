@@ -1,5 +1,14 @@
 import { parseInstallable, parsePattern } from './build/installable.js'
+
+import {
+  comparePlatforms,
+  formatPlatform,
+  systems as knownSystems,
+  parsePlatform,
+  platformOf,
+} from './image/platform.js'
 import { tagsFor } from './metadata/tags.js'
+import { parseBuilders } from './nix/builders.js'
 import { userNetrc, userSandbox } from './nix/conf.js'
 import { parseDestination, parseSshKey } from './nix/destination.js'
 import { splitLogin } from './nix/netrc.js'
@@ -100,17 +109,15 @@ export function parseInputs(read, { system, event }) {
     }
   }
 
-  for (const [name, own] of [
-    ['systems', system],
-    ['platforms', system === 'aarch64-linux' ? 'linux/arm64' : 'linux/amd64'],
-  ]) {
-    const others = read(name)
-      .split(/[\s,]+/)
-      .filter(word => word !== '' && word !== own)
-    if (others.length > 0)
-      problem(name, `this job runs on ${own}; building for ${others.join(', ')} is not in this version yet`)
-  }
-
+  const list = name => [
+    ...new Set(
+      read(name)
+        .split(/[\s,]+/)
+        .filter(Boolean),
+    ),
+  ]
+  const systems = chosenSystems()
+  const platforms = chosenPlatforms()
   const version = matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4')
   const sha256 = matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase()
   const compression = oneOf('compression', ['gzip', 'zstd'], 'gzip')
@@ -119,11 +126,16 @@ export function parseInputs(read, { system, event }) {
   // Here for what it refuses.
   parsed('nix-conf', () => userSandbox(read('nix-conf')))
   const inputs = {
-    image: read('image') === '' ? undefined : parsed('image', () => parseInstallable(read('image'))),
+    image:
+      read('image') === '' || systems.length === 0
+        ? undefined
+        : parsed('image', () => parseInstallable(read('image'))),
+    ...{ systems, platforms },
+    together: JSON.stringify([read('name').toLowerCase(), lines('tags'), lines('flavor'), platforms]),
     warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
     repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
     tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
-    push: oneOf('push', ['auto', 'true', 'false'], 'auto'),
+    push: oneOf('push', ['auto', 'true', 'false', 'digest'], 'auto'),
     username: read('username'),
     password: read('password'),
     compression,
@@ -140,6 +152,7 @@ export function parseInputs(read, { system, event }) {
     trustedPublicKeys: words('trusted-public-keys'),
     copyTo: read('copy-to') === '' ? undefined : parsed('copy-to', () => parseDestination(read('copy-to'))),
     sshKey: read('ssh-key') === '' ? undefined : parsed('ssh-key', () => parseSshKey(read('ssh-key'))),
+    builders: parsed('builders', () => parseBuilders(read('builders'))) ?? [],
     nixArgs: parsed('nix-args', () => splitShellWords(read('nix-args'))) ?? [],
     githubToken: read('github-token'),
     cache: oneOf('cache', ['true', 'read', 'false'], 'true'),
@@ -148,6 +161,14 @@ export function parseInputs(read, { system, event }) {
     cacheUpstream: oneOf('cache-upstream', ['true', 'false'], 'false') === 'true',
   }
 
+  if (systems.length === 0) {
+    if (platforms.length === 0)
+      problem('systems', '`none` builds nothing: name in `platforms` what other jobs have pushed')
+    for (const name of ['warm', 'load', 'copy-to'])
+      if (!['', 'false'].includes(read(name)))
+        problem('systems', `\`none\` builds nothing, and ${name} needs that`)
+  } else if (inputs.load && !systems.includes(system))
+    problem('load', `is for the system of this runner, ${system}, which \`systems\` does not name`)
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (sha256 !== undefined && version === undefined)
@@ -167,7 +188,7 @@ export function parseInputs(read, { system, event }) {
   if (twice.length > 0)
     problem('substituters', `hold two logins for ${twice[0]?.host}, and Nix can have one for a host`)
   if (inputs.sshKey !== undefined && read('builders') === '' && inputs.copyTo?.kind !== 'ssh')
-    problem('ssh-key', 'is for copy-to with an ssh-ng:// URL, and there is none')
+    problem('ssh-key', 'is for builders, and for copy-to with an ssh-ng:// URL: there is neither')
 
   if (problems.length > 0) {
     throw new UserError(
@@ -176,6 +197,31 @@ export function parseInputs(read, { system, event }) {
     )
   }
   return Object.freeze(inputs)
+
+  function chosenSystems() {
+    const named = list('systems')
+    if (named.length === 0) return [system]
+    if (named.length === 1 && named[0] === 'none') return []
+    const unknown = named.filter(name => !knownSystems.includes(name))
+    if (unknown.length > 0)
+      problem('systems', `${unknown.join(', ')}: not one of ${knownSystems.join(', ')}, or \`none\` alone`)
+    return named
+  }
+
+  function chosenPlatforms() {
+    const own = systems.map(platformOf)
+    const named = list('platforms').map(text => [text, parsePlatform(text)])
+    const unknown = named.filter(([, platform]) => platform === undefined).map(([text]) => text)
+    if (unknown.length > 0)
+      problem('platforms', `${unknown.join(', ')}: a platform is written as linux/amd64 or linux/arm/v7`)
+    const asked = new Map(
+      named.flatMap(([, platform]) => platform ?? []).map(platform => [formatPlatform(platform), platform]),
+    )
+    const left = own.map(formatPlatform).filter(name => !asked.has(name))
+    if (named.length > 0 && unknown.length === 0 && left.length > 0)
+      problem('platforms', `lacks ${left.join(', ')}, which \`systems\` has this job build`)
+    return (named.length > 0 ? [...asked.values()] : own).toSorted(comparePlatforms)
+  }
 
   function compressionLevel() {
     const text = read('compression-level')
@@ -222,7 +268,6 @@ const comingLater = [
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
-  ['builders', [], 'building on other machines'],
 ]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */

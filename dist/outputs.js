@@ -10,11 +10,11 @@ export function outputsOf(report) {
     outputs.set('image', `${push.name}@${push.digest}`)
     outputs.set('tags', push.tags.join('\n'))
     outputs.set('changed', String(push.changed))
-    outputs.set('platforms', push.platform)
-    outputs.set('size', String(push.size))
-    outputs.set('uploaded', String(push.uploaded))
+    outputs.set('platforms', push.platforms.join(','))
+    outputs.set('size', String(push.images.reduce((sum, { size }) => sum + size, 0)))
+    outputs.set('uploaded', String(push.images.reduce((sum, { uploaded }) => sum + uploaded, 0)))
   }
-  if (build?.outPath !== undefined) outputs.set('out-path', build.outPath)
+  if (build !== undefined && build.outPaths.length > 0) outputs.set('out-path', build.outPaths.join('\n'))
   if (cache?.status !== undefined) outputs.set('cache', cache.status)
   if (nix !== undefined) {
     outputs.set('nix-version', nix.version)

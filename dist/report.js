@@ -6,14 +6,14 @@ export function withoutQuery(url) {
 /** What was brought and built, with what came from the cache told from what came from elsewhere. */
 export function buildReport(
   { builds, substitutions, failed = [] },
-  outPath,
+  outPaths,
   cache,
   brought = { paths: [], bytes: 0 },
 ) {
   const url = withoutQuery(cache.server?.url)
   const ours = substitutions.filter(({ store }) => withoutQuery(store) === url)
   return {
-    outPath,
+    outPaths,
     builds: builds.map(({ name, seconds }) => ({ name, seconds })),
     failed,
     substituted: {

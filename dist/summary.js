@@ -34,13 +34,14 @@ function heading({ push, failure, unpushed, build, cache }) {
     return push !== undefined || failure.phase === 'push' ? what : `${what}: nothing was published`
   }
   if (push === undefined) {
-    if (build?.outPath === undefined) {
+    if (build === undefined || build.outPaths.length === 0) {
       const done = 'what was asked for is built'
       return cache?.status === 'off' ? `✅ Done: ${done}` : `✅ The store cache is warm: ${done}`
     }
     return `✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${words(unpushed)}`}`
   }
   const name = code(push.name)
+  if (push.waiting.length > 0) return `⏳ Pushed for ${push.platforms.map(code).join(', ')}: ${name}`
   if (push.changed) return `📦 Published: ${name}`
   if (push.tagged.length === 0) return `✅ Unchanged: ${name}`
   return `🏷️ Unchanged image, ${count(push.tagged.length, 'tag')} set: ${name}`
@@ -68,28 +69,40 @@ function endOf(detail) {
 function facts({ push, loaded, build, copy, cache, nix }) {
   const rows = []
   if (push !== undefined) {
-    const became = how => push.layers.filter(layer => layer.how === how).length
+    const own = push.images.filter(({ known }) => known !== 'job')
+    const layers = own.flatMap(({ layers }) => layers)
+    const became = what => layers.filter(({ how }) => how === what).length
+    const [size, sent] = [own.map(({ size }) => size), own.map(({ uploaded }) => uploaded)].map(sum)
     const mounted = became('mounted') === 0 ? '' : `${became('mounted')} mounted from another image, `
     const tags = push.tags.slice(0, most.listed).map(reference => code(tagOf(reference)))
-    rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
-    rows.push(['Platform', code(push.platform)])
-    rows.push([
-      'Layers',
-      `${count(push.layers.length, 'layer')}, ${formatBytes(push.size)}: ${became('uploaded')} uploaded, ` +
-        `${mounted}${became('present')} already there; ${formatBytes(push.uploaded)} sent`,
-    ])
-  }
-  if (push?.known !== undefined) {
-    const by =
-      push.known === 'source' ? 'this commit was published before' : 'its store path was published before'
-    rows.push(['Not built', by])
+    if (push.waiting.length > 0) {
+      const missing = push.waiting.map(code).join(', ')
+      rows.push(['Waiting', `for ${missing}: the job that pushes the last platform publishes index and tags`])
+    } else
+      rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
+    rows.push([push.platforms.length === 1 ? 'Platform' : 'Platforms', push.platforms.map(code).join(', ')])
+    const others = push.images.filter(({ known }) => known === 'job').map(({ platform }) => code(platform))
+    if (others.length > 0) rows.push(['Pushed by other jobs', others.join(', ')])
+    if (own.length > 0)
+      rows.push([
+        'Layers',
+        `${count(layers.length, 'layer')}, ${formatBytes(size ?? 0)}: ${became('uploaded')} uploaded, ` +
+          `${mounted}${became('present')} already there; ${formatBytes(sent ?? 0)} sent`,
+      ])
+    for (const { platform, known } of own) {
+      if (known === undefined) continue
+      const by =
+        known === 'source' ? 'this commit was published before' : 'its store path was published before'
+      rows.push(['Not built', own.length === 1 ? by : `${code(platform)}: ${by}`])
+    }
   }
   if (loaded !== undefined) {
     const references = loaded.references.slice(0, most.listed).map(code)
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
   }
   if (build !== undefined) {
-    if (build.outPath !== undefined) rows.push(['Store path', code(build.outPath)])
+    const paths = build.outPaths.map(code)
+    if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])
     rows.push(['Built', built(build)])
     if (build.failed.length > 0)
       rows.push(['Failed', list(build.failed.slice(0, most.listed).map(code), build.failed)])
@@ -117,6 +130,10 @@ function built({ builds }) {
 function substituted({ cache, upstream, bytes }) {
   if (cache + upstream === 0) return 'nothing'
   return `${count(cache, 'path')} from the cache, ${count(upstream, 'path')} from elsewhere; ${formatBytes(bytes)}`
+}
+
+function sum(numbers) {
+  return numbers.reduce((total, number) => total + number, 0)
 }
 
 /** Of a run that failed it is not known what it would have needed. */
@@ -170,7 +187,8 @@ function slowest(rows = []) {
 }
 
 function largestLayers(push) {
-  return (push?.layers ?? [])
+  return (push?.images ?? [])
+    .flatMap(({ layers }) => layers)
     .filter(({ how }) => how === 'uploaded')
     .toSorted((a, b) => b.size - a.size)
     .map(({ digest, size }) => [code(digest.slice(0, 19)), formatBytes(size)])

@@ -70,7 +70,7 @@ function workflow(id: string, more: Record<string, string> = {}) {
 }
 
 async function uncommitted(workspace: string): Promise<void> {
-  const file = join(workspace, 'archive.sh')
+  const file = join(workspace, 'package.sh')
   await writeFile(file, `${await readFile(file, 'utf8')}\n# another`)
 }
 
@@ -148,6 +148,7 @@ test('two systems in one job become one index, and are known the next time', { s
       '--rm',
       '--network=none',
       `${name}@${first.outputs.digest}`,
+      'busybox',
       'echo',
       'started',
     )

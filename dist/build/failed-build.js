@@ -106,7 +106,7 @@ function otherSystem(cause, { nix }) {
   const name = shortName(drvPath)
   if (system !== '' && system !== nix.system) {
     return new UserError(`${name} can only be built on ${system}, and this runner is ${nix.system}.`, {
-      advice: `Build it in a job whose \`runs-on\` is a runner for ${system}${system === 'aarch64-linux' ? ', such as ubuntu-24.04-arm' : ''}.`,
+      advice: `Build it in a job whose \`runs-on\` is a runner for ${system}${system === 'aarch64-linux' ? ', such as ubuntu-24.04-arm' : ''}; or name such a machine in \`builders\`, or set up QEMU before this step (docker/setup-qemu-action).`,
     })
   }
   return new UserError(`${name} needs a builder with the features ${features || 'that this runner lacks'}.`, {

@@ -23,11 +23,12 @@ const first = ['--extra-experimental-features', 'nix-command flakes', ...json]
  * @throws UserError when it is not there or cannot be read
  */
 export async function openFlake(options, installable) {
-  const { nix, workspace, args, log } = options
+  const { nix, workspace, args, system, log } = options
   const { line, progress } = createReporter(log, options.now ?? processClock)
   let source
+  const foreign = system === undefined || system === nix.system ? [] : evaluatedFor(system, nix.system)
   const run = async (command, failing) => {
-    const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...json], {
+    const result = await runNix(nix, 'nix', [...first, ...command, ...args, ...foreign, ...json], {
       cwd: workspace,
       onStderrLine: line,
     })
@@ -70,6 +71,14 @@ export async function evaluate(options) {
     log.info(harmless(`${described.name}: ${described.outPath}`))
     return Object.freeze({ installable, ...described, source })
   })
+}
+
+/**
+ * Has Nix look for a flake's outputs as if this machine were another one. What evaluation itself builds may still be
+ * for this one.
+ */
+function evaluatedFor(system, own) {
+  return ['--system', system, '--option', 'extra-extra-platforms', own]
 }
 
 const built = z.array(z.object({ drvPath: z.string(), outputs: z.record(z.string(), z.string().nullish()) }))

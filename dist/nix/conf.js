@@ -7,6 +7,8 @@ const tokenFile = 'access-tokens.conf'
 const netrcName = 'netrc'
 /** Beside nix.conf, for as long as something is copied by ssh. */
 export const sshKeyName = 'ssh-key'
+/** As long as other machines may build. */
+export const builderKeyName = 'builder-key'
 
 /**
  * Writes nix.conf as `man nix.conf` specifies it. Later lines win. The user's come after every setting that has one
@@ -108,9 +110,10 @@ export async function writeConf(file, options, { token, netrc, earlier = [] }) {
   await writeSecret(file, text)
 }
 
-/** Removes the secrets beside `file`, also a key that a killed copy left. Later calls of Nix go without them. */
+/** Removes the secrets beside `file`, also a key that a killed step left. Later calls of Nix go without them. */
 export async function removeSecrets(file) {
-  for (const name of [tokenFile, netrcName, sshKeyName]) await rm(beside(file, name), { force: true })
+  for (const name of [tokenFile, netrcName, sshKeyName, builderKeyName])
+    await rm(beside(file, name), { force: true })
 }
 
 function beside(file, name) {

@@ -22,7 +22,7 @@ function plain({ mediaType, digest, size, annotations = {} }) {
   return { mediaType, digest, size, ...annotated(annotations) }
 }
 
-function annotated(annotations) {
+export function annotated(annotations) {
   const sorted = Object.entries(annotations).toSorted(([a], [b]) => (a < b ? -1 : 1))
   return sorted.length === 0 ? {} : { annotations: Object.fromEntries(sorted) }
 }

@@ -6,9 +6,10 @@ import { childOf, readManifest } from './records.js'
  * Looks at the tags. Where there are none it asks for one all the same, so that a wrong password is found.
  * @throws UserError when the registry does not take the credentials, or does not answer
  */
-export async function lookAtTags(client, tags, platform, signal) {
-  const found = new Map()
+export async function lookAtTags(client, tags, platforms, signal) {
+  const named = new Map()
   const images = new Map()
+  const getChild = child => client.getManifest(child, signal)
   if (tags.length === 0) await client.headManifest('latest', signal)
   await pMap(
     tags,
@@ -16,15 +17,17 @@ export async function lookAtTags(client, tags, platform, signal) {
       const manifest = await client.getManifest(tag, signal)
       if (manifest === undefined) return
       const { digest } = manifest.descriptor
-      found.set(tag, digest)
+      named.set(tag, digest)
       if (images.has(digest)) return
-      const child = childOf(manifest.bytes, platform)
-      const image = child === undefined ? manifest : await client.getManifest(child, signal)
-      const record =
-        image && readManifest({ ...image.descriptor, bytes: image.bytes }, client.repository.name)
-      if (record !== undefined) images.set(record.digest, record)
+      const children = platforms.flatMap(platform => childOf(manifest.bytes, platform) ?? [])
+      const found = children.length === 0 ? [manifest] : await pMap(children, getChild, { concurrency: 4 })
+      for (const image of found) {
+        const record =
+          image && readManifest({ ...image.descriptor, bytes: image.bytes }, client.repository.name)
+        if (record !== undefined) images.set(record.digest, record)
+      }
     },
     { concurrency: 4 },
   )
-  return { tags: found, images: [...images.values()] }
+  return { tags: named, images: [...images.values()] }
 }

@@ -34,7 +34,7 @@ export async function pushImage(options) {
   const { name } = client.repository
   checkTags(name, tags)
   // First of all, so that a wrong password is found before anything is compressed.
-  const published = options.published ?? (await lookAtTags(client, tags, image.platform, signal))
+  const published = options.published ?? (await lookAtTags(client, tags, [image.platform], signal))
   // Whoever may push can write annotations: what our own runs remember counts before it.
   const memo = new Map([...published.images.flatMap(({ layers }) => [...layers]), ...options.memo])
   const cores = options.concurrency ?? Math.min(8, Math.max(2, availableParallelism()))
@@ -68,7 +68,7 @@ export async function pushImage(options) {
     const layers = image.layers.map(layer => of(blobs, layer.key))
     const different = new Map([configOf(blobs), ...layers].map(({ digest, size }) => [digest, size]))
     return {
-      ...{ digest: sha256(manifest), mediaType: manifestMediaType, changed, memo: memoOf(blobs) },
+      ...{ digest: sha256(manifest), manifestSize: manifest.length, changed, memo: memoOf(blobs) },
       size: sum(different.values()),
       uploaded: sum(sent.values()),
       layers: layers.map(({ diffId, digest, size, how }, index) => {

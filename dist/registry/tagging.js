@@ -12,10 +12,14 @@ export function checkTags(name, tags) {
   })
 }
 
+/** A tag names something else just after it was put. */
+export class TagMoved extends UserError {}
+
 /**
  * Puts tags on a manifest that the registry has, in their order, and looks whether they are there.
  * @returns those that named something else before, or nothing
- * @throws UserError when the registry refuses, or another job moves a tag at the same time
+ * @throws UserError when the registry refuses
+ * @throws TagMoved when another job moves a tag at the same time
  */
 export async function putTags(client, options) {
   const { tags, published, bytes, mediaType, signal } = options
@@ -30,7 +34,7 @@ export async function putTags(client, options) {
     put.push(tag)
     const found = await client.headManifest(tag, signal)
     if (found?.digest === digest) continue
-    throw new UserError(
+    throw new TagMoved(
       `${name}:${tag} is ${found?.digest ?? 'missing'} just after ${digest} was put there.`,
       { advice: 'Another job may push the same tag at the same time: let only one of them do so.' },
     )

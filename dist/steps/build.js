@@ -12,7 +12,7 @@ import { exclude } from '../places.js'
 import { buildReport, cacheStatus } from '../report.js'
 import { count, formatBytes } from '../util/text.js'
 
-/** Evaluates the image and what is to be warm. */
+/** Evaluates the image and what is to be warm, for each system. */
 export async function evaluateAll(job, nix) {
   const { inputs, context, places, phases, runner, signal } = job
   const sources = []
@@ -23,14 +23,21 @@ export async function evaluateAll(job, nix) {
   const wanted = await phases.time('evaluate', async () => {
     try {
       const { image: installable } = inputs
-      const image = installable && (await evaluate({ ...options, installable, asImage: true }))
-      const warm = []
-      for (const installable of inputs.warm) {
-        if (isPattern(installable))
-          warm.push(...(await evaluatePattern({ ...options, pattern: installable })))
-        else warm.push(await evaluate({ ...options, installable }))
+      const images = []
+      const warm = new Map()
+      for (const system of inputs.systems) {
+        const common = { ...options, system }
+        if (installable !== undefined)
+          images.push({ system, evaluated: await evaluate({ ...common, installable, asImage: true }) })
+        for (const installable of inputs.warm) {
+          const found = isPattern(installable)
+            ? await evaluatePattern({ ...common, pattern: installable })
+            : [await evaluate({ ...common, installable })]
+          // What names its system is the same for all.
+          for (const one of found) warm.set(one.drvPath, one)
+        }
       }
-      return { image, warm, sources }
+      return { images, warm: [...warm.values()], sources }
     } finally {
       // A checkout that does not evaluate is in the store as well.
       await exclude(places, sources)
@@ -40,17 +47,17 @@ export async function evaluateAll(job, nix) {
   return wanted
 }
 
-/** Builds the image and what is to be warm. */
+/** Builds the images and what is to be warm. */
 export async function build(job, nix, cache, wanted) {
   const { inputs, context, places, phases, report, runner, signal } = job
-  const { image, warm, sources } = wanted
+  const { images, warm, sources } = wanted
   const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner }
-  const evaluated = [...(image === undefined ? [] : [image]), ...warm]
+  const evaluated = [...images.map(({ evaluated }) => evaluated), ...warm]
   if (evaluated.length === 0) {
     const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
-    return { image, imagePath: undefined, evaluated, realised, brought: [] }
+    return { images: [], evaluated, realised, brought: [] }
   }
-  await exclude(places, [...sources, ...Object.values(image?.outputs ?? {})])
+  await exclude(places, [...sources, ...images.flatMap(({ evaluated }) => Object.values(evaluated.outputs))])
 
   const { server, index } = cache
   const needed = evaluated.map(({ drvPath, outputs }) => ({ drvPath, outputs: Object.keys(outputs) }))
@@ -90,18 +97,25 @@ export async function build(job, nix, cache, wanted) {
           substitutions: [...early, ...substitutions.values()],
           failed: [...failed].map(shortName),
         },
-        undefined,
+        [],
         cache,
         brought,
       )
     }),
   )
-  const outPath = image === undefined ? undefined : realised.outPaths[0]
+  const built = images.flatMap((image, at) => {
+    const path = realised.outPaths[at]
+    return path === undefined ? [] : { ...image, path }
+  })
   job.save({ outPaths: [...realised.outPaths] })
   const substitutions = [...early, ...realised.substitutions]
-  report.build = buildReport({ ...realised, substitutions }, outPath, cache, brought)
+  const outPaths = built.map(({ path }) => path)
+  report.build = buildReport({ ...realised, substitutions }, outPaths, cache, brought)
   if (report.cache !== undefined) report.cache.status = cacheStatus(cache, report.build)
   // A description is small, and names what the image is made of; an archive is large, and in the registry.
-  if (outPath !== undefined && !(await isArchive(outPath))) await exclude(places, sources)
-  return { image, imagePath: outPath, evaluated, realised, brought: brought?.paths ?? [] }
+  const archives = []
+  for (const { path, evaluated } of built)
+    if (await isArchive(path)) archives.push(...Object.values(evaluated.outputs))
+  if (built.length > 0) await exclude(places, [...sources, ...archives])
+  return { images: built, evaluated, realised, brought: brought?.paths ?? [] }
 }

@@ -4,10 +4,12 @@ import { writerVersion } from '../image/model.js'
 import { formatPlatform, platformOf } from '../image/platform.js'
 
 import { BlobUnknown } from '../registry/failure.js'
+
 import { defaultLevel } from '../registry/make-layer.js'
 import { readManifest } from '../registry/records.js'
-import { putTags } from '../registry/tagging.js'
 import { sha256 } from '../util/digest.js'
+
+import { noteImage, publishTogether } from './together.js'
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }) {
@@ -25,8 +27,8 @@ export function outputKey(job, outPath) {
  * than the image is asked for.
  * @param evaluated the commit that Nix has seen, where it was asked: another one may be checked out by now
  */
-async function sourceKey(job, evaluated) {
-  const { inputs, context, system, env } = job
+async function sourceKey(job, system, evaluated) {
+  const { inputs, context, env } = job
   const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
   if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
@@ -36,23 +38,38 @@ async function sourceKey(job, evaluated) {
   return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
 }
 
-/** Question 1: was this commit's image published before? Undefined also when this run does not push. */
+/**
+ * Question 1: were this commit's images published before? Undefined when one of them was not, and when this run does
+ * not push.
+ */
 export async function findBySource(job, cache, registry) {
-  const key = registry && (await sourceKey(job))
-  if (registry === undefined || key === undefined) return undefined
-  const manifest = await remembered(key, cache, registry, job.signal)
-  return manifest && { manifest, by: 'source', keys: [key], registry }
+  if (registry === undefined || job.inputs.systems.length === 0) return undefined
+  const found = []
+  for (const system of job.inputs.systems) {
+    const key = await sourceKey(job, system)
+    const manifest = key === undefined ? undefined : await remembered(key, cache, registry, job.signal)
+    if (key === undefined || manifest === undefined) return undefined
+    found.push({ system, manifest, by: 'source', keys: [key] })
+  }
+  return found
 }
 
-/** Question 2: was what evaluation shows to be the image published before? */
-export async function findByOutput(job, cache, registry, image) {
-  const { nixArgs, nixConf, copyTo, load } = job.inputs
-  if (registry === undefined || image === undefined || copyTo !== undefined || load) return undefined
-  if (image.source.dirty || !isPure(nixArgs, nixConf, job.env)) return undefined
-  const key = outputKey(job, image.outPath)
-  const tagged = registry.published.images.find(one => one.image === key)
-  const manifest = tagged ?? (await remembered(key, cache, registry, job.signal))
-  return manifest && { manifest, by: 'output', keys: await keysOf(job, image), registry }
+/** Question 2: which of what evaluation shows to be the images were published before? */
+export async function findByOutput(job, cache, registry, images) {
+  const { inputs, signal } = job
+  // Whoever wants it on this machine, or in a store, wants it built.
+  if (registry === undefined || inputs.load || inputs.copyTo) return []
+  const found = []
+  for (const { system, evaluated } of images) {
+    // A changed tree may stand for an image that nobody will see again.
+    if (evaluated.source.dirty || !isPure(inputs.nixArgs, inputs.nixConf, job.env)) continue
+    const key = outputKey(job, evaluated.outPath)
+    const tagged = registry.published.images.find(one => one.image === key)
+    const manifest = tagged ?? (await remembered(key, cache, registry, signal))
+    if (manifest !== undefined)
+      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }) })
+  }
+  return found
 }
 
 /** What the cache index knows, if the registry still has it. */
@@ -67,48 +84,68 @@ async function remembered(key, cache, { client, published }, signal) {
 }
 
 /**
- * Puts the tags on an image that the registry has.
+ * Publishes what the registry has under the tags of this run.
  * @returns false when the registry has lost a part of it: it has to be made again
  */
-export async function retag(job, { manifest, by, keys, registry }) {
-  const { inputs, report, system, runner, signal } = job
-  const { client, published } = registry
-  const { name } = client.repository
-  const found = {
-    ...{ name, known: by, changed: false, uploaded: 0, digest: manifest.digest, size: manifest.size },
-    platform: formatPlatform(platformOf(system)),
-    layers: manifest.list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
-  }
-  report.push = { ...found, tags: [], tagged: [] }
+export async function publishKnown(job, registry, images) {
+  const { runner, report } = job
+  const { host, name } = registry.client.repository
+  noteKnown(job, registry, images)
   try {
-    const tagged = await putTags(client, { ...manifest, tags: inputs.tags, published, signal })
-    report.push = { ...found, tags: inputs.tags.map(tag => `${name}:${tag}`), tagged }
+    await publishTogether(job, registry, images.map(childOf))
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
-    runner.info(`${client.repository.host} misses a part of ${name}@${manifest.digest}: it is made again.`)
+    runner.info(`${host} misses a part of ${name}@${report.push?.digest}: it is made again.`)
     report.push = undefined
+    job.save({ images: {} })
     return false
   }
-  const why = by === 'source' ? 'this commit' : 'what evaluation gives'
-  runner.info(`${name}@${manifest.digest} was published from ${why} before: it is not built again`)
-  remember(job, registry, manifest.digest, keys)
   const { cache } = report
   if (cache !== undefined) cache.status ??= cache.paths > 0 ? 'hit' : 'miss'
   return true
 }
 
+/** Tells what is not made again, and leaves it to post. */
+export function noteKnown(job, registry, images) {
+  const { name } = registry.client.repository
+  for (const { system, manifest, by, keys } of images) {
+    const { digest, size, list } = manifest
+    const why = by === 'source' ? 'this commit' : 'what evaluation gives'
+    job.runner.info(`${name}@${digest} was published from ${why} before: it is not built again`)
+    remember(job, registry, digest, keys)
+    noteImage(job, registry, {
+      ...{
+        platform: formatPlatform(platformOf(system)),
+        digest,
+        known: by,
+        changed: false,
+        size,
+        uploaded: 0,
+      },
+      layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
+    })
+  }
+}
+
+export function childOf({ system, manifest }) {
+  const { mediaType, digest, bytes } = manifest
+  return { mediaType, digest, size: bytes.length, platform: platformOf(system), bytes }
+}
+
 /** What an image that Nix was asked for can be found by from now on. */
-export async function keysOf(job, { source, outPath }) {
+export async function keysOf(job, { system, evaluated }) {
+  const { source, outPath } = evaluated
   const { context, inputs, env } = job
   const locked =
     inputs.image !== undefined &&
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
-  const key = locked ? await sourceKey(job, source.rev) : undefined
+  const key = locked ? await sourceKey(job, system, source.rev) : undefined
   return [outputKey(job, outPath), ...(key === undefined ? [] : [key])]
 }
 
 /** Leaves to post what the image was published as. */
 export function remember(job, { client }, digest, keys) {
   const { name } = client.repository
-  job.save({ images: Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }])) })
+  const more = Object.fromEntries(keys.map(key => [`${name} ${key}`, { digest }]))
+  job.save({ images: { ...job.state.images, ...more } })
 }

@@ -3,6 +3,8 @@ import { platformOf } from '../image/platform.js'
 import { registryClient } from '../registry/client.js'
 import { lookAtTags } from '../registry/published.js'
 
+import { checkMeetingPlace } from './together.js'
+
 /**
  * Looks at what the registry has; undefined when this run does not push.
  * @throws UserError when the registry does not take the credentials, or does not answer
@@ -11,18 +13,19 @@ export async function logIn(job) {
   const client = clientFor(job)
   if (client === undefined) return undefined
   const { inputs, context, runner } = job
-  if (inputs.tags.length === 0) {
+  checkMeetingPlace(job)
+  if (inputs.tags.length === 0 && inputs.push !== 'digest') {
     runner.warning(
       `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
     )
   }
-  const platform = platformOf(job.system)
-  return { client, published: await lookAtTags(client, inputs.tags, platform, job.signal) }
+  const platforms = inputs.systems.map(platformOf)
+  return { client, published: await lookAtTags(client, inputs.tags, platforms, job.signal) }
 }
 
 function clientFor({ inputs, context, env, runner }) {
-  const { image, repository } = inputs
-  if (image === undefined || repository === undefined) return undefined
+  const { image, systems, repository } = inputs
+  if (repository === undefined || (image === undefined && systems.length > 0)) return undefined
   if (whyUnpushed(inputs, context) !== undefined) return undefined
   const credentials = credentialsFor(inputs, repository.host, context)
   return registryClient({ repository, credentials, env, log: runner })
@@ -38,8 +41,8 @@ export function whyUnpushed(inputs, context) {
  * it may leave.
  */
 export function whyKept({ push }, { eventName }) {
-  if (push === 'auto' && /^(pull_request|merge_group)/.test(eventName))
-    return `\`push\` is \`auto\`, and the event \`${eventName}\``
+  if ((push === 'auto' || push === 'digest') && /^(pull_request|merge_group)/.test(eventName))
+    return `\`push\` is \`${push}\`, and the event \`${eventName}\``
   return undefined
 }
 

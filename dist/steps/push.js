@@ -1,29 +1,37 @@
-import { formatPlatform } from '../image/platform.js'
+import { formatPlatform, platformOf } from '../image/platform.js'
 
 import { programs } from '../places.js'
+
+import { manifestMediaType } from '../registry/manifest.js'
 import { pushImage } from '../registry/push.js'
 import { annotation } from '../registry/records.js'
+
 import { keysOf, outputKey, remember } from './known.js'
 
-/** Pushes an image, and leaves to post what it and its layers became. */
+import { isAlone, noteImage, noteTags, tagsToSet } from './together.js'
+
+/** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(job, options) {
-  const { inputs, places, runner, signal, report } = job
-  const { cache, registry, evaluated, image } = options
+  const { inputs, places, runner, signal } = job
+  const { cache, registry, wanted, image } = options
   const { client, published } = registry
-  const { compression, compressionLevel: level, tags } = inputs
-  const { name } = client.repository
-  const told = ({ memo, ...pushed }, set) => {
-    job.save({ layers: Object.fromEntries(memo) })
-    report.push = { ...pushed, ...set, name, platform: formatPlatform(image.platform) }
+  const { compression, compressionLevel: level } = inputs
+  const platform = platformOf(wanted.system)
+  const note = ({ memo, ...pushed }) => {
+    job.save({ layers: { ...job.state.layers, ...Object.fromEntries(memo) } })
+    noteImage(job, registry, { ...pushed, platform: formatPlatform(platform) })
   }
-  const pushed = await pushImage({
-    ...{ client, published, image, compression, level, tags, signal, programs },
-    annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
+  const { tagged, ...pushed } = await pushImage({
+    ...{ client, published, image, compression, level, signal, programs },
+    tags: isAlone(job) ? tagsToSet(job) : [],
+    annotations: { [annotation.image]: outputKey(job, wanted.evaluated.outPath) },
     memo: cache.index.layers,
-    onPublished: pushed => told(pushed, { tags: [], tagged: [] }),
+    onPublished: note,
     scratch: places.scratch,
     log: runner,
   })
-  told(pushed, { tags: tags.map(tag => `${name}:${tag}`), tagged: pushed.tagged })
-  remember(job, registry, pushed.digest, await keysOf(job, evaluated))
+  note(pushed)
+  noteTags(job, tagged)
+  remember(job, registry, pushed.digest, await keysOf(job, wanted))
+  return { mediaType: manifestMediaType, digest: pushed.digest, size: pushed.manifestSize, platform }
 }
