@@ -201,6 +201,35 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
   )
 })
 
+test('of several platforms the summary says which are there, whose they are, and for which it waits', () => {
+  const [image] = pushed.images
+  assert.ok(image)
+  const arm = { ...image, platform: 'linux/arm64', changed: false, known: 'job' as const }
+  const waits = mainSummary({
+    ...report,
+    push: { ...pushed, tags: [], tagged: [], waiting: ['linux/arm64', 'linux/arm/v7'] },
+  })
+  assert.match(waits, /^### ⏳ Pushed for <code>linux\/amd64<\/code>: <code>ghcr\.io\/o\/r<\/code>$/m)
+  assert.match(waits, /\| Waiting \| for <code>linux\/arm64<\/code>, <code>linux\/arm\/v7<\/code>: the job/)
+  assert.doesNotMatch(waits, /\| Tags \|/)
+
+  const index = { ...pushed, platforms: ['linux/amd64', 'linux/arm64'], images: [image, arm] }
+  const both = mainSummary({ ...report, push: index })
+  assert.match(both, /\| Platforms \| <code>linux\/amd64<\/code>, <code>linux\/arm64<\/code> \|/)
+  assert.match(both, /\| Pushed by other jobs \| <code>linux\/arm64<\/code> \|/)
+  assert.match(both, /2 layers, 2\.9 KiB: 1 uploaded, 1 already there; 1000 B sent/, 'those of this job')
+  assert.equal(outputsOf({ ...report, push: index }).get('platforms'), 'linux/amd64,linux/arm64')
+  assert.equal(outputsOf({ ...report, push: index }).get('size'), '6000')
+
+  const known = [
+    { ...image, known: 'source' as const },
+    { ...image, platform: 'linux/386', known: 'output' as const },
+  ]
+  const unchanged = mainSummary({ ...report, push: { ...index, images: known, changed: false, tagged: [] } })
+  assert.match(unchanged, /\| Not built \| <code>linux\/amd64<\/code>: this commit was published before \|/)
+  assert.match(unchanged, /\| Not built \| <code>linux\/386<\/code>: its store path was published before \|/)
+})
+
 test('a summary stays small whatever the run was like', () => {
   const long = '`<'.repeat(1_000_000)
   const names = Array.from({ length: 20_000 }, (_, index) => `${index}-${'x'.repeat(500)}`)
