@@ -68,15 +68,16 @@ export type Report = {
 /** What was pushed, or was there already. */
 export type Published = {
   readonly name: string
-  /** Of the index where there is one. Of a job that waits for others and has pushed several images, the first of them. */
+  /** Of the index where there is one; otherwise of the first image. */
   readonly digest: string
-  /** Those that the digest has, sorted. */
+  /** Those of what the digest names, sorted. */
   readonly platforms: readonly string[]
   /** `name:tag` */
   readonly tags: readonly string[]
   /** Those of the tags, without the name, that named something else before, or nothing. */
   readonly tagged: readonly string[]
   readonly changed: boolean
+  readonly index?: { readonly digest: string; readonly changed: boolean }
   /** Platforms without which there is no index: other jobs of the run have not pushed them yet. */
   readonly waiting: readonly string[]
   /** What this job pushed, or found to be there, by platform; in an index also what other jobs pushed. */

@@ -184,7 +184,7 @@ test('systems and platforms: those of the runner, those of the job, those of the
     [],
     ['linux/amd64', 'linux/arm/v7'],
   ])
-  assert.equal(parse({ systems: 'none', platforms: 'linux/arm64' }).image, undefined)
+  assert.equal(parse({ systems: 'none', platforms: 'linux/arm64,linux/amd64' }).image, undefined)
   for (const [inputs, words] of [
     [{ systems: 'x86_64-darwin' }, /systems: x86_64-darwin: not one of x86_64-linux, /],
     [{ systems: 'none x86_64-linux' }, /systems: none: not one of/],
@@ -193,7 +193,13 @@ test('systems and platforms: those of the runner, those of the job, those of the
       { systems: 'none', platforms: 'linux/amd64', warm: '.#a' },
       /systems: `none` builds nothing, and warm needs/,
     ],
-    [{ platforms: 'arm64' }, /platforms: arm64: a platform is written as linux\/amd64/],
+    [{ platforms: 'arm64' }, /platforms: arm64: not one of linux\/amd64, linux\/arm64, /],
+    [{ platforms: 'linux/amd64,linux/aarch64' }, /platforms: linux\/aarch64: not one of/],
+    [{ systems: 'none', platforms: 'linux/amd64' }, /systems: `none` builds nothing: .*two at least/],
+    [
+      { systems: 'none', platforms: 'linux/amd64,linux/arm64', push: 'digest' },
+      /systems: `none` only publishes/,
+    ],
     [{ platforms: 'linux/arm64' }, /platforms: lacks linux\/amd64, which `systems` has this job build/],
     [{ load: 'true', systems: 'aarch64-linux' }, /load: is for the system of this runner, x86_64-linux/],
   ] as const)

@@ -10,7 +10,7 @@ export async function missingAttribute(error: NixMessage, failure: Failure): Pro
   if (installable === undefined || !/^flake '.*' does not provide attribute/.test(error.what))
     return undefined
   const { text, flake, attributes } = installable
-  const { system } = failure.nix
+  const { system = failure.nix.system } = failure
   const path = attributes.length > 0 ? attributes : ['default']
   const there = await neighbours(path, failure).catch(() => undefined)
   const missing = `${text}: the flake has no output '${path.join('.')}'`
@@ -50,7 +50,7 @@ async function neighbours(
   failure: Failure,
 ): Promise<z.infer<typeof schema> | undefined> {
   const { nix, workspace, args, installables } = failure
-  const system = nixString(nix.system)
+  const system = nixString(failure.system ?? nix.system)
   const query = `outputs: let
     path = [ ${path.map(nixString).join(' ')} ];
     packages = outputs.packages or { };

@@ -22,6 +22,8 @@ export type Failure = {
   readonly nix: Nix
   readonly workspace: string
   readonly args: readonly string[]
+  /** That was evaluated for. @default this machine's */
+  readonly system?: string
 }
 
 /**

@@ -47,7 +47,7 @@ function parseBuilder(line: string): Builder {
   const [url = '', ...fields] = line.split(/\s+/)
   const { kind, store, port, pinned } = parseDestination(/^[\w+-]+:\/\//.test(url) ? url : `ssh://${url}`)
   const [, host = ''] = /^\w[\w+-]*:\/\/([^/?#]+)/.exec(store) ?? []
-  if (kind !== 'ssh' || host === '' || host.startsWith('-') || !/^[\w.@:[\]-]+$/.test(host))
+  if (kind !== 'ssh' || !/^([\w.-]+@)?\w[\w.-]*$/.test(host) || host.startsWith('-'))
     throw new UserError('this is no machine that is reached by ssh.', {
       advice: 'Write ssh-ng://user@host x86_64-linux,aarch64-linux.',
     })

@@ -2,11 +2,12 @@ import type { Readable } from 'node:stream'
 import { type Digest, isDigest, sha256 } from '../util/digest.ts'
 import { messageOf, UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
+import { realSleep, type Sleep } from '../util/sleep.ts'
 import { type Credentials, withAuth } from './auth.ts'
 import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './failure.ts'
 import type { Descriptor } from './model.ts'
 import type { Repository } from './reference.ts'
-import { realSleep, retrier, type Sleep } from './retry.ts'
+import { retrier } from './retry.ts'
 import {
   bodyOf,
   httpSender,
@@ -119,7 +120,7 @@ export function registryClient(options: {
       if (response.status === 404) return undefined
       const digest = header(response, 'docker-content-digest')
       const size = header(response, 'content-length')
-      const mediaType = header(response, 'content-type')
+      const mediaType = mediaTypeOf(response)
       // A refusal of HEAD does not say why, and some registries leave out what makes a descriptor: GET has it. An
       // answer with a body is the token server's.
       if (![200, 401, 403, 405].includes(response.status) || response.body.length > 0)
@@ -145,7 +146,7 @@ export function registryClient(options: {
       expectDigest(response, digest, what)
       return {
         descriptor: checked(reference, {
-          mediaType: header(response, 'content-type'),
+          mediaType: mediaTypeOf(response),
           digest,
           size: body.length,
         }),
@@ -257,6 +258,11 @@ export function registryClient(options: {
     url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`
     return url
   }
+}
+
+/** Without parameters such as a charset. */
+function mediaTypeOf(response: Response): string {
+  return header(response, 'content-type').replace(/\s*;.*/, '')
 }
 
 function header(response: Response, name: string): string {

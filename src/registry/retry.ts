@@ -1,12 +1,9 @@
 import type { IncomingHttpHeaders } from 'node:http'
-import { setTimeout } from 'node:timers/promises'
 import { codeOf, messageOf } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
+import type { Sleep } from '../util/sleep.ts'
 import { formatSeconds } from '../util/text.ts'
 import { type Response, TimeoutError } from './transport.ts'
-
-/** Waits that many milliseconds, or until aborted. */
-export type Sleep = (milliseconds: number, signal?: AbortSignal) => Promise<void>
 
 /** Makes an attempt until it does not fail in a passing way; the last answer or error is the result. */
 export type Retry = (
@@ -74,10 +71,6 @@ export function retrier(options: {
       await sleep(wait, signal)
     }
   }
-}
-
-export const realSleep: Sleep = async (milliseconds, signal) => {
-  await setTimeout(milliseconds, undefined, signal === undefined ? {} : { signal })
 }
 
 /** Whether the same request may well be served a little later. */

@@ -4,13 +4,14 @@ import { writerVersion } from '../image/model.ts'
 import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { BlobUnknown } from '../registry/failure.ts'
-import type { Child } from '../registry/image-index.ts'
 import { defaultLevel } from '../registry/make-layer.ts'
 import { type ManifestRecord, readManifest } from '../registry/records.ts'
+import type { PublishedImage } from '../report.ts'
 import { sha256 } from '../util/digest.ts'
 import type { WantedImage } from './build.ts'
 import type { Registry } from './login.ts'
-import { noteImage, publishTogether } from './together.ts'
+import { tellImage } from './tell.ts'
+import { isAlone, type PushedImage, publishIndex, tagAlone } from './together.ts'
 
 /** An image that the registry has, and how it was known to be the one that is asked for. */
 export type Known = {
@@ -27,9 +28,12 @@ function writer({ inputs }: Job): string {
   return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion}`
 }
 
-/** What an image that Nix makes at a store path is known by: the same for the same content. */
-export function outputKey(job: Job, outPath: string): string {
-  return `${outPath} ${writer(job)}`
+/**
+ * What an image that Nix makes at a store path is known by: the same for the same content. With the platform, since one
+ * output may hold images for several, and one that is for another must not be taken for this one.
+ */
+export function outputKey(job: Job, { system, evaluated }: WantedImage): string {
+  return `${evaluated.outPath} ${formatPlatform(platformOf(system))} ${writer(job)}`
 }
 
 /**
@@ -82,7 +86,7 @@ export async function findByOutput(
   for (const { system, evaluated } of images) {
     // A changed tree may stand for an image that nobody will see again.
     if (evaluated.source.dirty || !isPure(inputs.nixArgs, inputs.nixConf, job.env)) continue
-    const key = outputKey(job, evaluated.outPath)
+    const key = outputKey(job, { system, evaluated })
     const tagged = registry.published.images.find(one => one.image === key)
     const manifest = tagged ?? (await remembered(key, cache, registry, signal))
     if (manifest !== undefined)
@@ -114,9 +118,11 @@ async function remembered(
 export async function publishKnown(job: Job, registry: Registry, images: readonly Known[]): Promise<boolean> {
   const { runner, report } = job
   const { host, name } = registry.client.repository
-  noteKnown(job, registry, images)
+  const pushed = pushedBefore(job, registry, images)
+  const [first] = images
   try {
-    await publishTogether(job, registry, images.map(childOf))
+    if (first !== undefined && isAlone(job)) await tagAlone(job, registry, first.manifest)
+    else await publishIndex(job, registry, pushed)
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
     runner.info(`${host} misses a part of ${name}@${report.push?.digest}: it is made again.`)
@@ -130,41 +136,32 @@ export async function publishKnown(job: Job, registry: Registry, images: readonl
 }
 
 /** Tells what is not made again, and leaves it to post. */
-export function noteKnown(job: Job, registry: Registry, images: readonly Known[]): void {
-  const { name } = registry.client.repository
-  for (const { system, manifest, by, keys } of images) {
-    const { digest, size, list } = manifest
+export function pushedBefore(job: Job, registry: Registry, images: readonly Known[]): PushedImage[] {
+  const { repository } = registry.client
+  return images.map(({ system, manifest, by, keys }) => {
+    const { mediaType, digest, bytes, size, list } = manifest
     const why = by === 'source' ? 'this commit' : 'what evaluation gives'
-    job.runner.info(`${name}@${digest} was published from ${why} before: it is not built again`)
+    job.runner.info(`${repository.name}@${digest} was published from ${why} before: it is not built again`)
     remember(job, registry, digest, keys)
-    noteImage(job, registry, {
-      ...{
-        platform: formatPlatform(platformOf(system)),
-        digest,
-        known: by,
-        changed: false,
-        size,
-        uploaded: 0,
-      },
+    const platform = platformOf(system)
+    const image: PublishedImage = {
+      ...{ platform: formatPlatform(platform), digest, known: by, changed: false, size, uploaded: 0 },
       layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
-    })
-  }
-}
-
-export function childOf({ system, manifest }: Known): Child & { readonly bytes: Buffer } {
-  const { mediaType, digest, bytes } = manifest
-  return { mediaType, digest, size: bytes.length, platform: platformOf(system), bytes }
+    }
+    tellImage(job, repository, image)
+    return { child: { mediaType, digest, size: bytes.length, platform }, image }
+  })
 }
 
 /** What an image that Nix was asked for can be found by from now on. */
 export async function keysOf(job: Job, { system, evaluated }: WantedImage): Promise<string[]> {
-  const { source, outPath } = evaluated
+  const { source } = evaluated
   const { context, inputs, env } = job
   const locked =
     inputs.image !== undefined &&
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
   const key = locked ? await sourceKey(job, system, source.rev) : undefined
-  return [outputKey(job, outPath), ...(key === undefined ? [] : [key])]
+  return [outputKey(job, { system, evaluated }), ...(key === undefined ? [] : [key])]
 }
 
 /** Leaves to post what the image was published as. */

@@ -5,10 +5,9 @@ import { fits, formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { pathInfo } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
-import type { Child } from '../registry/image-index.ts'
 import { UserError } from '../util/errors.ts'
 import type { BuiltImage } from './build.ts'
-import { childOf, type Known, noteKnown } from './known.ts'
+import { type Known, pushedBefore } from './known.ts'
 import { type Engine, load } from './load.ts'
 import { type Registry, whyUnpushed } from './login.ts'
 import { push } from './push.ts'
@@ -31,22 +30,23 @@ export async function publish(
   const { cache, engine, registry, images, known } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   if (engine === undefined && registry === undefined) return
-  const children: Child[] = known.map(childOf)
-  if (registry !== undefined) noteKnown(job, registry, known)
-  for (const wanted of images) {
-    const image = await open(job, options.nix, wanted)
-    try {
-      signal.throwIfAborted()
-      if (engine !== undefined && wanted.system === job.system)
-        await phases.time('load', () => load(job, engine, image))
-      if (registry !== undefined)
-        children.push(await phases.time('push', () => push(job, { cache, registry, wanted, image })))
-    } finally {
-      await image.close()
-    }
+  const opened: { readonly wanted: BuiltImage; readonly image: Image }[] = []
+  try {
+    // All of them before the first is pushed: where one is not what it should be, nothing is.
+    for (const wanted of images) opened.push({ wanted, image: await open(job, options.nix, wanted) })
+    signal.throwIfAborted()
+    const own = opened.find(({ wanted }) => wanted.system === job.system)
+    if (engine !== undefined && own !== undefined)
+      await phases.time('load', () => load(job, engine, own.image))
+    if (registry === undefined) return
+    const pushed = pushedBefore(job, registry, known)
+    await phases.time('push', async () => {
+      for (const one of opened) pushed.push(await push(job, { cache, registry, ...one }))
+    })
+    if (!isAlone(job)) await phases.time('publish', () => publishIndex(job, registry, pushed))
+  } finally {
+    for (const { image } of opened) await image.close()
   }
-  if (registry !== undefined && !isAlone(job))
-    await phases.time('publish', () => publishIndex(job, registry, children))
 }
 
 async function open(job: Job, nix: Nix, { path, system, evaluated }: BuiltImage): Promise<Image> {

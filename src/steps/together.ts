@@ -1,5 +1,7 @@
+import { join } from 'node:path'
 import { entries, hasCacheService } from '../cache/entries.ts'
-import { type Legs, legs } from '../cache/legs.ts'
+import { type Legs, legs, withoutZstd } from '../cache/legs.ts'
+import { whyReadOnly } from '../cache/may-save.ts'
 import type { Platform } from '../image/model.ts'
 import { comparePlatforms, formatPlatform } from '../image/platform.ts'
 import type { Job } from '../job.ts'
@@ -10,20 +12,15 @@ import { putTags, TagMoved } from '../registry/tagging.ts'
 import type { PublishedImage } from '../report.ts'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
+import { realSleep } from '../util/sleep.ts'
 import type { Registry } from './login.ts'
+import { type Told, tell } from './tell.ts'
 
-/** Tells what the registry has of an image for one platform; until there are tags there is nothing more to tell. */
-export function noteImage({ report }: Job, { client }: Registry, image: PublishedImage): void {
-  const others = report.push?.images.filter(({ platform }) => platform !== image.platform) ?? []
-  const images = [...others, image].toSorted((a, b) => (a.platform < b.platform ? -1 : 1))
-  report.push = {
-    name: client.repository.name,
-    digest: images[0]?.digest ?? image.digest,
-    platforms: images.map(({ platform }) => platform),
-    changed: images.some(({ changed }) => changed),
-    ...{ tags: [], tagged: [], waiting: [], images },
-  }
-}
+/** What the registry has of an image for one platform. */
+export type PushedImage = { readonly child: Child; readonly image: PublishedImage }
+
+/** Milliseconds. */
+const longestAnswer = 120_000
 
 /** Whether an image for one platform is published, which needs no index. */
 export function isAlone({ inputs }: Pick<Job, 'inputs'>): boolean {
@@ -35,26 +32,37 @@ export function tagsToSet({ inputs }: Pick<Job, 'inputs'>): readonly string[] {
   return inputs.push === 'digest' ? [] : inputs.tags
 }
 
-/** What of the report comes with the tags. */
-export function noteTags(job: Job, tagged: readonly string[]): void {
-  const { push } = job.report
-  if (push !== undefined)
-    job.report.push = { ...push, tagged, tags: tagsToSet(job).map(tag => `${push.name}:${tag}`) }
+/** Whether what this job publishes depends on other jobs. */
+function meetsOthers(job: Pick<Job, 'inputs'>): boolean {
+  const { systems, platforms, push } = job.inputs
+  return systems.length < platforms.length || (push === 'digest' && !isAlone(job))
 }
 
 /**
- * Tags what the registry has, when it is all that is to be published.
- * @throws BlobUnknown when the registry has lost a part of an image for a single platform
+ * Looks whether the jobs of a matrix can find each other: before anything is built.
+ * @throws UserError
  */
-export async function publishTogether(
+export function checkMeetingPlace(job: Pick<Job, 'env' | 'inputs'>): void {
+  if (!meetsOthers(job)) return
+  const why = hasCacheService(job.env) ? whyReadOnly(job.env) : 'this runner does not have it'
+  if (why === undefined) return
+  throw new UserError(`The jobs that push this image together meet in the Actions cache, and ${why}.`, {
+    advice: 'Build all `systems` in one job: then it has all `platforms`.',
+  })
+}
+
+/**
+ * Tags an image for a single platform, which the registry has.
+ * @throws BlobUnknown when the registry has lost a part of it
+ */
+export async function tagAlone(
   job: Job,
-  registry: Registry,
-  own: readonly (Child & { readonly bytes: Buffer })[],
+  { client, published }: Registry,
+  manifest: { readonly mediaType: string; readonly bytes: Buffer },
 ): Promise<void> {
-  const [child] = own
-  if (child === undefined || !isAlone(job)) return await publishIndex(job, registry, own)
-  const { client, published } = registry
-  noteTags(job, await putTags(client, { ...child, tags: tagsToSet(job), published, signal: job.signal }))
+  const tags = tagsToSet(job)
+  const tagged = await putTags(client, { ...manifest, tags, published, signal: job.signal })
+  tell(job, client.repository, { tags, tagged })
 }
 
 /**
@@ -63,40 +71,45 @@ export async function publishTogether(
  * @param own what this job has pushed
  * @throws UserError when this job has pushed nothing, and others not all
  */
-export async function publishIndex(job: Job, registry: Registry, own: readonly Child[]): Promise<void> {
-  const { inputs, runner, report } = job
-  const others = inputs.platforms.filter(
-    platform => !own.some(child => comparePlatforms(child.platform, platform) === 0),
-  )
-  if (others.length === 0 && inputs.push !== 'digest') return await putAll(job, registry, own)
+export async function publishIndex(job: Job, registry: Registry, own: readonly PushedImage[]): Promise<void> {
+  const { inputs, runner } = job
+  if (!meetsOthers(job)) return await putAll(job, registry, own)
 
-  const meeting = meetingPlace(job)
-  for (const { platform, digest } of own) await meeting.tell(formatPlatform(platform), digest)
+  const isOwn = (platform: Platform) =>
+    own.some(({ child }) => comparePlatforms(child.platform, platform) === 0)
+  const others = inputs.platforms.filter(platform => !isOwn(platform))
+  const meeting = await meetingPlace(job)
+  for (const { child } of own) await meeting.tell(formatPlatform(child.platform), child.digest)
   if (inputs.push === 'digest')
     return runner.info('`push` is `digest`: the index and its tags are left to another job.')
+
   const names = others.map(formatPlatform)
-  let found = await meeting.ask(names)
+  const ownNames = own.map(({ child }) => formatPlatform(child.platform))
+  let found = await meeting.meet(ownNames, names)
+  const missing = names.filter(name => !found.has(name))
+  if (missing.length > 0) return wait(missing)
   for (;;) {
-    const missing = names.filter(name => !found.has(name))
-    if (missing.length > 0) return wait(missing)
-    const children = await childrenOf(job, registry, others, found)
-    const moved = await putAll(job, registry, [...own, ...children]).catch(error => {
+    const theirs = await imagesOf(job, registry, others, found)
+    const moved = await putAll(job, registry, [...own, ...theirs]).catch(error => {
       if (error instanceof TagMoved) return error
       throw error
     })
-    // A job that ran again may meanwhile have pushed another image, and have published it before or after this one.
-    const again = await meeting.ask(names)
-    if (names.every(name => again.get(name) === found.get(name))) {
-      if (moved === undefined) return
-      throw moved
+    if (attemptOf(job) > 1) {
+      // A job that runs again, too, may meanwhile have published its new image with the one of this job.
+      const again = new Map([...found, ...(await meeting.look(names))])
+      if (names.some(name => again.get(name) !== found.get(name))) {
+        found = again
+        continue
+      }
     }
-    found = again
+    if (moved === undefined) return
+    throw moved
   }
 
   function wait(missing: readonly string[]): void {
     if (own.length === 0) {
       throw new UserError(
-        `No job of this run has pushed ${missing.join(', ')} yet: there is no index to publish.`,
+        `No job of this run has pushed ${missing.join(', ')}: there is no index to publish.`,
         {
           advice:
             'This job must `need` those that push, and have the same `name`, `tags`, `flavor` and `platforms` as they.',
@@ -106,20 +119,19 @@ export async function publishIndex(job: Job, registry: Registry, own: readonly C
     runner.info(
       `${missing.join(', ')}: not pushed in this run yet. The job that pushes the last one publishes all.`,
     )
-    if (report.push !== undefined) report.push = { ...report.push, waiting: missing }
+    tell(job, registry.client.repository, { waiting: missing })
   }
 }
 
 /** The images that other jobs have pushed, as the registry has them. */
-async function childrenOf(
+async function imagesOf(
   job: Job,
-  registry: Registry,
+  { client }: Registry,
   platforms: readonly Platform[],
   digests: ReadonlyMap<string, Digest>,
-): Promise<Child[]> {
-  const { client } = registry
+): Promise<PushedImage[]> {
   const { name } = client.repository
-  const children: Child[] = []
+  const images: PushedImage[] = []
   for (const platform of platforms) {
     const formatted = formatPlatform(platform)
     const digest = digests.get(formatted) ?? ''
@@ -131,58 +143,48 @@ async function childrenOf(
         { advice: 'Run all jobs of this workflow again.' },
       )
     }
-    children.push({ ...manifest.descriptor, platform })
-    noteImage(job, registry, {
-      ...{
-        platform: formatted,
-        digest: record.digest,
-        known: 'job',
-        changed: false,
-        size: record.size,
-        uploaded: 0,
+    const { size, list } = record
+    images.push({
+      child: { ...manifest.descriptor, platform },
+      image: {
+        ...{ platform: formatted, digest: record.digest, known: 'job', changed: false, size, uploaded: 0 },
+        layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
       },
-      layers: record.list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
     })
   }
-  return children
+  return images
 }
 
-async function putAll(job: Job, registry: Registry, children: readonly Child[]): Promise<void> {
+async function putAll(job: Job, registry: Registry, all: readonly PushedImage[]): Promise<void> {
   const { client, published } = registry
-  const { runner, report, signal } = job
+  const { runner, signal } = job
   const tags = tagsToSet(job)
+  let index: Told['index']
   const tagged = await putIndex(client, {
-    ...{ children, tags, published, signal, annotations: {} },
-    onPublished({ digest, changed }) {
-      if (report.push !== undefined) report.push = { ...report.push, digest, changed, waiting: [] }
+    ...{ tags, published, signal, annotations: {} },
+    children: all.map(({ child }) => child),
+    onPublished(put) {
+      index = put
+      tell(job, client.repository, { images: all.map(({ image }) => image), index })
     },
   })
-  noteTags(job, tagged)
-  const { push } = report
+  tell(job, client.repository, { tags, tagged })
+  const platforms = all.map(({ image }) => image.platform).join(', ')
   runner.info(
-    `${push?.name}@${push?.digest} ${push?.changed ? 'is published' : 'was there before'} for ${push?.platforms.join(', ')}, tags: ${tags.join(' ') || 'none'}`,
+    `${client.repository.name}@${index?.digest} ${index?.changed ? 'is published' : 'was there before'} for ${platforms}, tags: ${tags.join(' ') || 'none'}`,
   )
 }
 
-/**
- * Looks whether the jobs of a matrix can find each other: before anything is built.
- * @throws UserError
- */
-export function checkMeetingPlace({ env, inputs }: Pick<Job, 'env' | 'inputs'>): void {
-  const { systems, platforms, push } = inputs
-  const complete = systems.length === platforms.length && (push !== 'digest' || isAlone({ inputs }))
-  if (complete || hasCacheService(env)) return
-  throw new UserError(
-    'The jobs that push this image together meet in the Actions cache, which this runner does not have.',
-    { advice: 'Build all `systems` in one job: then it has all `platforms`.' },
-  )
+function attemptOf({ context }: Job): number {
+  return Number(context.runAttempt) || 1
 }
 
-function meetingPlace({ env, runner, context, inputs, places }: Job): Legs {
-  const store = entries({ client: programs.client, env, log: runner, timeout: longestAnswer })
-  const { runId, runAttempt } = context
-  return legs(store, { runId, runAttempt, together: inputs.together, scratch: places.scratch })
+async function meetingPlace(job: Job): Promise<Legs> {
+  const { env, runner, context, inputs, places, signal } = job
+  const scratch = join(places.scratch, 'meeting')
+  const plain = await withoutZstd(env, scratch)
+  const store = entries({ client: programs.client, env: plain, log: runner, timeout: longestAnswer })
+  const { runId } = context
+  const { together } = inputs
+  return legs(store, { runId, runAttempt: attemptOf(job), together, scratch, sleep: realSleep, signal })
 }
-
-/** Milliseconds. */
-const longestAnswer = 120_000
