@@ -162,8 +162,13 @@ export function parseInputs(read, { system, event }) {
   }
 
   if (systems.length === 0) {
-    if (platforms.length === 0)
-      problem('systems', '`none` builds nothing: name in `platforms` what other jobs have pushed')
+    if (platforms.length < 2)
+      problem(
+        'systems',
+        '`none` builds nothing: name in `platforms` what other jobs have pushed, two at least',
+      )
+    if (inputs.push === 'digest' || read('name') === '')
+      problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
     for (const name of ['warm', 'load', 'copy-to'])
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
@@ -210,10 +215,14 @@ export function parseInputs(read, { system, event }) {
 
   function chosenPlatforms() {
     const own = systems.map(platformOf)
-    const named = list('platforms').map(text => [text, parsePlatform(text)])
+    const buildable = knownSystems.map(system => formatPlatform(platformOf(system)))
+    const named = list('platforms').map(text => {
+      const platform = parsePlatform(text)
+      const known = platform !== undefined && buildable.includes(formatPlatform(platform))
+      return [text, known ? platform : undefined]
+    })
     const unknown = named.filter(([, platform]) => platform === undefined).map(([text]) => text)
-    if (unknown.length > 0)
-      problem('platforms', `${unknown.join(', ')}: a platform is written as linux/amd64 or linux/arm/v7`)
+    if (unknown.length > 0) problem('platforms', `${unknown.join(', ')}: not one of ${buildable.join(', ')}`)
     const asked = new Map(
       named.flatMap(([, platform]) => platform ?? []).map(platform => [formatPlatform(platform), platform]),
     )

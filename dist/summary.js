@@ -34,6 +34,7 @@ function heading({ push, failure, unpushed, build, cache }) {
     return push !== undefined || failure.phase === 'push' ? what : `${what}: nothing was published`
   }
   if (push === undefined) {
+    if (unpushed !== undefined && build === undefined) return `✅ Nothing was published: ${words(unpushed)}`
     if (build === undefined || build.outPaths.length === 0) {
       const done = 'what was asked for is built'
       return cache?.status === 'off' ? `✅ Done: ${done}` : `✅ The store cache is warm: ${done}`
@@ -41,7 +42,8 @@ function heading({ push, failure, unpushed, build, cache }) {
     return `✅ The image was built, not pushed${unpushed === undefined ? '' : `: ${words(unpushed)}`}`
   }
   const name = code(push.name)
-  if (push.waiting.length > 0) return `⏳ Pushed for ${push.platforms.map(code).join(', ')}: ${name}`
+  if (push.waiting.length > 0)
+    return `⏳ Pushed for ${push.images.map(({ platform }) => code(platform)).join(', ')}: ${name}`
   if (push.changed) return `📦 Published: ${name}`
   if (push.tagged.length === 0) return `✅ Unchanged: ${name}`
   return `🏷️ Unchanged image, ${count(push.tagged.length, 'tag')} set: ${name}`
@@ -80,7 +82,8 @@ function facts({ push, loaded, build, copy, cache, nix }) {
       rows.push(['Waiting', `for ${missing}: the job that pushes the last platform publishes index and tags`])
     } else
       rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
-    rows.push([push.platforms.length === 1 ? 'Platform' : 'Platforms', push.platforms.map(code).join(', ')])
+    const platforms = push.images.map(({ platform }) => code(platform))
+    rows.push([platforms.length === 1 ? 'Platform' : 'Platforms', platforms.join(', ')])
     const others = push.images.filter(({ known }) => known === 'job').map(({ platform }) => code(platform))
     if (others.length > 0) rows.push(['Pushed by other jobs', others.join(', ')])
     if (own.length > 0)

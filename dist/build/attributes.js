@@ -8,7 +8,7 @@ export async function missingAttribute(error, failure) {
   if (installable === undefined || !/^flake '.*' does not provide attribute/.test(error.what))
     return undefined
   const { text, flake, attributes } = installable
-  const { system } = failure.nix
+  const { system = failure.nix.system } = failure
   const path = attributes.length > 0 ? attributes : ['default']
   const there = await neighbours(path, failure).catch(() => undefined)
   const missing = `${text}: the flake has no output '${path.join('.')}'`
@@ -45,7 +45,7 @@ const schema = z.object({
  */
 async function neighbours(path, failure) {
   const { nix, workspace, args, installables } = failure
-  const system = nixString(nix.system)
+  const system = nixString(failure.system ?? nix.system)
   const query = `outputs: let
     path = [ ${path.map(nixString).join(' ')} ];
     packages = outputs.packages or { };

@@ -24,13 +24,13 @@ const mark = 'while evaluating for warm: '
  * @throws UserError when the pattern matches nothing, or an attribute of it cannot be evaluated
  */
 export async function evaluatePattern(options) {
-  const { pattern, log, nix } = options
+  const { pattern, log, nix, system = nix.system } = options
   return await log.group(`Evaluate ${pattern.text}`, async () => {
     const { source, ask } = await openFlake(options, pattern)
     // A leading dot has Nix take the path as it is: the empty path is all the outputs.
     const reference = `${pattern.flake || '.'}#.`
     const failing = trace => failedIn(trace, pattern)
-    const answer = schema.parse(await ask(reference, patternQuery(pattern, nix.system), failing))
+    const answer = schema.parse(await ask(reference, patternQuery(pattern, system), failing))
     if ('missing' in answer) throw missing(pattern, answer)
     if (answer.found.length === 0) throw nothing(pattern, answer.others)
     const evaluated = answer.found.map(({ path, about }) => {

@@ -1,10 +1,11 @@
 import { isDigest, sha256 } from '../util/digest.js'
 import { messageOf, UserError } from '../util/errors.js'
 
+import { realSleep } from '../util/sleep.js'
 import { withAuth } from './auth.js'
 import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './failure.js'
 
-import { realSleep, retrier } from './retry.js'
+import { retrier } from './retry.js'
 import { bodyOf, httpSender, resolveLocation, withRedirects } from './transport.js'
 
 const manifestTypes = [
@@ -68,7 +69,7 @@ export function registryClient(options) {
       if (response.status === 404) return undefined
       const digest = header(response, 'docker-content-digest')
       const size = header(response, 'content-length')
-      const mediaType = header(response, 'content-type')
+      const mediaType = mediaTypeOf(response)
       // A refusal of HEAD does not say why, and some registries leave out what makes a descriptor: GET has it. An
       // answer with a body is the token server's.
       if (![200, 401, 403, 405].includes(response.status) || response.body.length > 0)
@@ -94,7 +95,7 @@ export function registryClient(options) {
       expectDigest(response, digest, what)
       return {
         descriptor: checked(reference, {
-          mediaType: header(response, 'content-type'),
+          mediaType: mediaTypeOf(response),
           digest,
           size: body.length,
         }),
@@ -206,6 +207,11 @@ export function registryClient(options) {
     url.search = `${url.search === '' ? '?' : `${url.search}&`}digest=${encodeURIComponent(digest)}`
     return url
   }
+}
+
+/** Without parameters such as a charset. */
+function mediaTypeOf(response) {
+  return header(response, 'content-type').replace(/\s*;.*/, '')
 }
 
 function header(response, name) {

@@ -3,6 +3,7 @@ import { availableParallelism } from 'node:os'
 import { sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 
+import { realSleep } from '../util/sleep.js'
 import { count, formatBytes } from '../util/text.js'
 
 import { BlobUnknown } from './failure.js'
@@ -12,7 +13,6 @@ import { configMediaType, imageManifest, manifestMediaType } from './manifest.js
 
 import { lookAtTags } from './published.js'
 import { annotation } from './records.js'
-import { realSleep } from './retry.js'
 import { checkTags, putTags } from './tagging.js'
 import { bodyOf } from './transport.js'
 

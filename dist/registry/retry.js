@@ -1,4 +1,3 @@
-import { setTimeout } from 'node:timers/promises'
 import { codeOf, messageOf } from '../util/errors.js'
 
 import { formatSeconds } from '../util/text.js'
@@ -56,10 +55,6 @@ export function retrier(options) {
       await sleep(wait, signal)
     }
   }
-}
-
-export const realSleep = async (milliseconds, signal) => {
-  await setTimeout(milliseconds, undefined, signal === undefined ? {} : { signal })
 }
 
 /** Whether the same request may well be served a little later. */

@@ -4,12 +4,13 @@ import { writerVersion } from '../image/model.js'
 import { formatPlatform, platformOf } from '../image/platform.js'
 
 import { BlobUnknown } from '../registry/failure.js'
-
 import { defaultLevel } from '../registry/make-layer.js'
 import { readManifest } from '../registry/records.js'
+
 import { sha256 } from '../util/digest.js'
 
-import { noteImage, publishTogether } from './together.js'
+import { tellImage } from './tell.js'
+import { isAlone, publishIndex, tagAlone } from './together.js'
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }) {
@@ -17,9 +18,12 @@ function writer({ inputs }) {
   return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion}`
 }
 
-/** What an image that Nix makes at a store path is known by: the same for the same content. */
-export function outputKey(job, outPath) {
-  return `${outPath} ${writer(job)}`
+/**
+ * What an image that Nix makes at a store path is known by: the same for the same content. With the platform, since one
+ * output may hold images for several, and one that is for another must not be taken for this one.
+ */
+export function outputKey(job, { system, evaluated }) {
+  return `${evaluated.outPath} ${formatPlatform(platformOf(system))} ${writer(job)}`
 }
 
 /**
@@ -63,7 +67,7 @@ export async function findByOutput(job, cache, registry, images) {
   for (const { system, evaluated } of images) {
     // A changed tree may stand for an image that nobody will see again.
     if (evaluated.source.dirty || !isPure(inputs.nixArgs, inputs.nixConf, job.env)) continue
-    const key = outputKey(job, evaluated.outPath)
+    const key = outputKey(job, { system, evaluated })
     const tagged = registry.published.images.find(one => one.image === key)
     const manifest = tagged ?? (await remembered(key, cache, registry, signal))
     if (manifest !== undefined)
@@ -90,9 +94,11 @@ async function remembered(key, cache, { client, published }, signal) {
 export async function publishKnown(job, registry, images) {
   const { runner, report } = job
   const { host, name } = registry.client.repository
-  noteKnown(job, registry, images)
+  const pushed = pushedBefore(job, registry, images)
+  const [first] = images
   try {
-    await publishTogether(job, registry, images.map(childOf))
+    if (first !== undefined && isAlone(job)) await tagAlone(job, registry, first.manifest)
+    else await publishIndex(job, registry, pushed)
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
     runner.info(`${host} misses a part of ${name}@${report.push?.digest}: it is made again.`)
@@ -106,41 +112,32 @@ export async function publishKnown(job, registry, images) {
 }
 
 /** Tells what is not made again, and leaves it to post. */
-export function noteKnown(job, registry, images) {
-  const { name } = registry.client.repository
-  for (const { system, manifest, by, keys } of images) {
-    const { digest, size, list } = manifest
+export function pushedBefore(job, registry, images) {
+  const { repository } = registry.client
+  return images.map(({ system, manifest, by, keys }) => {
+    const { mediaType, digest, bytes, size, list } = manifest
     const why = by === 'source' ? 'this commit' : 'what evaluation gives'
-    job.runner.info(`${name}@${digest} was published from ${why} before: it is not built again`)
+    job.runner.info(`${repository.name}@${digest} was published from ${why} before: it is not built again`)
     remember(job, registry, digest, keys)
-    noteImage(job, registry, {
-      ...{
-        platform: formatPlatform(platformOf(system)),
-        digest,
-        known: by,
-        changed: false,
-        size,
-        uploaded: 0,
-      },
+    const platform = platformOf(system)
+    const image = {
+      ...{ platform: formatPlatform(platform), digest, known: by, changed: false, size, uploaded: 0 },
       layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
-    })
-  }
-}
-
-export function childOf({ system, manifest }) {
-  const { mediaType, digest, bytes } = manifest
-  return { mediaType, digest, size: bytes.length, platform: platformOf(system), bytes }
+    }
+    tellImage(job, repository, image)
+    return { child: { mediaType, digest, size: bytes.length, platform }, image }
+  })
 }
 
 /** What an image that Nix was asked for can be found by from now on. */
 export async function keysOf(job, { system, evaluated }) {
-  const { source, outPath } = evaluated
+  const { source } = evaluated
   const { context, inputs, env } = job
   const locked =
     inputs.image !== undefined &&
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
   const key = locked ? await sourceKey(job, system, source.rev) : undefined
-  return [outputKey(job, outPath), ...(key === undefined ? [] : [key])]
+  return [outputKey(job, { system, evaluated }), ...(key === undefined ? [] : [key])]
 }
 
 /** Leaves to post what the image was published as. */

@@ -5,7 +5,7 @@ import { pathInfo } from '../nix/cli.js'
 
 import { UserError } from '../util/errors.js'
 
-import { childOf, noteKnown } from './known.js'
+import { pushedBefore } from './known.js'
 import { load } from './load.js'
 import { whyUnpushed } from './login.js'
 import { push } from './push.js'
@@ -17,22 +17,23 @@ export async function publish(job, options) {
   const { cache, engine, registry, images, known } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   if (engine === undefined && registry === undefined) return
-  const children = known.map(childOf)
-  if (registry !== undefined) noteKnown(job, registry, known)
-  for (const wanted of images) {
-    const image = await open(job, options.nix, wanted)
-    try {
-      signal.throwIfAborted()
-      if (engine !== undefined && wanted.system === job.system)
-        await phases.time('load', () => load(job, engine, image))
-      if (registry !== undefined)
-        children.push(await phases.time('push', () => push(job, { cache, registry, wanted, image })))
-    } finally {
-      await image.close()
-    }
+  const opened = []
+  try {
+    // All of them before the first is pushed: where one is not what it should be, nothing is.
+    for (const wanted of images) opened.push({ wanted, image: await open(job, options.nix, wanted) })
+    signal.throwIfAborted()
+    const own = opened.find(({ wanted }) => wanted.system === job.system)
+    if (engine !== undefined && own !== undefined)
+      await phases.time('load', () => load(job, engine, own.image))
+    if (registry === undefined) return
+    const pushed = pushedBefore(job, registry, known)
+    await phases.time('push', async () => {
+      for (const one of opened) pushed.push(await push(job, { cache, registry, ...one }))
+    })
+    if (!isAlone(job)) await phases.time('publish', () => publishIndex(job, registry, pushed))
+  } finally {
+    for (const { image } of opened) await image.close()
   }
-  if (registry !== undefined && !isAlone(job))
-    await phases.time('publish', () => publishIndex(job, registry, children))
 }
 
 async function open(job, nix, { path, system, evaluated }) {

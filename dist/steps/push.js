@@ -1,14 +1,14 @@
 import { formatPlatform, platformOf } from '../image/platform.js'
 
 import { programs } from '../places.js'
-
 import { manifestMediaType } from '../registry/manifest.js'
 import { pushImage } from '../registry/push.js'
 import { annotation } from '../registry/records.js'
 
 import { keysOf, outputKey, remember } from './known.js'
 
-import { isAlone, noteImage, noteTags, tagsToSet } from './together.js'
+import { tell, tellImage } from './tell.js'
+import { isAlone, tagsToSet } from './together.js'
 
 /** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(job, options) {
@@ -16,22 +16,26 @@ export async function push(job, options) {
   const { cache, registry, wanted, image } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
+  const { repository } = client
   const platform = platformOf(wanted.system)
-  const note = ({ memo, ...pushed }) => {
+  const note = ({ memo, manifestSize: _, ...pushed }) => {
     job.save({ layers: { ...job.state.layers, ...Object.fromEntries(memo) } })
-    noteImage(job, registry, { ...pushed, platform: formatPlatform(platform) })
+    const image = { ...pushed, platform: formatPlatform(platform) }
+    tellImage(job, repository, image)
+    return image
   }
+  const tags = isAlone(job) ? tagsToSet(job) : []
   const { tagged, ...pushed } = await pushImage({
-    ...{ client, published, image, compression, level, signal, programs },
-    tags: isAlone(job) ? tagsToSet(job) : [],
-    annotations: { [annotation.image]: outputKey(job, wanted.evaluated.outPath) },
+    ...{ client, published, image, compression, level, tags, signal, programs },
+    annotations: { [annotation.image]: outputKey(job, wanted) },
     memo: cache.index.layers,
     onPublished: note,
     scratch: places.scratch,
     log: runner,
   })
-  note(pushed)
-  noteTags(job, tagged)
+  const told = note(pushed)
+  tell(job, repository, { tags, tagged })
   remember(job, registry, pushed.digest, await keysOf(job, wanted))
-  return { mediaType: manifestMediaType, digest: pushed.digest, size: pushed.manifestSize, platform }
+  const { digest, manifestSize: size } = pushed
+  return { child: { mediaType: manifestMediaType, digest, size, platform }, image: told }
 }
