@@ -1,5 +1,6 @@
 import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
-import { type TagEvent, tagsFor } from './metadata/tags.ts'
+import type { TagEvent } from './metadata/event.ts'
+import { type Metadata, readMetadata } from './metadata/metadata.ts'
 import { userNetrc, userSandbox } from './nix/conf.ts'
 import { type Destination, parseDestination, parseSshKey } from './nix/destination.ts'
 import { type Login, splitLogin } from './nix/netrc.ts'
@@ -57,14 +58,12 @@ export const inputNames = [
 export type InputName = (typeof inputNames)[number]
 
 /** What the workflow asks for: every input parsed and checked against the others. */
-export type Inputs = {
+export type Inputs = Metadata & {
   /** Undefined when nothing is to be pushed. */
   readonly image: Installable | undefined
   readonly warm: readonly (Installable | Pattern)[]
   /** Undefined when the name is empty, which only a run that does not push may have. */
   readonly repository: Repository | undefined
-  /** Those of this event, the most important first. */
-  readonly tags: readonly string[]
   readonly push: 'true' | 'false' | 'auto'
   readonly username: string
   readonly password: string
@@ -174,7 +173,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     image: read('image') === '' ? undefined : parsed('image', () => parseInstallable(read('image'))),
     warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
     repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
-    tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
+    ...readMetadata(read, event, parsed),
     push: oneOf('push', ['auto', 'true', 'false'], 'auto'),
     username: read('username'),
     password: read('password'),
@@ -265,9 +264,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['flavor', [], 'a flavor'],
-  ['labels', [], 'setting labels'],
-  ['annotations', [], 'setting annotations'],
   ['check', ['off'], 'inspecting the image'],
   ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],

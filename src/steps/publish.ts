@@ -1,5 +1,6 @@
 import type { Evaluated } from '../build/flake.ts'
 import type { OpenedCache } from '../cache/open.ts'
+import { withLabels } from '../image/labels.ts'
 import { openImage } from '../image/open.ts'
 import { platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
@@ -26,11 +27,12 @@ export async function publish(
   const { nix, engine, registry, path } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   if (engine === undefined && registry === undefined) return
-  const image = await openImage({
+  const opened = await openImage({
     ...{ path, scratch: places.scratch, env: nix.env, now: new Date(), log: runner, signal },
     pathInfo: paths => pathInfo(nix, paths),
     platform: platformOf(job.system),
   })
+  const image = withLabels(opened, inputs.labels)
   try {
     signal.throwIfAborted()
     if (engine !== undefined) await phases.time('load', () => load(job, engine, image))

@@ -33,7 +33,7 @@ export async function push(
   }
   const pushed = await pushImage({
     ...{ client, published, image, compression, level, tags, signal, programs },
-    annotations: { [annotation.image]: outputKey(job, evaluated.outPath) },
+    annotations: { ...inputs.annotations.manifest, [annotation.image]: outputKey(job, evaluated.outPath) },
     memo: cache.index.layers,
     onPublished: pushed => told(pushed, { tags: [], tagged: [] }),
     scratch: places.scratch,
