@@ -41,7 +41,7 @@ type Source = Pick<TagEvent, 'eventName' | 'ref' | 'sha' | 'baseRef' | 'project'
  */
 export function tagEvent(source: Source, env: NodeJS.ProcessEnv, now: Date): TagEvent {
   const { eventName, ref, baseRef, project, headSha } = source
-  const ofHead = env.DOCKER_METADATA_PR_HEAD_SHA === 'true' && eventName.startsWith('pull_request')
+  const ofHead = /^true$/i.test(env.DOCKER_METADATA_PR_HEAD_SHA ?? '') && eventName.startsWith('pull_request')
   return Object.freeze({
     ...{ eventName, ref, baseRef, project, now },
     sha: (ofHead ? headSha : undefined) ?? source.sha,

@@ -70,9 +70,9 @@ function isDefaultBranch(event: TagEvent): boolean {
   return /create|discussion|issues|schedule/.test(event.eventName)
 }
 
-/** @throws Error when the date of the commit is not known */
-export function known(commitDate: Date | undefined): Date {
-  if (commitDate !== undefined) return commitDate
+/** @throws Error when a date that follows from the commit is not known */
+export function known(date: Date | undefined): Date {
+  if (date !== undefined) return date
   throw new Error(
     'needs the date of the commit, which git cannot tell: check the repository out before this step, with the commit that the event is about',
   )

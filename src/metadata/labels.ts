@@ -21,7 +21,7 @@ const reserved = 'io.github.nix-image-action.'
 
 /** What https://github.com/opencontainers/image-spec/blob/v1.1.1/annotations.md has, as far as the event says it. */
 const own: Readonly<Record<Own, (facts: Facts) => string | undefined>> = {
-  created: ({ event }) => (event.created ?? known(event.commitDate)).toISOString(),
+  created: ({ event }) => known(event.created).toISOString(),
   // The package page shows no more.
   description: ({ event }) => event.project.description?.slice(0, 512).toWellFormed(),
   licenses: ({ event: { project } }) =>

@@ -72,6 +72,8 @@ function readEntry(text: string): Entry {
 
 /** A field without a name is a value: `x,enable=true` is `type=raw,value=x,enable=true`. The last of a name counts. */
 function attributesOf(fields: readonly Field[]): Readonly<Record<string, string>> {
+  if (fields.some(({ name, value }) => name === undefined && value.includes('}}') && !value.includes('{{')))
+    throw new Error('has }} without {{: a field with a comma in it needs quotes')
   return Object.fromEntries(fields.map(({ name = 'value', value }) => [name, value]))
 }
 

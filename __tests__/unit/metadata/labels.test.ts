@@ -32,6 +32,8 @@ test('a name alone is enough for what the event says', () => {
     [image('revision')]: sha,
     [image('version')]: 'v1',
   })
+  const epoch = sampleEvent({ commitDate: undefined, created: new Date(1000) })
+  assert.equal(labelsFor([image('created')], epoch, 'v1')[image('created')], '1970-01-01T00:00:01.000Z')
   const local = sampleEvent({ project: {} })
   assert.deepEqual(labelsFor([...names.slice(1, 3), 'version'].map(image), local, undefined), {})
   assert.throws(
