@@ -1,6 +1,6 @@
 /** What tags are made from of a version of Python's. */
 export type PythonVersion = {
-  /** In its normal form: `1.0rc1`. */
+  /** In its normal form: `1.0rc1`; but parts that are local with dashes, as tags have them from docker/metadata-action. */
   readonly normal: string
   readonly major: number
   readonly minor: number
@@ -56,7 +56,7 @@ export function parsePep440(text: string): PythonVersion | undefined {
     letter === undefined ? '' : `${preNames[letter] ?? letter}${number(preNumber)}`,
     afterwards === undefined ? '' : `.post${number(afterwards)}`,
     dev === undefined ? '' : `.dev${number(devNumber)}`,
-    local === undefined ? '' : `+${local.toLowerCase().split(/[-_.]/).map(localPart).join('.')}`,
+    local === undefined ? '' : `+${local.toLowerCase().split(/[-_.]/).map(localPart).join('-')}`,
   ].join('')
   const [major = 0, minor = 0, patch = 0] = parts.map(Number)
   return { normal, major, minor, patch, final: [pre, afterwards, dev].every(part => part === undefined) }
