@@ -50,6 +50,10 @@ test('a version gives what its pattern says; what is not final gives itself alon
   assert.deepEqual(tags(['type=pep440,pattern={{version}}'], sampleEvent({ ref: 'refs/tags/v1.0rc1' })), [
     '1.0rc1',
   ])
+  const normal = ['v01.02-ALPHA.03', '1!2.0.post04+Deb.05', '1-7', '1.0.dev'].map(
+    value => `type=pep440,pattern={{version}},value=${value}`,
+  )
+  assert.deepEqual(tags(normal, push), ['1.2a3', '1-2.0.post4-deb-5', '1.post7', '1.0.dev0'])
   assert.deepEqual(tags(['type=semver,pattern={{version}},value=p/v3.1.0,match=p/(.*)'], push), [
     '3.1.0',
     'latest',
@@ -86,6 +90,13 @@ test('expressions stand for what the event says', () => {
   assert.deepEqual(tags(['{{#if tag}}{{tag}}{{else if branch}}b-{{branch}}{{/if}}'], push), ['b-main'])
   assert.deepEqual(tags(['{{#unless is_default_branch}}x{{else}}y{{/unless}}'], pr), ['x'])
   assert.throws(() => tags([`{{commit_date 'YYYY'}}`], { ...push, commitDate: undefined }), /git cannot tell/)
+})
+
+test('a branch has no base, and some events are always for the default branch', () => {
+  const branch = sampleEvent({ ref: 'refs/heads/x', baseRef: 'main' })
+  const lines = ['x{{base_ref}}', 'default,enable={{is_default_branch}}']
+  assert.deepEqual(tags(lines, branch), ['x'])
+  assert.deepEqual(tags(lines, { ...branch, eventName: 'schedule', project: {} }), ['x', 'default'])
 })
 
 test('what an expression gives is not read as one again, and is no HTML', () => {
