@@ -7,14 +7,16 @@ import { messageOf, UserError } from '../util/errors.ts'
  * @throws UserError when a quote is not closed
  */
 export function entriesOf(text: string): string[] {
-  const records = csv(text.replaceAll('\r\n', '\n'), {
-    comment: '#',
-    comment_no_infix: true,
-    relax_quotes: true,
-  })
-  return records
-    .map(fields => fields.join(',').trim())
-    .filter(entry => entry !== '' && !entry.startsWith('#'))
+  const plain = text.replaceAll('\r\n', '\n')
+  try {
+    return csv(plain, { comment: '#', comment_no_infix: true, relax_quotes: true })
+      .map(fields => fields.join(',').trim())
+      .filter(entry => entry !== '' && !entry.startsWith('#'))
+  } catch (error) {
+    // All that can be wrong here is a quote.
+    const line = plain.split('\n').findLast(line => line.includes('"'))
+    throw new UserError(`${line?.trim()}: ${messageOf(error)}.`, { cause: error })
+  }
 }
 
 export type Field = {
@@ -67,16 +69,13 @@ function csv(text: string, options: Options): string[][] {
   try {
     return parse(text, { ...options, relax_column_count: true, skip_empty_lines: true })
   } catch (error) {
-    const { code, lines, message } = error as CsvError
-    if (code === 'CSV_QUOTE_NOT_CLOSED') {
-      const from = text
-        .split(/\r?\n/)
-        .slice(0, Number(lines))
-        .findLast(line => line.includes('"'))
-      throw new UserError(`${from?.trim()}: has a double quote that is not closed.`)
+    const { code, message } = error as CsvError
+    const words: Readonly<Record<string, string>> = {
+      CSV_QUOTE_NOT_CLOSED: 'has a double quote that is not closed',
+      INVALID_OPENING_QUOTE:
+        'has a double quote in the middle of a field: it can be around a whole field only',
+      CSV_INVALID_CLOSING_QUOTE: 'has something behind a field in double quotes',
     }
-    if (code === 'INVALID_OPENING_QUOTE' || code === 'CSV_INVALID_CLOSING_QUOTE')
-      throw new Error('has a double quote in the middle of a field: it can be around a whole field only')
-    throw new Error(message, { cause: error })
+    throw new Error(words[code] ?? message, { cause: error })
   }
 }
