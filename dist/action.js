@@ -1,6 +1,10 @@
+import { commitDate } from './build/revision.js'
+
 import { substituterStats } from './cache/stop.js'
 import { parseInputs } from './inputs.js'
 
+import { needsCommitDate, tagEvent, withCommitDate } from './metadata/event.js'
+import { metadataInputs } from './metadata/metadata.js'
 import { removeSecrets } from './nix/conf.js'
 import { endJob } from './nix/jobs.js'
 
@@ -63,8 +67,10 @@ async function begin(given) {
   }
   const context = await readContext(env)
   const system = systemOf(process.arch)
-  const inputs = parseInputs(name => runner.input(name), { system, event: context })
+  const read = name => runner.input(name)
+  const inputs = parseInputs(read, { system, event: await eventOf(read, context, env) })
   hideSecrets(runner, inputs)
+  for (const warning of inputs.warnings) runner.warning(warning)
 
   const places = await makePlaces(context)
   runner.saveState(folderState, places.folder)
@@ -78,6 +84,13 @@ async function begin(given) {
   }
   save({})
   return { ...given, context, system, inputs, places, state, save }
+}
+
+/** Git is asked only where the date of the commit may be wanted. */
+async function eventOf(read, context, env) {
+  const event = tagEvent(context, env, new Date())
+  if (!needsCommitDate(metadataInputs.map(read))) return event
+  return withCommitDate(event, await commitDate(event.sha, { workspace: context.workspace, env }))
 }
 
 async function run(job) {

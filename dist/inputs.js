@@ -7,7 +7,8 @@ import {
   parsePlatform,
   platformOf,
 } from './image/platform.js'
-import { tagsFor } from './metadata/tags.js'
+
+import { readMetadata } from './metadata/metadata.js'
 import { parseBuilders } from './nix/builders.js'
 import { userNetrc, userSandbox } from './nix/conf.js'
 import { parseDestination, parseSshKey } from './nix/destination.js'
@@ -134,7 +135,7 @@ export function parseInputs(read, { system, event }) {
     together: JSON.stringify([read('name').toLowerCase(), lines('tags'), lines('flavor'), platforms]),
     warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
     repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
-    tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
+    ...readMetadata(read, event, parsed),
     push: oneOf('push', ['auto', 'true', 'false', 'digest'], 'auto'),
     username: read('username'),
     password: read('password'),
@@ -268,9 +269,6 @@ export function parseInputs(read, { system, event }) {
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater = [
-  ['flavor', [], 'a flavor'],
-  ['labels', [], 'setting labels'],
-  ['annotations', [], 'setting annotations'],
   ['check', ['off'], 'inspecting the image'],
   ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],

@@ -1,7 +1,10 @@
+import { commitDate } from './build/revision.ts'
 import type { OpenedCache } from './cache/open.ts'
 import { substituterStats } from './cache/stop.ts'
-import { parseInputs } from './inputs.ts'
+import { type InputName, parseInputs, type ReadInput } from './inputs.ts'
 import type { Job } from './job.ts'
+import { needsCommitDate, type TagEvent, tagEvent, withCommitDate } from './metadata/event.ts'
+import { metadataInputs } from './metadata/metadata.ts'
 import { removeSecrets } from './nix/conf.ts'
 import { endJob } from './nix/jobs.ts'
 import type { Nix } from './nix/model.ts'
@@ -9,7 +12,7 @@ import { systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
 import { makePlaces, placesIn, removePlaces } from './places.ts'
 import type { Report } from './report.ts'
-import { readContext } from './runner/context.ts'
+import { type Context, readContext } from './runner/context.ts'
 import { attempt, type Runner } from './runner/runner.ts'
 import { newState, type State, writeState } from './state.ts'
 import { build, evaluateAll } from './steps/build.ts'
@@ -64,8 +67,10 @@ async function begin(given: Pick<Job, 'runner' | 'env' | 'phases' | 'report' | '
   }
   const context = await readContext(env)
   const system = systemOf(process.arch)
-  const inputs = parseInputs(name => runner.input(name), { system, event: context })
+  const read = (name: InputName) => runner.input(name)
+  const inputs = parseInputs(read, { system, event: await eventOf(read, context, env) })
   hideSecrets(runner, inputs)
+  for (const warning of inputs.warnings) runner.warning(warning)
 
   const places = await makePlaces(context)
   runner.saveState(folderState, places.folder)
@@ -79,6 +84,13 @@ async function begin(given: Pick<Job, 'runner' | 'env' | 'phases' | 'report' | '
   }
   save({})
   return { ...given, context, system, inputs, places, state, save }
+}
+
+/** Git is asked only where the date of the commit may be wanted. */
+async function eventOf(read: ReadInput, context: Context, env: NodeJS.ProcessEnv): Promise<TagEvent> {
+  const event = tagEvent(context, env, new Date())
+  if (!needsCommitDate(metadataInputs.map(read))) return event
+  return withCommitDate(event, await commitDate(event.sha, { workspace: context.workspace, env }))
 }
 
 async function run(job: Job): Promise<void> {

@@ -7,7 +7,8 @@ import {
   parsePlatform,
   platformOf,
 } from './image/platform.ts'
-import { type TagEvent, tagsFor } from './metadata/tags.ts'
+import type { TagEvent } from './metadata/event.ts'
+import { type Metadata, readMetadata } from './metadata/metadata.ts'
 import { type Builder, parseBuilders } from './nix/builders.ts'
 import { userNetrc, userSandbox } from './nix/conf.ts'
 import { type Destination, parseDestination, parseSshKey } from './nix/destination.ts'
@@ -66,7 +67,7 @@ export const inputNames = [
 export type InputName = (typeof inputNames)[number]
 
 /** What the workflow asks for: every input parsed and checked against the others. */
-export type Inputs = {
+export type Inputs = Metadata & {
   /** Undefined when nothing is to be pushed. */
   readonly image: Installable | undefined
   readonly warm: readonly (Installable | Pattern)[]
@@ -78,8 +79,6 @@ export type Inputs = {
   readonly together: string
   /** Undefined when the name is empty, which only a run that does not push may have. */
   readonly repository: Repository | undefined
-  /** Those of this event, the most important first. */
-  readonly tags: readonly string[]
   /** `digest`: as `auto`, without tags. */
   readonly push: 'true' | 'false' | 'auto' | 'digest'
   readonly username: string
@@ -194,7 +193,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     together: JSON.stringify([read('name').toLowerCase(), lines('tags'), lines('flavor'), platforms]),
     warm: lines('warm').flatMap(line => parsed('warm', () => parsePattern(line)) ?? []),
     repository: read('name') === '' ? undefined : parsed('name', () => parseName(read('name'))),
-    tags: parsed('tags', () => tagsFor(lines('tags'), event)) ?? [],
+    ...readMetadata(read, event, parsed),
     push: oneOf('push', ['auto', 'true', 'false', 'digest'], 'auto'),
     username: read('username'),
     password: read('password'),
@@ -328,9 +327,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['flavor', [], 'a flavor'],
-  ['labels', [], 'setting labels'],
-  ['annotations', [], 'setting annotations'],
   ['check', ['off'], 'inspecting the image'],
   ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],

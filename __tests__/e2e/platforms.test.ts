@@ -34,7 +34,11 @@ async function tagged(name: string, tag = 'main') {
   ])
   if (seen.code !== 0) assert.match(seen.stderr, /manifest unknown/)
   return seen.code === 0
-    ? (JSON.parse(seen.stdout) as { mediaType: string; manifests: Descriptor[] })
+    ? (JSON.parse(seen.stdout) as {
+        mediaType: string
+        manifests: Descriptor[]
+        annotations?: Record<string, string>
+      })
     : undefined
 }
 
@@ -92,6 +96,7 @@ test('two systems in one job become one index, and are known the next time', { s
       { architecture: 'amd64', os: 'linux' },
     ],
   )
+  assert.equal(index?.annotations?.['org.opencontainers.image.title'], 'App')
   assert.match(first.summary, /\| Platforms \| <code>linux\/386<\/code>, <code>linux\/amd64<\/code> \|/)
 
   await t.test('crane and oras read both back', async () => {

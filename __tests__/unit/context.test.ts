@@ -3,6 +3,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
+import { tagEvent } from '../../src/metadata/event.ts'
 import { tagsFor } from '../../src/metadata/tags.ts'
 import { readContext } from '../../src/runner/context.ts'
 import { readState, type State, writeState } from '../../src/state.ts'
@@ -24,8 +25,10 @@ test('a pull request that runs on the base branch does not get its tags', async 
   const event = join(folder, 'event.json')
   await writeFile(event, JSON.stringify({ pull_request: { number: 7 } }))
   const target = { ...env, GITHUB_EVENT_NAME: 'pull_request_target', GITHUB_EVENT_PATH: event }
-  assert.deepEqual(tagsFor([], await readContext(target)), ['pr-7'])
-  assert.deepEqual(tagsFor([], await readContext({ ...env, GITHUB_EVENT_PATH: event })), ['main'])
+  const tagsOf = async (env: NodeJS.ProcessEnv) =>
+    tagsFor([], tagEvent(await readContext(env), env, new Date())).tags
+  assert.deepEqual(await tagsOf(target), ['pr-7'])
+  assert.deepEqual(await tagsOf({ ...env, GITHUB_EVENT_PATH: event }), ['main'])
 })
 
 test('a run reads what its base and the default branch have cached', async t => {
@@ -76,6 +79,39 @@ test('what comes from another repository, or runs for it with the rights of this
   ] as const) {
     assert.equal(await isForeign(name, payload), expected, `${name} ${JSON.stringify(payload)}`)
   }
+})
+
+test('of the repository what the payload says is known, and nothing else', async t => {
+  const folder = await mkdtemp(join(tmpdir(), 'context-'))
+  t.after(() => rm(folder, { recursive: true }))
+  const event = join(folder, 'event.json')
+  const contextOf = async (payload: unknown) => {
+    await writeFile(event, JSON.stringify(payload))
+    return await readContext({ ...env, GITHUB_EVENT_PATH: event })
+  }
+  const repository = {
+    name: 'r',
+    description: null,
+    html_url: 'https://g/o/r',
+    default_branch: 'main',
+    license: null,
+  }
+  const pull_request = { number: 7, base: { ref: 'next' }, head: { sha: 'b'.repeat(40), repo: null } }
+  const known = { name: 'r', url: 'https://g/o/r', defaultBranch: 'main' }
+  const unknown = {
+    name: undefined,
+    description: undefined,
+    url: undefined,
+    defaultBranch: undefined,
+    license: undefined,
+  }
+  const pull = await contextOf({ repository, pull_request })
+  assert.deepEqual(pull.project, { ...unknown, ...known })
+  assert.deepEqual([pull.baseRef, pull.headSha], ['next', 'b'.repeat(40)])
+  const tag = await contextOf({ base_ref: 'refs/heads/main', repository: { license: { spdx_id: 'MIT' } } })
+  assert.deepEqual([tag.baseRef, tag.project], ['main', { ...unknown, license: 'MIT' }])
+  const nothing = await contextOf({ base_ref: null, repository: 7 })
+  assert.deepEqual([nothing.baseRef, nothing.headSha, nothing.project], [undefined, undefined, unknown])
 })
 
 test('only runners that are kept have a tool cache that is worth filling', async () => {

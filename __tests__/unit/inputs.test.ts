@@ -5,8 +5,9 @@ import fc from 'fast-check'
 import { formatPlatform } from '../../src/image/platform.ts'
 import { type InputName, inputNames, parseInputs, parseSize } from '../../src/inputs.ts'
 import { UserError } from '../../src/util/errors.ts'
+import { sampleEvent } from './metadata/sample.ts'
 
-const event = { eventName: 'push', ref: 'refs/heads/main', sha: 'a'.repeat(40) }
+const event = sampleEvent({ ref: 'refs/heads/main' })
 const machine = { system: 'x86_64-linux', event }
 
 function parse(given: Partial<Record<InputName, string>> = {}) {
@@ -72,7 +73,7 @@ test('action.yml, the code and the README name the same inputs in the same order
 test('action.yml marks those inputs as to come that are refused, and no others', () => {
   assert.equal(descriptions().size, inputNames.length)
   for (const [name, text] of descriptions()) {
-    const value = { tags: 'type=semver' }[name] ?? 'x'
+    const value = 'x'
     let said = ''
     try {
       parse({ [name]: value })
@@ -95,17 +96,24 @@ test('every problem is listed in one error', () => {
     image: '/nix/store/x',
     warm: '.#ok\n--flag',
     name: 'ghcr.io/o/r:tag',
-    tags: 'type=edge\ntype=nonsense\nlatest',
+    tags: 'type=semver\ntype=nonsense\nlatest',
+    flavor: 'latest=maybe',
+    labels: 'maintainer',
+    annotations: 'a=b\nindex:{{x}}=y\nc={{x}}',
     'nix-version': '2.1',
     'nix-conf': 'cores = 2\ncores=2',
   })
   for (const name of [
     ...['push', 'compression', 'cache-size', 'nix-sha256', 'nix-args', 'image', 'warm', 'name', 'tags'],
-    ...['nix-version', 'nix-conf'],
+    ...['nix-version', 'nix-conf', 'flavor', 'labels', 'annotations'],
   ])
     assert.match(message, new RegExp(`^ {2}- ${name}: `, 'm'))
   assert.match(message, /nix-conf: line 2 is not a setting: 'cores=2' Write each line as/)
-  assert.match(message, /type=edge: 'edge' is not in this version yet/)
+  assert.match(message, /- type=semver: needs a pattern/)
+  assert.match(message, /- latest=maybe: latest=maybe is not one of auto, true, false/)
+  assert.match(message, /- maintainer: needs a value/)
+  assert.match(message, /- index:\{\{x\}\}=y: has an expression in its name/)
+  assert.match(message, /- c=\{\{x\}\}: \{\{x\}\} is not known here/)
   assert.match(message, /type=nonsense: 'nonsense' is no type of docker\/metadata-action/)
 })
 

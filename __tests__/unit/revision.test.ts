@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
 import { parseInstallable } from '../../src/build/installable.ts'
-import { cleanCommit, isLocked, isPure } from '../../src/build/revision.ts'
+import { cleanCommit, commitDate, isLocked, isPure } from '../../src/build/revision.ts'
 import type { FlakeSource } from '../../src/build/source.ts'
 import { exec } from '../../src/util/exec.ts'
 
@@ -157,4 +157,12 @@ test('settings that let evaluation look elsewhere', () => {
   ])
     assert.equal(isPure([], `cores = 1\n${line}\n`, {}), false, line)
   assert.equal(isPure([], '', { NIX_CONFIG: 'cores = 1' }), false)
+})
+
+test('the date of a commit is what git says of it, where git has it', async t => {
+  const { workspace, env, git, commit } = await tree(t)
+  const date = new Date(Number(await git('show', '-s', '--format=%ct', 'HEAD')) * 1000)
+  assert.deepEqual(await commitDate(commit, { workspace, env }), date)
+  assert.equal(await commitDate('0'.repeat(40), { workspace, env }), undefined)
+  assert.equal(await commitDate(commit, { workspace: join(workspace, '..'), env }), undefined)
 })

@@ -42,6 +42,19 @@ export function isPure(nixArgs, nixConf, env) {
   return !/^\s*((extra-)?(pure-eval|impure-env)|!?include)\b/m.test(nixConf)
 }
 
+/** When a commit was made; undefined where the workspace does not have it. */
+export async function commitDate(sha, { workspace, env }) {
+  const seconds = await gitIn(workspace, env)(
+    'show',
+    '-s',
+    '--no-show-signature',
+    '--format=%ct',
+    `${sha}^{commit}`,
+    '--',
+  )
+  return seconds !== undefined && /^\d+$/.test(seconds) ? new Date(Number(seconds) * 1000) : undefined
+}
+
 /**
  * Runs git; undefined when it fails, is not there, or does not trust the tree, which may be another user's. Of the
  * environment it gets little: the rest may be secret, or name another tree.

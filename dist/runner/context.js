@@ -1,6 +1,9 @@
 import { readFile } from 'node:fs/promises'
 import * as z from '../vendor/zod.js'
 
+/** What is null, not there, or of another kind where a payload is not as GitHub's own. */
+const maybe = z.string().optional().catch(undefined)
+
 const payloadSchema = z.object({
   pull_request: z
     .object({
@@ -8,13 +11,20 @@ const payloadSchema = z.object({
       base: z.object({ ref: z.string() }).optional().catch(undefined),
       // The repository is null when the fork was deleted.
       head: z
-        .object({ repo: z.object({ full_name: z.string() }) })
+        .object({ repo: z.object({ full_name: z.string() }).optional().catch(undefined), sha: maybe })
         .optional()
         .catch(undefined),
     })
     .optional(),
+  base_ref: maybe,
   merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
-  repository: z.object({ default_branch: z.string() }).optional().catch(undefined),
+  repository: z
+    .object({
+      ...{ name: maybe, description: maybe, html_url: maybe, default_branch: maybe },
+      license: z.object({ spdx_id: maybe }).optional().catch(undefined),
+    })
+    .optional()
+    .catch(undefined),
 })
 
 /**
@@ -37,9 +47,10 @@ export async function readContext(env) {
   const bases = [...branches, payload.repository?.default_branch].flatMap(branch =>
     branch === undefined ? [] : `refs/heads/${branch.replace(/^refs\/heads\//, '')}`,
   )
+  const { repository = {} } = payload
   const isForeign = () =>
     eventName === 'pull_request_target' ||
-    payload.pull_request?.head?.repo.full_name !== need('GITHUB_REPOSITORY')
+    payload.pull_request?.head?.repo?.full_name !== need('GITHUB_REPOSITORY')
   return Object.freeze({
     eventName,
     ref: pullRequest === undefined ? need('GITHUB_REF') : `refs/pull/${pullRequest}/merge`,
@@ -47,6 +58,15 @@ export async function readContext(env) {
     cacheBases: Object.freeze([...new Set(bases)]),
     foreign: payload.pull_request !== undefined && isForeign(),
     sha: need('GITHUB_SHA'),
+    headSha: payload.pull_request?.head?.sha,
+    baseRef: (payload.pull_request?.base?.ref ?? payload.base_ref)?.replace(/^refs\/heads\//, ''),
+    project: Object.freeze({
+      name: repository.name,
+      description: repository.description,
+      url: repository.html_url,
+      defaultBranch: repository.default_branch,
+      license: repository.license?.spdx_id,
+    }),
     repository: need('GITHUB_REPOSITORY'),
     runId: need('GITHUB_RUN_ID'),
     runAttempt: env.GITHUB_RUN_ATTEMPT ?? '1',

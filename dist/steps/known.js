@@ -14,8 +14,9 @@ import { isAlone, publishIndex, tagAlone } from './together.js'
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }) {
-  const { compression, compressionLevel } = inputs
-  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion}`
+  const { compression, compressionLevel, labels, annotations } = inputs
+  const said = sha256(JSON.stringify([labels, annotations.manifest])).slice(7, 23)
+  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion} ${said}`
 }
 
 /**

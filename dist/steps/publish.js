@@ -1,3 +1,5 @@
+import { withLabels } from '../image/labels.js'
+
 import { openImage } from '../image/open.js'
 import { fits, formatPlatform, platformOf } from '../image/platform.js'
 
@@ -43,7 +45,7 @@ async function open(job, nix, { path, system, evaluated }) {
     ...{ path, scratch: places.scratch, env: nix.env, now: new Date(), log: runner, signal, platform },
     pathInfo: paths => pathInfo(nix, paths),
   })
-  if (fits(image.platform, platform)) return image
+  if (fits(image.platform, platform)) return withLabels(image, job.inputs.labels)
   await image.close()
   throw new UserError(
     `${evaluated.installable.text} is an image for ${formatPlatform(image.platform)}, and was built as the one for ${system}: it would not start there.`,

@@ -4,6 +4,7 @@ import { saveCache } from '../cache/save.js'
 
 import { stopSubstituter } from '../cache/stop.js'
 import { parseInputs } from '../inputs.js'
+import { tagEvent, withCommitDate } from '../metadata/event.js'
 import { currentAccount, nixEnvironment } from '../nix/environment.js'
 import { isUsedByOthers } from '../nix/jobs.js'
 import { keepRelease, parseKept } from '../nix/keep.js'
@@ -33,7 +34,9 @@ export async function save(places, runner, env) {
   const server = state.cache?.server
   const served = server === undefined ? undefined : await stopSubstituter(server)
   const context = await readContext(env)
-  const inputs = parseInputs(name => runner.input(name), { system: systemOf(process.arch), event: context })
+  // Main has shown the inputs to be usable. No tag is made here, so any date will do for the commit's.
+  const event = withCommitDate(tagEvent(context, env, new Date()), new Date())
+  const inputs = parseInputs(name => runner.input(name), { system: systemOf(process.arch), event })
   hideSecrets(runner, inputs)
   const ending = { runner, env, context, inputs, places, state, phases }
   const saved =

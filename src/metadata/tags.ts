@@ -1,137 +1,109 @@
-import { UserError } from '../util/errors.ts'
+import type { TagEvent } from './event.ts'
+import { type GlobalTemplate, globalTemplate } from './expressions.ts'
+import { type Flavor, plainFlavor } from './flavor.ts'
+import { type Field, fieldsOf, readEach } from './list.ts'
+import { type Made, type Rule, types } from './rules.ts'
 
-/** The facts of an event that tags are made from. */
-export type TagEvent = {
-  readonly eventName: string
-  /** `refs/heads/main`, `refs/tags/v1`, `refs/pull/7/merge` */
-  readonly ref: string
-  readonly sha: string
+export type Tags = {
+  /** The most important first, without repeats. */
+  readonly tags: readonly string[]
+  /** What people should know of how they came about, each once. */
+  readonly warnings: readonly string[]
 }
-
-type Attributes = ReadonlyMap<string, string>
-type Rule = { readonly priority: number; tag(attributes: Attributes, event: TagEvent): string | undefined }
 
 const defaultList = ['type=schedule', 'type=ref,event=branch', 'type=ref,event=tag', 'type=ref,event=pr']
 
-const refs = { branch: /^refs\/heads\/(.+)$/, tag: /^refs\/tags\/(.+)$/, pr: /^refs\/pull\/(\d+)\// } as const
-
-const rules: Readonly<Record<string, Rule>> = {
-  schedule: {
-    priority: 1000,
-    tag: (attributes, event) =>
-      event.eventName === 'schedule' ? (attributes.get('pattern') ?? 'nightly') : undefined,
-  },
-  ref: {
-    priority: 600,
-    tag(attributes, event) {
-      const kind = attributes.get('event')
-      if (kind !== 'branch' && kind !== 'tag' && kind !== 'pr')
-        throw new Error('needs event=branch, tag or pr')
-      return refs[kind].exec(event.ref)?.[1]
-    },
-  },
-  raw: {
-    priority: 200,
-    tag(attributes) {
-      const value = attributes.get('value')
-      if (value === undefined) throw new Error('needs a value')
-      return value
-    },
-  },
-  sha: {
-    priority: 100,
-    tag(attributes, event) {
-      const format = attributes.get('format') ?? 'short'
-      if (format !== 'short' && format !== 'long')
-        throw new Error(`format=${format} is neither short nor long`)
-      return format === 'long' ? event.sha : event.sha.slice(0, 7)
-    },
-  },
+/** What an entry says, whatever the event. */
+type Entry = {
+  readonly text: string
+  readonly priority: number
+  readonly enable: GlobalTemplate
+  readonly prefix: GlobalTemplate | undefined
+  readonly suffix: GlobalTemplate | undefined
+  readonly rule: Rule
 }
 
-const laterTypes = ['semver', 'pep440', 'match', 'edge']
-const commonAttributes = ['enable', 'priority', 'prefix', 'suffix']
-const ownAttributes: Readonly<Record<string, readonly string[]>> = {
-  schedule: ['pattern'],
-  ref: ['event'],
-  raw: ['value'],
-  sha: ['format'],
-}
+const advice =
+  'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=semver,pattern={{version}}, type=raw,value=…, or a plain tag.'
 
 /**
- * The image's tags for an event, the most important first, without repeats. Follows docker/metadata-action
- * for the types `schedule`, `ref`, `raw` and `sha` without handlebars expressions; an empty list is its default.
- * @throws UserError that names every line that is not understood.
+ * The image's tags for an event. Follows docker/metadata-action; docs/tags.md has the differences.
+ * @param lines entries of the list; none are its default
+ * @throws UserError that names every line that is not understood, whether it is for this event or not
  */
-export function tagsFor(lines: readonly string[], event: TagEvent): string[] {
-  const problems: string[] = []
-  const found: { tag: string; priority: number; ofTag: boolean }[] = []
-  for (const line of lines.length === 0 ? defaultList : lines) {
-    const fields = fieldsOf(line)
-    if (fields.findLast(([name]) => name === 'enable')?.[1] === 'false') continue
-    try {
-      if (/(^|,)\s*(,|=|$)/.test(line)) throw new Error('has an empty field')
-      if (line.includes('{{')) throw new Error('handlebars expressions are not in this version yet')
-      const { type, attributes } = rulesOf(fields)
-      const rule = rules[type]
-      if (rule === undefined) {
-        const what = laterTypes.includes(type)
-          ? 'not in this version yet'
-          : 'no type of docker/metadata-action'
-        throw new Error(`'${type}' is ${what}`)
-      }
-      for (const name of attributes.keys()) {
-        if (!commonAttributes.includes(name) && !ownAttributes[type]?.includes(name))
-          throw new Error(`the type '${type}' has no attribute '${name}'`)
-      }
-      const enable = attributes.get('enable') ?? 'true'
-      if (enable !== 'true') throw new Error(`enable=${enable} is neither true nor false`)
-      const priority = attributes.get('priority') ?? String(rule.priority)
-      if (!/^\d+$/.test(priority)) throw new Error(`priority=${priority} is not a number`)
-      const bare = rule.tag(attributes, event)
-      if (bare === undefined) continue
-      const prefix = attributes.get('prefix') ?? defaultPrefix(type, attributes)
-      found.push({
-        tag: sanitise(`${prefix}${bare}${attributes.get('suffix') ?? ''}`),
-        priority: Number(priority),
-        ofTag: type === 'ref' && attributes.get('event') === 'tag',
-      })
-    } catch (error) {
-      problems.push(`  - ${line}: ${(error as Error).message}`)
-    }
-  }
-  if (problems.length > 0) {
-    throw new UserError(`Not usable:\n${problems.join('\n')}\n`, {
-      advice:
-        'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=sha, type=raw,value=…, or a plain tag.',
-    })
-  }
-  const ordered = found.filter(({ tag }) => tag !== '').toSorted((a, b) => b.priority - a.priority)
-  const tags = ordered.map(({ tag }) => tag)
-  return [...new Set(ordered[0]?.ofTag ? [...tags, 'latest'] : tags)]
-}
-
-/** A field without a name is a value: `x,enable=true` is `type=raw,value=x,enable=true`. */
-function fieldsOf(line: string): (readonly [name: string, value: string])[] {
-  return line.split(',').map(field => {
-    const [name = '', ...rest] = field.split('=')
-    return rest.length === 0 ? ['value', name.trim()] : [name.trim().toLowerCase(), rest.join('=').trim()]
+export function tagsFor(lines: readonly string[], event: TagEvent, flavor: Flavor = plainFlavor): Tags {
+  const warnings = new Set<string>()
+  const entries = readEach(lines.length === 0 ? defaultList : lines, advice, String, readEntry)
+  const made = readEach(
+    entries.toSorted((a, b) => b.priority - a.priority),
+    advice,
+    ({ text }) => text,
+    entry => makeOne(entry, event, flavor, what => warnings.add(what)),
+  ).filter(one => one !== undefined)
+  const [first] = made
+  const latest = flavor.latest === 'auto' ? first?.latest : flavor.latest === 'true'
+  const tags = made.map(({ text }) => text)
+  if (first !== undefined && latest) tags.push(latestTag(flavor, event))
+  return Object.freeze({
+    tags: Object.freeze([...new Set(tags)]),
+    warnings: Object.freeze([...warnings]),
   })
 }
 
-function rulesOf(fields: ReturnType<typeof fieldsOf>): { type: string; attributes: Attributes } {
-  const { type = 'raw', ...attributes } = Object.fromEntries(fields)
-  return { type, attributes: new Map(Object.entries(attributes)) }
+function readEntry(text: string): Entry {
+  const { type: kind = 'raw', ...given } = attributesOf(fieldsOf(text))
+  const type = Object.hasOwn(types, kind) ? types[kind] : undefined
+  if (type === undefined) throw new Error(`'${kind}' is no type of docker/metadata-action`)
+  const { enable = 'true', priority = String(type.priority), prefix, suffix, ...own } = given
+  for (const name of Object.keys(own)) {
+    if (!type.attributes.includes(name)) throw new Error(`the type '${kind}' has no attribute '${name}'`)
+  }
+  if (!/^-?\d+(\.\d+)?$/.test(priority)) throw new Error(`priority=${priority} is not a number`)
+  if (!['true', 'false'].includes(enable) && !enable.includes('{{'))
+    throw new Error(`enable=${enable} is neither true nor false`)
+  const attributes = new Map(Object.entries(own))
+  const affix = (value: string | undefined) => (value === undefined ? undefined : globalTemplate(value))
+  return {
+    ...{ text, priority: Number(priority), enable: globalTemplate(enable), rule: type.read(attributes) },
+    prefix: affix(prefix ?? type.prefix?.(attributes)),
+    suffix: affix(suffix),
+  }
 }
 
-function defaultPrefix(type: string, attributes: Attributes): string {
-  if (type === 'sha') return 'sha-'
-  return type === 'ref' && attributes.get('event') === 'pr' ? 'pr-' : ''
+/** A field without a name is a value: `x,enable=true` is `type=raw,value=x,enable=true`. The last of a name counts. */
+function attributesOf(fields: readonly Field[]): Readonly<Record<string, string>> {
+  if (fields.some(({ name, value }) => name === undefined && value.includes('}}') && !value.includes('{{')))
+    throw new Error('has }} without {{: a field with a comma in it needs quotes')
+  return Object.fromEntries(fields.map(({ name = 'value', value }) => [name, value]))
+}
+
+/** Undefined where the entry is not for this event, or nothing is left that could be a tag. */
+function makeOne(
+  { enable, prefix, suffix, rule }: Entry,
+  event: TagEvent,
+  flavor: Flavor,
+  warn: (what: string) => void,
+): Made | undefined {
+  const enabled = enable(event)
+  if (enabled !== 'true' && enabled !== 'false')
+    throw new Error(`enable=${enabled} is neither true nor false`)
+  const made = enabled === 'true' ? rule(event, warn) : undefined
+  if (made === undefined) return undefined
+  const before = (prefix ?? flavor.prefix?.text)?.(event) ?? ''
+  const after = (suffix ?? flavor.suffix?.text)?.(event) ?? ''
+  const text = asTag(`${before}${made.text}${after}`)
+  return text === '' ? undefined : { text, latest: made.latest }
+}
+
+function latestTag({ prefix, suffix }: Flavor, event: TagEvent): string {
+  const before = prefix?.onLatest ? prefix.text(event) : ''
+  const after = suffix?.onLatest ? suffix.text(event) : ''
+  return asTag(`${before}latest${after}`)
 }
 
 /** A tag is at most 128 of `[A-Za-z0-9_.-]` and begins with none of `.-` (OCI distribution-spec). */
-function sanitise(tag: string): string {
-  return tag
+function asTag(text: string): string {
+  return text
     .replace(/[^\w.-]+/g, '-')
     .replace(/^[.-]+/, '')
     .slice(0, 128)

@@ -24,8 +24,9 @@ export type Known = {
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }: Job): string {
-  const { compression, compressionLevel } = inputs
-  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion}`
+  const { compression, compressionLevel, labels, annotations } = inputs
+  const said = sha256(JSON.stringify([labels, annotations.manifest])).slice(7, 23)
+  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion} ${said}`
 }
 
 /**

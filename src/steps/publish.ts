@@ -1,4 +1,5 @@
 import type { OpenedCache } from '../cache/open.ts'
+import { withLabels } from '../image/labels.ts'
 import type { Image } from '../image/model.ts'
 import { openImage } from '../image/open.ts'
 import { fits, formatPlatform, platformOf } from '../image/platform.ts'
@@ -56,7 +57,7 @@ async function open(job: Job, nix: Nix, { path, system, evaluated }: BuiltImage)
     ...{ path, scratch: places.scratch, env: nix.env, now: new Date(), log: runner, signal, platform },
     pathInfo: paths => pathInfo(nix, paths),
   })
-  if (fits(image.platform, platform)) return image
+  if (fits(image.platform, platform)) return withLabels(image, job.inputs.labels)
   await image.close()
   throw new UserError(
     `${evaluated.installable.text} is an image for ${formatPlatform(image.platform)}, and was built as the one for ${system}: it would not start there.`,

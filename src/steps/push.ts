@@ -38,7 +38,7 @@ export async function push(
   const tags = isAlone(job) ? tagsToSet(job) : []
   const { tagged, ...pushed } = await pushImage({
     ...{ client, published, image, compression, level, tags, signal, programs },
-    annotations: { [annotation.image]: outputKey(job, wanted) },
+    annotations: { ...inputs.annotations.manifest, [annotation.image]: outputKey(job, wanted) },
     memo: cache.index.layers,
     onPublished: note,
     scratch: places.scratch,

@@ -4,6 +4,7 @@ import { saveCache } from '../cache/save.ts'
 import type { SaveOptions } from '../cache/save-model.ts'
 import { stopSubstituter } from '../cache/stop.ts'
 import { type Inputs, parseInputs } from '../inputs.ts'
+import { tagEvent, withCommitDate } from '../metadata/event.ts'
 import { currentAccount, nixEnvironment } from '../nix/environment.ts'
 import { isUsedByOthers } from '../nix/jobs.ts'
 import { keepRelease, parseKept } from '../nix/keep.ts'
@@ -44,7 +45,9 @@ export async function save(places: Places, runner: Runner, env: NodeJS.ProcessEn
   const server = state.cache?.server
   const served = server === undefined ? undefined : await stopSubstituter(server)
   const context = await readContext(env)
-  const inputs = parseInputs(name => runner.input(name), { system: systemOf(process.arch), event: context })
+  // Main has shown the inputs to be usable. No tag is made here, so any date will do for the commit's.
+  const event = withCommitDate(tagEvent(context, env, new Date()), new Date())
+  const inputs = parseInputs(name => runner.input(name), { system: systemOf(process.arch), event })
   hideSecrets(runner, inputs)
   const ending = { runner, env, context, inputs, places, state, phases }
   const saved =

@@ -161,7 +161,7 @@ async function putAll(job: Job, registry: Registry, all: readonly PushedImage[])
   const tags = tagsToSet(job)
   let index: Told['index']
   const tagged = await putIndex(client, {
-    ...{ tags, published, signal, annotations: {} },
+    ...{ tags, published, signal, annotations: job.inputs.annotations.index },
     children: all.map(({ child }) => child),
     onPublished(put) {
       index = put

@@ -1,6 +1,15 @@
 /** What started a workflow run, as the runner tells it to a job. */
 export type Event = {
-  readonly name: 'push' | 'pull_request' | 'schedule' | 'workflow_dispatch'
+  readonly name:
+    | 'push'
+    | 'create'
+    | 'release'
+    | 'pull_request'
+    | 'pull_request_target'
+    | 'merge_group'
+    | 'schedule'
+    | 'workflow_dispatch'
+    | 'workflow_run'
   /** `owner/name` of the repository that the workflow runs in. */
   readonly repository: string
   readonly ref: string
@@ -113,6 +122,69 @@ export function pullRequest(origin: Origin, { number, head, base, fork }: PullRe
     headRef: head,
     baseRef: baseBranch,
   }
+}
+
+/** Runs with the base branch's rights, and on its newest commit. */
+export function pullRequestTarget(origin: Origin, request: PullRequest): Event {
+  const event = pullRequest(origin, request)
+  return { ...event, name: 'pull_request_target', ref: `refs/heads/${event.baseRef}`, sha: before }
+}
+
+/** A tag that was published as a release. */
+export function release(origin: Origin, tag: string, prerelease = false): Event {
+  return event(origin, 'release', `refs/tags/${tag}`, origin.sha ?? someCommit, {
+    action: 'published',
+    release: {
+      id: 190_000_001,
+      tag_name: tag,
+      target_commitish: origin.defaultBranch ?? 'main',
+      name: `Release ${tag}`,
+      ...{ draft: false, prerelease, immutable: false },
+      html_url: `https://github.com/${origin.repository}/releases/tag/${tag}`,
+      ...{ created_at: time, published_at: time, assets: [], body: 'Changes' },
+      author: userOf(actorOf(origin)),
+    },
+  })
+}
+
+/** A branch or tag that was made. */
+export function create(origin: Origin, type: 'branch' | 'tag', name: string): Event {
+  const ref = `refs/${type === 'tag' ? 'tags' : 'heads'}/${name}`
+  return event(origin, 'create', ref, origin.sha ?? someCommit, {
+    ref: name,
+    ref_type: type,
+    master_branch: origin.defaultBranch ?? 'main',
+    description: 'A program and its image',
+    pusher_type: 'user',
+  })
+}
+
+/** A pull request in the merge queue. */
+export function mergeGroup(origin: Origin, number: number): Event {
+  const base = origin.defaultBranch ?? 'main'
+  const ref = `refs/heads/gh-readonly-queue/${base}/pr-${number}-${before}`
+  const sha = origin.sha ?? someCommit
+  return event(origin, 'merge_group', ref, sha, {
+    action: 'checks_requested',
+    merge_group: {
+      ...{ head_sha: sha, head_ref: ref, base_sha: before, base_ref: `refs/heads/${base}` },
+      head_commit: { id: sha, tree_id: before, message: 'Change something', timestamp: time },
+    },
+  })
+}
+
+/** Another workflow has ended. */
+export function workflowRun(origin: Origin): Event {
+  const branch = origin.defaultBranch ?? 'main'
+  const sha = origin.sha ?? someCommit
+  return event(origin, 'workflow_run', `refs/heads/${branch}`, sha, {
+    action: 'completed',
+    workflow: { id: 70_000_001, name: 'Tests', path: '.github/workflows/tests.yml', state: 'active' },
+    workflow_run: {
+      ...{ id: 19_000_000_001, name: 'Tests', event: 'push', status: 'completed', conclusion: 'success' },
+      ...{ head_branch: branch, head_sha: sha, run_number: 41, run_attempt: 1 },
+    },
+  })
 }
 
 export function schedule(origin: Origin, cron = '17 4 * * *'): Event {

@@ -1813,4 +1813,4 @@ var require_semver = /* @__PURE__ */ __commonJSMin(((exports, module) => {
 	};
 }));
 
-export { require_semver };
+export { require_parse, require_semver };

@@ -1,0 +1,153 @@
+/**
+ * A date in a format of https://momentjs.com/docs/#/displaying/format/, in English.
+ * @param zone name of a time zone, such as `Europe/Berlin`
+ * @throws Error for what has no meaning here: better no tag than a wrong date
+ */
+export function dateFormat(format, zone = 'UTC') {
+  const clock = clockIn(zone)
+  const pieces = [...format.matchAll(pattern)].map(([piece]) => {
+    if (/^\[.*\]$/s.test(piece)) return () => piece.slice(1, -1)
+    if (/^\\./s.test(piece)) return () => piece.slice(1)
+    const token = tokens.get(piece)
+    if (token !== undefined) return token
+    if (piece === 'z' || piece === 'zz') {
+      if (/^(UTC|GMT)$/i.test(zone)) return () => zone.toUpperCase()
+      throw new Error(`a date cannot have '${piece}' in a time zone other than UTC`)
+    }
+    if (unknown.test(piece))
+      throw new Error(`a date cannot have '${piece}': write it as [${piece}] if it is meant as a text`)
+    return () => piece
+  })
+  return date => {
+    const time = clock(date)
+    return pieces.map(piece => piece(time)).join('')
+  }
+}
+
+function clockIn(zone) {
+  let parts
+  try {
+    parts = new Intl.DateTimeFormat('en-US', {
+      ...{ timeZone: zone, hourCycle: 'h23' },
+      ...{ year: 'numeric', month: 'numeric', day: 'numeric' },
+      ...{ hour: 'numeric', minute: 'numeric', second: 'numeric' },
+    })
+  } catch {
+    throw new Error(`'${zone}' is not a time zone`)
+  }
+  return date => {
+    const found = Object.fromEntries(
+      parts.formatToParts(date).map(({ type, value }) => [type, Number(value)]),
+    )
+    const { year = 0, month = 1, day = 1, hour = 0, minute = 0, second = 0 } = found
+    const local = new Date(Date.UTC(year, month - 1, day, hour, minute, second, date.getUTCMilliseconds()))
+    return { date, local, offset: Math.round((local.getTime() - date.getTime()) / 60_000) }
+  }
+}
+
+const names = (of, dates) => {
+  const format = new Intl.DateTimeFormat('en-US', { ...of, timeZone: 'UTC' })
+  return dates.map(date => format.format(date))
+}
+const months = names(
+  { month: 'long' },
+  Array.from({ length: 12 }, (_, month) => new Date(Date.UTC(2023, month))),
+)
+// 2023 begins with a Sunday.
+const weekdays = names(
+  { weekday: 'long' },
+  Array.from({ length: 7 }, (_, day) => new Date(Date.UTC(2023, 0, day + 1))),
+)
+
+const padded = (value, digits) => String(value).padStart(digits, '0')
+
+function ordinal(value) {
+  const rule = new Intl.PluralRules('en-US', { type: 'ordinal' }).select(value)
+  return `${value}${{ one: 'st', two: 'nd', few: 'rd', other: 'th', zero: 'th', many: 'th' }[rule]}`
+}
+
+const dayMs = 86_400_000
+const weekday = ({ local }) => local.getUTCDay()
+const isoWeekday = time => weekday(time) || 7
+const year = ({ local }) => local.getUTCFullYear()
+const month = ({ local }) => local.getUTCMonth()
+const day = ({ local }) => local.getUTCDate()
+const quarter = time => Math.floor(month(time) / 3) + 1
+const yearDay = time => Math.floor((time.local.getTime() - Date.UTC(year(time), 0, 1)) / dayMs) + 1
+const hours = ({ local }) => local.getUTCHours()
+const minutes = ({ local }) => local.getUTCMinutes()
+const seconds = ({ local }) => local.getUTCSeconds()
+const meridiem = time => (hours(time) < 12 ? 'AM' : 'PM')
+
+/** Year and number of the week, of which one day decides what year it is in. */
+function week({ local }, firstDay, decisive) {
+  const behind = (local.getUTCDay() - firstDay + 7) % 7
+  const deciding = new Date(local.getTime() + (((decisive - firstDay + 7) % 7) - behind) * dayMs)
+  const days = Math.floor((deciding.getTime() - Date.UTC(deciding.getUTCFullYear(), 0, 1)) / dayMs)
+  return { year: deciding.getUTCFullYear(), number: Math.floor(days / 7) + 1 }
+}
+/** From Sunday on; the week of January 1 is the first, so its Saturday decides. */
+const localWeek = time => week(time, 0, 6)
+const isoWeek = time => week(time, 1, 4)
+
+function zoneOffset(separator) {
+  return ({ offset }) => {
+    const [ahead, rest] = [Math.floor(Math.abs(offset) / 60), Math.abs(offset) % 60]
+    return `${offset < 0 ? '-' : '+'}${padded(ahead, 2)}${separator}${padded(rest, 2)}`
+  }
+}
+
+/** A number under one letter as it is, under more letters with that many digits, with an `o` as an ordinal. */
+function numbers(letter, lengths, value, withOrdinal = true) {
+  const plain = lengths.map(length => [letter.repeat(length), time => padded(value(time), length)])
+  return withOrdinal ? [...plain, [`${letter}o`, time => ordinal(value(time))]] : plain
+}
+
+const tokens = new Map([
+  ...numbers('M', [1, 2], time => month(time) + 1),
+  ['MMM', time => (months[month(time)] ?? '').slice(0, 3)],
+  ['MMMM', time => months[month(time)] ?? ''],
+  ...numbers('Q', [1], quarter),
+  ...numbers('D', [1, 2], day),
+  ['DDD', time => String(yearDay(time))],
+  ['DDDo', time => ordinal(yearDay(time))],
+  ['DDDD', time => padded(yearDay(time), 3)],
+  ...numbers('d', [1], weekday),
+  ['dd', time => (weekdays[weekday(time)] ?? '').slice(0, 2)],
+  ['ddd', time => (weekdays[weekday(time)] ?? '').slice(0, 3)],
+  ['dddd', time => weekdays[weekday(time)] ?? ''],
+  ...numbers('e', [1], weekday, false),
+  ...numbers('E', [1], isoWeekday, false),
+  ...numbers('w', [1, 2], time => localWeek(time).number),
+  ...numbers('W', [1, 2], time => isoWeek(time).number),
+  ['YY', time => padded(year(time) % 100, 2)],
+  ['YYYY', time => padded(year(time), 4)],
+  ...numbers('Y', [1], year, false),
+  ...numbers('y', [1, 2, 3, 4], year),
+  ['gg', time => padded(localWeek(time).year % 100, 2)],
+  ['gggg', time => padded(localWeek(time).year, 4)],
+  ['GG', time => padded(isoWeek(time).year % 100, 2)],
+  ['GGGG', time => padded(isoWeek(time).year, 4)],
+  ['A', meridiem],
+  ['a', time => meridiem(time).toLowerCase()],
+  ...numbers('H', [1, 2], hours, false),
+  ...numbers('h', [1, 2], time => hours(time) % 12 || 12, false),
+  ...numbers('k', [1, 2], time => hours(time) || 24, false),
+  ...numbers('m', [1, 2], minutes, false),
+  ...numbers('s', [1, 2], seconds, false),
+  ...[1, 2, 3, 4, 5, 6, 7, 8, 9].map(digits => [
+    'S'.repeat(digits),
+    ({ date }) => padded(date.getUTCMilliseconds(), 3).padEnd(9, '0').slice(0, digits),
+  ]),
+  ['Z', zoneOffset(':')],
+  ['ZZ', zoneOffset('')],
+  ['X', ({ date }) => String(Math.floor(date.getTime() / 1000))],
+  ['x', ({ date }) => String(date.getTime())],
+])
+
+/** Text in brackets, a backslash and what it makes plain, the longest token, or a character. */
+const pattern =
+  /\[[^[]*\]|\\?(?:Mo|MM?M?M?|Do|DDDo|DD?D?D?|ddd?d?|do?|w[ow]?|W[oW]?|Qo?|N{1,5}|Y{1,6}|y{2,4}|yo?|g{1,5}|G{1,5}|e|E|a|A|hh?|HH?|kk?|mm?|ss?|S{1,9}|x|X|zz?|ZZ?|LTS|LT|L{1,4}|l{1,4}|.)/gs
+
+/** Letters that mean something to others, in a number that means nothing here. */
+const unknown = /^[NYyGgLl]/

@@ -1,0 +1,85 @@
+import { messageOf, UserError } from '../util/errors.js'
+import { parseDestination } from './destination.js'
+
+const keyField = 1
+const hostKeyField = 6
+
+/**
+ * Reads a list of machines.
+ * https://nix.dev/manual/nix/latest/advanced-topics/distributed-builds
+ * @throws UserError that names each line that is not understood
+ */
+export function parseBuilders(text) {
+  const problems = []
+  const builders = []
+  const lines = text.split(/[\n;]/).map(line => line.replace(/#.*/, '').trim())
+  for (const [at, line] of lines.entries()) {
+    try {
+      if (line !== '') builders.push(parseBuilder(line))
+    } catch (error) {
+      const [advice] = error instanceof UserError && error.advice ? [` ${error.advice}`] : ['']
+      // Its URL may hold a password.
+      problems.push(`line ${at + 1}: ${messageOf(error)}${advice}`)
+    }
+  }
+  for (const [host, those] of Map.groupBy(builders, ({ host }) => host.replace(/^.*@/, ''))) {
+    if (new Set(those.map(({ port }) => port)).size > 1)
+      problems.push(`${host} has two ports, and ssh can be told one.`)
+  }
+  if (problems.length > 0) throw new UserError(problems.join('\n'))
+  return Object.freeze(builders)
+}
+
+function parseBuilder(line) {
+  const [url = '', ...fields] = line.split(/\s+/)
+  const { kind, store, port, pinned } = parseDestination(/^[\w+-]+:\/\//.test(url) ? url : `ssh://${url}`)
+  const [, host = ''] = /^\w[\w+-]*:\/\/([^/?#]+)/.exec(store) ?? []
+  if (kind !== 'ssh' || !/^([\w.-]+@)?\w[\w.-]*$/.test(host) || host.startsWith('-'))
+    throw new UserError('this is no machine that is reached by ssh.', {
+      advice: 'Write ssh-ng://user@host x86_64-linux,aarch64-linux.',
+    })
+  if (fields.length > hostKeyField + 1)
+    throw new UserError('this has more fields than Nix reads.', { advice: 'A line is one machine.' })
+  if (fields.slice(2, 4).some(field => !/^(-|\d+(\.\d+)?)$/.test(field)))
+    throw new UserError('the fourth and fifth field are numbers: jobs at once, and speed.')
+  const named = (fields[hostKeyField] ?? '-') !== '-'
+  return Object.freeze({ store, host, port, pinned: pinned || named, fields: Object.freeze(fields) })
+}
+
+/**
+ * The list as Nix reads it.
+ * @param keyFile of the private key for those that name none
+ */
+export function renderBuilders(builders, keyFile) {
+  return builders
+    .map(({ store, fields }) => {
+      const all = Array.from({ length: hostKeyField + 1 }, (_, at) => fields[at] ?? '-')
+      if (keyFile !== undefined && all[keyField] === '-') all[keyField] = keyFile
+      return `${[store, ...all].join(' ')}\n`
+    })
+    .join('')
+}
+
+/** How ssh is to reach them: see `sshOptions` for why. It takes the first of several values. */
+export function renderSshConfig(builders, hasKey) {
+  const hosts = builders.flatMap(({ host, port, pinned }) => {
+    const name = host.replace(/^.*@/, '')
+    return [
+      `Host ${name}`,
+      ...(port === undefined ? [] : [`  Port ${port}`]),
+      // Nix writes the key down for the name alone, and ssh would look for it with the port.
+      ...(pinned ? [`  HostKeyAlias ${name}`, '  StrictHostKeyChecking yes'] : []),
+    ]
+  })
+  const all = [
+    'Host *',
+    '  BatchMode yes',
+    '  ConnectTimeout 15',
+    '  ServerAliveInterval 15',
+    '  StrictHostKeyChecking accept-new',
+    ...(hasKey ? ['  IdentitiesOnly yes'] : []),
+    '  Include ~/.ssh/config',
+    '  Include /etc/ssh/ssh_config',
+  ]
+  return `${[...hosts, ...all].join('\n')}\n`
+}

@@ -1,0 +1,3 @@
+import { parse } from "./packages/csv-parse.js";
+
+export { parse };

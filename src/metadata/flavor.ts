@@ -1,0 +1,58 @@
+import { type GlobalTemplate, globalTemplate } from './expressions.ts'
+import { fieldsOf, readEach } from './list.ts'
+
+/** What is the same for all tags. */
+export type Flavor = {
+  /** Whether there is a tag `latest`; `auto` where the first tag is of a git tag or version. */
+  readonly latest: 'auto' | 'true' | 'false'
+  readonly prefix: Affix | undefined
+  readonly suffix: Affix | undefined
+}
+
+type Affix = {
+  readonly text: GlobalTemplate
+  /** Whether `latest` gets it too. */
+  readonly onLatest: boolean
+}
+
+export const plainFlavor: Flavor = Object.freeze({ latest: 'auto', prefix: undefined, suffix: undefined })
+
+/** @throws UserError that names every entry that is not understood */
+export function readFlavor(entries: readonly string[]): Flavor {
+  const advice =
+    'Each line is latest=auto, true or false, or prefix=… or suffix=…, with ,onlatest=true if you like.'
+  return Object.freeze(Object.assign({}, plainFlavor, ...readEach(entries, advice, String, readEntry)))
+}
+
+function readEntry(entry: string): Partial<Flavor> {
+  const found: { latest?: Flavor['latest']; prefix?: Affix; suffix?: Affix } = {}
+  let last: 'prefix' | 'suffix' | undefined
+  for (const { name, value } of fieldsOf(entry)) {
+    switch (name) {
+      case 'latest':
+        found.latest = oneOf('latest', value, ['auto', 'true', 'false'])
+        break
+      case 'prefix':
+      case 'suffix':
+        found[name] = { text: globalTemplate(value), onLatest: false }
+        last = name
+        break
+      case 'onlatest': {
+        const affix = last && found[last]
+        if (last === undefined || affix === undefined)
+          throw new Error('has onlatest without prefix or suffix before it')
+        found[last] = { ...affix, onLatest: oneOf('onlatest', value, ['true', 'false']) === 'true' }
+        break
+      }
+      default:
+        throw new Error(`'${name ?? value}' is no part of a flavor`)
+    }
+  }
+  return found
+}
+
+function oneOf<T extends string>(name: string, value: string, allowed: readonly T[]): T {
+  const found = allowed.find(each => each === value)
+  if (found === undefined) throw new Error(`${name}=${value} is not one of ${allowed.join(', ')}`)
+  return found
+}
