@@ -181,6 +181,11 @@ export function parseInputs(read, { system, event }) {
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
   if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')
     problem('name', 'is empty: an image to push needs a name such as ghcr.io/owner/app')
+  if (inputs.push !== 'false' && inputs.repository?.name.startsWith('docker.io/library/'))
+    problem(
+      'name',
+      `'${read('name')}' has neither registry nor owner: write ghcr.io/owner/app, or owner/app for Docker Hub`,
+    )
   if (inputs.substituters.length > 0 && inputs.trustedPublicKeys.length === 0)
     problem(
       'substituters',
@@ -229,7 +234,12 @@ export function parseInputs(read, { system, event }) {
     )
     const left = own.map(formatPlatform).filter(name => !asked.has(name))
     if (named.length > 0 && unknown.length === 0 && left.length > 0)
-      problem('platforms', `lacks ${left.join(', ')}, which \`systems\` has this job build`)
+      problem(
+        'platforms',
+        read('systems') === ''
+          ? `lacks ${left.join(', ')}, which this runner builds: take a runner for ${named.map(([text]) => text).join(' or ')}, or name in \`systems\` what this job shall build by emulation or on \`builders\``
+          : `lacks ${left.join(', ')}, which \`systems\` has this job build`,
+      )
     return (named.length > 0 ? [...asked.values()] : own).toSorted(comparePlatforms)
   }
 

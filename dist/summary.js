@@ -79,7 +79,10 @@ function facts({ push, loaded, build, copy, cache, nix }) {
     const tags = push.tags.slice(0, most.listed).map(reference => code(tagOf(reference)))
     if (push.waiting.length > 0) {
       const missing = push.waiting.map(code).join(', ')
-      rows.push(['Waiting', `for ${missing}: the job that pushes the last platform publishes index and tags`])
+      rows.push([
+        'Waiting',
+        `for ${missing}: the job that pushes the last platform publishes index and tags; if there is none, name all in <code>systems</code> here`,
+      ])
     } else
       rows.push(['Tags', tags.length === 0 ? '**none**: pushed by its digest only' : list(tags, push.tags)])
     const platforms = push.images.map(({ platform }) => code(platform))

@@ -208,7 +208,10 @@ test('systems and platforms: those of the runner, those of the job, those of the
       { systems: 'none', platforms: 'linux/amd64,linux/arm64', push: 'digest' },
       /systems: `none` only publishes/,
     ],
-    [{ platforms: 'linux/arm64' }, /platforms: lacks linux\/amd64, which `systems` has this job build/],
+    [
+      { platforms: 'linux/arm64' },
+      /platforms: lacks linux\/amd64, which this runner builds: take a runner for linux\/arm64/,
+    ],
     [{ load: 'true', systems: 'aarch64-linux' }, /load: is for the system of this runner, x86_64-linux/],
   ] as const)
     assert.match(problemsOf(inputs), words)
@@ -255,4 +258,13 @@ test('parseSize reads back every whole number of every unit, and nothing negativ
   )
   for (const text of ['', '-1', '0', '1e9', '4 G', 'G', '0x10', '99999999T', 'Infinity'])
     assert.equal(parseSize(text), undefined, text)
+})
+
+test('a name without registry and owner is nobody’s to push to', () => {
+  assert.match(
+    problemsOf({ name: 'App' }),
+    /name: 'App' has neither registry nor owner: write ghcr\.io\/owner\/app/,
+  )
+  assert.equal(parse({ name: 'App', push: 'false' }).repository?.path, 'library/app')
+  assert.equal(parse({ name: 'owner/App' }).repository?.path, 'owner/app')
 })

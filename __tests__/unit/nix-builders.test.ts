@@ -40,10 +40,13 @@ test('ssh is told the port and whether the key of the host is known; what is sai
 test('what is no machine is refused, and no password is in the words', () => {
   for (const [text, words] of [
     ['s3://bucket x86_64-linux', /line 1: this is no machine that is reached by ssh/],
+    ['qemu://a aarch64-linux', /line 1: this is no machine that is reached by ssh/],
+    ['aarch64-linux', /line 1: this is no machine/],
+    ['ssh-ng://h arm64', /line 1: arm64 is no system/],
     ['ssh-ng://a:hunter2@host', /holds a password/],
     ['ssh-ng://-oProxyCommand=touch', /no machine/],
     ['ssh-ng://host x86_64-linux - many', /the fourth and fifth field are numbers/],
-    ['ssh-ng://host a - 1 1 - - x more', /more fields than Nix reads/],
+    ['ssh-ng://host - - 1 1 - - x more', /more fields than Nix reads/],
     ['ssh-ng://a@host:22\nssh-ng://b@host:23', /host has two ports/],
   ] as const) {
     assert.throws(

@@ -5,6 +5,8 @@ import { types } from './rules.js'
 
 const defaultList = ['type=schedule', 'type=ref,event=branch', 'type=ref,event=tag', 'type=ref,event=pr']
 
+const common = ['enable', 'priority', 'prefix', 'suffix']
+
 const advice =
   'Each line is as docker/metadata-action takes it: type=ref,event=branch, type=semver,pattern={{version}}, type=raw,value=…, or a plain tag.'
 
@@ -35,10 +37,16 @@ export function tagsFor(lines, event, flavor = plainFlavor) {
 function readEntry(text) {
   const { type: kind = 'raw', ...given } = attributesOf(fieldsOf(text))
   const type = Object.hasOwn(types, kind) ? types[kind] : undefined
-  if (type === undefined) throw new Error(`'${kind}' is no type of docker/metadata-action`)
+  if (type === undefined)
+    throw new Error(
+      `'${kind}' is no type of docker/metadata-action: there are ${Object.keys(types).join(', ')}`,
+    )
   const { enable = 'true', priority = String(type.priority), prefix, suffix, ...own } = given
   for (const name of Object.keys(own)) {
-    if (!type.attributes.includes(name)) throw new Error(`the type '${kind}' has no attribute '${name}'`)
+    if (!type.attributes.includes(name))
+      throw new Error(
+        `the type '${kind}' has no attribute '${name}': it has ${[...type.attributes, ...common].join(', ')}`,
+      )
   }
   if (!/^-?\d+(\.\d+)?$/.test(priority)) throw new Error(`priority=${priority} is not a number`)
   if (!['true', 'false'].includes(enable) && !enable.includes('{{'))
@@ -56,6 +64,11 @@ function readEntry(text) {
 function attributesOf(fields) {
   if (fields.some(({ name, value }) => name === undefined && value.includes('}}') && !value.includes('{{')))
     throw new Error('has }} without {{: a field with a comma in it needs quotes')
+  const nameless = fields.filter(({ name }) => name === undefined)
+  if (nameless.length > 1 || nameless.some(({ value }) => /^[^{}]*:[^{}]*$/.test(value)))
+    throw new Error(
+      "has more than one tag in it: each is on a line of its own, without the image's name, which is the input `name`",
+    )
   return Object.fromEntries(fields.map(({ name = 'value', value }) => [name, value]))
 }
 

@@ -103,12 +103,12 @@ export async function publishIndex(job, registry, own) {
         `No job of this run has pushed ${missing.join(', ')}: there is no index to publish.`,
         {
           advice:
-            'This job must `need` those that push, and have the same `name`, `tags`, `flavor` and `platforms` as they.',
+            'This job must have those that push in its `needs:`, and have the same `name`, `tags`, `flavor` and `platforms` as they.',
         },
       )
     }
     runner.info(
-      `${missing.join(', ')}: not pushed in this run yet. The job that pushes the last one publishes all.`,
+      `${missing.join(', ')}: not pushed in this run yet. The job that pushes the last one publishes all; if there is none, name all \`systems\` in this one.`,
     )
     tell(job, registry.client.repository, { waiting: missing })
   }

@@ -13,6 +13,8 @@ export type Tags = {
 
 const defaultList = ['type=schedule', 'type=ref,event=branch', 'type=ref,event=tag', 'type=ref,event=pr']
 
+const common = ['enable', 'priority', 'prefix', 'suffix']
+
 /** What an entry says, whatever the event. */
 type Entry = {
   readonly text: string
@@ -53,10 +55,16 @@ export function tagsFor(lines: readonly string[], event: TagEvent, flavor: Flavo
 function readEntry(text: string): Entry {
   const { type: kind = 'raw', ...given } = attributesOf(fieldsOf(text))
   const type = Object.hasOwn(types, kind) ? types[kind] : undefined
-  if (type === undefined) throw new Error(`'${kind}' is no type of docker/metadata-action`)
+  if (type === undefined)
+    throw new Error(
+      `'${kind}' is no type of docker/metadata-action: there are ${Object.keys(types).join(', ')}`,
+    )
   const { enable = 'true', priority = String(type.priority), prefix, suffix, ...own } = given
   for (const name of Object.keys(own)) {
-    if (!type.attributes.includes(name)) throw new Error(`the type '${kind}' has no attribute '${name}'`)
+    if (!type.attributes.includes(name))
+      throw new Error(
+        `the type '${kind}' has no attribute '${name}': it has ${[...type.attributes, ...common].join(', ')}`,
+      )
   }
   if (!/^-?\d+(\.\d+)?$/.test(priority)) throw new Error(`priority=${priority} is not a number`)
   if (!['true', 'false'].includes(enable) && !enable.includes('{{'))
@@ -74,6 +82,11 @@ function readEntry(text: string): Entry {
 function attributesOf(fields: readonly Field[]): Readonly<Record<string, string>> {
   if (fields.some(({ name, value }) => name === undefined && value.includes('}}') && !value.includes('{{')))
     throw new Error('has }} without {{: a field with a comma in it needs quotes')
+  const nameless = fields.filter(({ name }) => name === undefined)
+  if (nameless.length > 1 || nameless.some(({ value }) => /^[^{}]*:[^{}]*$/.test(value)))
+    throw new Error(
+      "has more than one tag in it: each is on a line of its own, without the image's name, which is the input `name`",
+    )
   return Object.fromEntries(fields.map(({ name = 'value', value }) => [name, value]))
 }
 

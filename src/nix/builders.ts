@@ -14,6 +14,7 @@ export type Builder = {
   readonly fields: readonly string[]
 }
 
+const advice = 'Write a machine such as ssh-ng://user@host x86_64-linux,aarch64-linux.'
 const keyField = 1
 const hostKeyField = 6
 
@@ -45,18 +46,26 @@ export function parseBuilders(text: string): readonly Builder[] {
 
 function parseBuilder(line: string): Builder {
   const [url = '', ...fields] = line.split(/\s+/)
+  if (/^\w+-linux$/.test(url) || (/^[\w+-]+:\/\//.test(url) && !/^ssh(-ng)?:/.test(url))) throw noMachine()
   const { kind, store, port, pinned } = parseDestination(/^[\w+-]+:\/\//.test(url) ? url : `ssh://${url}`)
   const [, host = ''] = /^\w[\w+-]*:\/\/([^/?#]+)/.exec(store) ?? []
-  if (kind !== 'ssh' || !/^([\w.-]+@)?\w[\w.-]*$/.test(host) || host.startsWith('-'))
-    throw new UserError('this is no machine that is reached by ssh.', {
-      advice: 'Write ssh-ng://user@host x86_64-linux,aarch64-linux.',
+  if (kind !== 'ssh' || !/^([\w.-]+@)?\w[\w.-]*$/.test(host) || host.startsWith('-')) throw noMachine()
+  const [named = '-'] = fields
+  const unknown = named.split(',').filter(name => name !== '-' && !/^\w+-\w+$/.test(name))
+  if (unknown.length > 0)
+    throw new UserError(`${unknown.join(', ')} is no system: after the URL come those that it builds for.`, {
+      advice,
     })
   if (fields.length > hostKeyField + 1)
     throw new UserError('this has more fields than Nix reads.', { advice: 'A line is one machine.' })
   if (fields.slice(2, 4).some(field => !/^(-|\d+(\.\d+)?)$/.test(field)))
-    throw new UserError('the fourth and fifth field are numbers: jobs at once, and speed.')
-  const named = (fields[hostKeyField] ?? '-') !== '-'
-  return Object.freeze({ store, host, port, pinned: pinned || named, fields: Object.freeze(fields) })
+    throw new UserError('the fourth and fifth field are numbers: jobs at once, and speed.', { advice })
+  const hasKey = (fields[hostKeyField] ?? '-') !== '-'
+  return Object.freeze({ store, host, port, pinned: pinned || hasKey, fields: Object.freeze(fields) })
+}
+
+function noMachine(): UserError {
+  return new UserError('this is no machine that is reached by ssh.', { advice })
 }
 
 /**

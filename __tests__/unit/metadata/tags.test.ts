@@ -260,3 +260,12 @@ test('tags come in the order of their priorities, and then of the list', () => {
     }),
   )
 })
+
+test("what another step gives as its tags is refused, since the image's name would be made a tag", () => {
+  for (const line of ['ghcr.io/o/app:latest', 'latest,v1', 'o/app:latest,o/app:v1'])
+    assert.throws(
+      () => tagsFor([line], sampleEvent()),
+      /has more than one tag in it: each is on a line of its own/,
+    )
+  assert.deepEqual(tagsFor(['feature/x', "{{date 'HH:mm'}}"], sampleEvent()).tags[0], 'feature-x')
+})
