@@ -8,5 +8,5 @@ const timers: typeof import('node:timers/promises') = createRequire(import.meta.
 const wait = timers.setTimeout
 
 timers.setTimeout = (async (delay = 0, value?: unknown, options?: object) =>
-  wait(delay >= 1000 && delay <= 10_000 ? 0 : delay, value, options)) as typeof wait
+  wait(delay >= 1000 && delay <= 35_000 ? 0 : delay, value, options)) as typeof wait
 syncBuiltinESMExports()

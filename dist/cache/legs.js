@@ -6,7 +6,7 @@ import { isDigest, sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 
 /** Milliseconds between looking again for what must be there: three minutes in all. */
-const patience = [1, 2, 3, 4, 5, 5, ...Array(16).fill(10)].map(seconds => seconds * 1000)
+const patience = [1, 2, 3, 5, 8, 13, 20, 28, 30, 35, 35].map(seconds => seconds * 1000)
 /** The same for what another attempt may have left a moment ago. */
 const shortPatience = patience.slice(0, 6)
 
