@@ -47,7 +47,7 @@ function repository(id: string) {
     const { details } = JSON.parse(main.outputs.metadata ?? '')
     const image = main.outputs.image ?? assert.fail('no image')
     return {
-      ...{ name, main, details, known: details.push.known },
+      ...{ name, main, details, known: details.push.images[0].known },
       ...{ digest: main.outputs.digest, changed: main.outputs.changed },
       manifest: await inspect(image),
       config: await inspect(image, '--config'),

@@ -22,7 +22,7 @@ function labelled(bytes, labels) {
 
 function parse(bytes) {
   try {
-    return parseOrdered(bytes.toString('utf8'), longestDocument)
+    return parseOrdered(new TextDecoder('utf-8', { fatal: true }).decode(bytes), longestDocument)
   } catch (error) {
     throw unusable(error)
   }

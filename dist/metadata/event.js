@@ -7,7 +7,9 @@ import { UserError } from '../util/errors.js'
  */
 export function tagEvent(source, env, now) {
   const { eventName, ref, baseRef, project, headSha } = source
-  const ofHead = /^true$/i.test(env.DOCKER_METADATA_PR_HEAD_SHA ?? '') && eventName.startsWith('pull_request')
+  const asked = /^true$/i.test(env.DOCKER_METADATA_PR_HEAD_SHA ?? '')
+  // GITHUB_SHA is the base branch's then: a stranger's image must not get the tag of that commit.
+  const ofHead = eventName === 'pull_request_target' || (asked && eventName.startsWith('pull_request'))
   return Object.freeze({
     ...{ eventName, ref, baseRef, project, now },
     sha: (ofHead ? headSha : undefined) ?? source.sha,

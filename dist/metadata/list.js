@@ -47,6 +47,8 @@ export function readEach(entries, advice, textOf, read) {
     try {
       values.push(read(entry))
     } catch (error) {
+      // Anything else is a mistake of ours.
+      if (!(error instanceof Error) || error.constructor !== Error) throw error
       problems.push(`  - ${textOf(entry)}: ${messageOf(error)}`)
     }
   }

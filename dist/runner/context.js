@@ -15,7 +15,8 @@ const payloadSchema = z.object({
         .optional()
         .catch(undefined),
     })
-    .optional(),
+    .nullish()
+    .transform(value => value ?? undefined),
   base_ref: maybe,
   merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
   repository: z
@@ -39,7 +40,7 @@ export async function readContext(env) {
     return value
   }
   const payload = payloadSchema.parse(
-    env.GITHUB_EVENT_PATH ? JSON.parse(await readFile(env.GITHUB_EVENT_PATH, 'utf8')) : {},
+    (env.GITHUB_EVENT_PATH ? JSON.parse(await readFile(env.GITHUB_EVENT_PATH, 'utf8')) : undefined) ?? {},
   )
   const eventName = need('GITHUB_EVENT_NAME')
   const pullRequest = eventName === 'pull_request_target' ? payload.pull_request?.number : undefined

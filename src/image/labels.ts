@@ -24,7 +24,7 @@ function labelled(bytes: Buffer, labels: Readonly<Record<string, string>>): Buff
 
 function parse(bytes: Buffer): OrderedJson {
   try {
-    return parseOrdered(bytes.toString('utf8'), longestDocument)
+    return parseOrdered(new TextDecoder('utf-8', { fatal: true }).decode(bytes), longestDocument)
   } catch (error) {
     throw unusable(error)
   }

@@ -45,7 +45,8 @@ export function tagsFor(lines: readonly string[], event: TagEvent, flavor: Flavo
   const [first] = made
   const latest = flavor.latest === 'auto' ? first?.latest : flavor.latest === 'true'
   const tags = made.map(({ text }) => text)
-  if (first !== undefined && latest) tags.push(latestTag(flavor, event))
+  if (first !== undefined && latest)
+    tags.push(...readEach(['latest'], advice, String, () => latestTag(flavor, event)))
   return Object.freeze({
     tags: Object.freeze([...new Set(tags)]),
     warnings: Object.freeze([...warnings]),

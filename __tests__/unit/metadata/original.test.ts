@@ -70,6 +70,15 @@ const defaults = [
   ...['source', 'url', 'title', 'description', 'licenses'].map(name => namespace + name),
 ]
 
+/** For `pull_request_target` the original has the base branch's commit, ours the pull request's. */
+function ofHead(name: string, text: string): string {
+  const event = recordedEvents[name]
+  const { pull_request } = (event?.payload ?? {}) as { pull_request?: { head: { sha: string } } }
+  if (event?.name !== 'pull_request_target' || pull_request === undefined) return text
+  const { sha } = pull_request.head
+  return text.replaceAll(event.sha, sha).replaceAll(event.sha.slice(0, 7), sha.slice(0, 7))
+}
+
 /** What the original makes of a case, as far as ours gives the same. */
 function theirs({
   event,
@@ -88,18 +97,24 @@ function theirs({
     text => /^manifest:([^=]*)=(.*)$/s.exec(text)?.slice(1, 3) as [string, string],
   )
   const given = (name: string, value: string) =>
-    name === `${namespace}created` ? commitDateOf(event).toISOString() : value
+    name === `${namespace}created` ? commitDateOf(event).toISOString() : ofHead(event, value)
   const keep = ([name, value]: readonly [string, string]) =>
     value !== '' && (!varying.includes(name) || named(name, said))
   return {
-    tags: usable(tags),
+    tags: usable(tags.map(tag => ofHead(event, tag))),
     warned: warnings.length > 0,
     labels: Object.fromEntries(
       Object.entries(labels)
         .filter(([name]) => !defaults.includes(name) || named(name, asked))
         .map(([name, value]) => [name, given(name, value)]),
     ),
-    ...(said === '' ? {} : { annotations: Object.fromEntries(pairs.filter(keep)) }),
+    ...(said === ''
+      ? {}
+      : {
+          annotations: Object.fromEntries(
+            pairs.filter(keep).map(([name, value]) => [name, ofHead(event, value)]),
+          ),
+        }),
   }
 }
 

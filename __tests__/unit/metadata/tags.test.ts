@@ -269,3 +269,8 @@ test("what another step gives as its tags is refused, since the image's name wou
     )
   assert.deepEqual(tagsFor(['feature/x', "{{date 'HH:mm'}}"], sampleEvent()).tags[0], 'feature-x')
 })
+
+test('a flavor whose date nobody knows is an error in words, too', () => {
+  const flavor = readFlavor(['latest=true', "prefix={{commit_date 'YYYY'}},onlatest=true"])
+  assert.throws(() => tagsFor(['x,prefix='], sampleEvent({ commitDate: undefined }), flavor), UserError)
+})
