@@ -1,12 +1,6 @@
 import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
+import { chosenPlatforms, chosenSystems } from './image/chosen.ts'
 import type { Platform } from './image/model.ts'
-import {
-  comparePlatforms,
-  formatPlatform,
-  systems as knownSystems,
-  parsePlatform,
-  platformOf,
-} from './image/platform.ts'
 import type { TagEvent } from './metadata/event.ts'
 import { type Metadata, readMetadata } from './metadata/metadata.ts'
 import { type Builder, parseBuilders } from './nix/builders.ts'
@@ -175,8 +169,9 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
         .filter(Boolean),
     ),
   ]
-  const systems = chosenSystems()
-  const platforms = chosenPlatforms()
+  const systems = chosenSystems(list('systems'), system, what => problem('systems', what))
+  const asked = read('systems') !== ''
+  const platforms = chosenPlatforms(list('platforms'), { systems, asked }, what => problem('platforms', what))
   const version = matching('nix-version', /^\d+\.\d+(\.\d+)?$/, 'a version such as 2.31.4')
   const sha256 = matching('nix-sha256', /^[0-9a-fA-F]{64}$/, '64 hex digits')?.toLowerCase()
   const compression = oneOf('compression', ['gzip', 'zstd'], 'gzip')
@@ -266,40 +261,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     )
   }
   return Object.freeze(inputs)
-
-  function chosenSystems(): readonly string[] {
-    const named = list('systems')
-    if (named.length === 0) return [system]
-    if (named.length === 1 && named[0] === 'none') return []
-    const unknown = named.filter(name => !knownSystems.includes(name))
-    if (unknown.length > 0)
-      problem('systems', `${unknown.join(', ')}: not one of ${knownSystems.join(', ')}, or \`none\` alone`)
-    return named
-  }
-
-  function chosenPlatforms(): readonly Platform[] {
-    const own = systems.map(platformOf)
-    const buildable = knownSystems.map(system => formatPlatform(platformOf(system)))
-    const named = list('platforms').map(text => {
-      const platform = parsePlatform(text)
-      const known = platform !== undefined && buildable.includes(formatPlatform(platform))
-      return [text, known ? platform : undefined] as const
-    })
-    const unknown = named.filter(([, platform]) => platform === undefined).map(([text]) => text)
-    if (unknown.length > 0) problem('platforms', `${unknown.join(', ')}: not one of ${buildable.join(', ')}`)
-    const asked = new Map(
-      named.flatMap(([, platform]) => platform ?? []).map(platform => [formatPlatform(platform), platform]),
-    )
-    const left = own.map(formatPlatform).filter(name => !asked.has(name))
-    if (named.length > 0 && unknown.length === 0 && left.length > 0)
-      problem(
-        'platforms',
-        read('systems') === ''
-          ? `lacks ${left.join(', ')}, which this runner builds: take a runner for ${named.map(([text]) => text).join(' or ')}, or name in \`systems\` what this job shall build by emulation or on \`builders\``
-          : `lacks ${left.join(', ')}, which \`systems\` has this job build`,
-      )
-    return (named.length > 0 ? [...asked.values()] : own).toSorted(comparePlatforms)
-  }
 
   function compressionLevel(): number | undefined {
     const text = read('compression-level')
