@@ -226,7 +226,7 @@ suite('branches and matrix legs', { skip: unavailable ?? false }, () => {
     t.after(() => rm(folder, { recursive: true }))
     const orphan = 'a'.repeat(64)
     writeFileSync(join(folder, orphan), 'a pack')
-    const client = join(import.meta.dirname, '../../src/cache-client.ts')
+    const client = join(import.meta.dirname, '../../dist/cache-client.js')
     const env = { PATH: process.env.PATH, HOME: folder, ...service.env(service.token({ write: main })) }
     const store = entries({ client, env, log: silent })
     assert.equal((await store.save(join(folder, orphan), packKey(name, orphan))).outcome, 'saved')

@@ -36,7 +36,7 @@ async function replace(
 ): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'replaced-'))
   try {
-    const client = join(import.meta.dirname, '../../src/cache-client.ts')
+    const client = join(import.meta.dirname, '../../dist/cache-client.js')
     const env = { PATH: process.env.PATH, HOME: folder, ...service.env(service.token(main)) }
     const store = entries({ client, env, log: silent })
     const path = join(folder, name)

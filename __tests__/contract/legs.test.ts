@@ -39,7 +39,7 @@ async function setup(t: TestContext) {
     const scratch = join(folder, String(++jobs), 'temp')
     const env = { PATH: more.path ?? process.env.PATH, HOME: folder, NODE_OPTIONS, ...service.env(token) }
     const plain = await withoutZstd(env, scratch)
-    return legs(entries({ client: join(root, 'src/cache-client.ts'), env: plain, log: silent }), {
+    return legs(entries({ client: join(root, 'dist/cache-client.js'), env: plain, log: silent }), {
       ...{ runId: run, runAttempt: attempt, together, scratch },
       sleep: async milliseconds => more.onWait?.(milliseconds),
     })

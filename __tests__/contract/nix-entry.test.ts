@@ -25,7 +25,7 @@ test('a kept Nix that is damaged is followed by one that is not, and kept once b
       ...{ PATH: process.env.PATH, HOME: root },
       ...service.env(service.token({ write: 'refs/heads/main' })),
     }
-    const client = join(import.meta.dirname, '../../src/cache-client.ts')
+    const client = join(import.meta.dirname, '../../dist/cache-client.js')
     const file = archivePath(folder, release)
     const step = () => nixEntry(entries({ client, env, log: silent }), release, folder)
     return {

@@ -90,7 +90,7 @@ async function perform(): Promise<unknown> {
   const common = {
     ...{ folder, log, env: process.env, system: 'x86_64-linux', scope: step.scope ?? '' },
     ...{ ref: step.ref ?? 'refs/heads/main', bases: step.bases ?? ['refs/heads/main'] },
-    client: join(root, 'src/cache-client.ts'),
+    client: join(root, 'dist/cache-client.js'),
   }
   if (step.do === 'open') {
     const { index, ...rest } = await openCache({ ...common, substituter: join(root, 'src/substituter.ts') })
