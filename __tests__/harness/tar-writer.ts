@@ -7,6 +7,12 @@ export type TarInput = {
   readonly flag?: string
   readonly data?: string | Uint8Array
   readonly linkName?: string
+  /** @default 0o644 */
+  readonly mode?: number
+  /** @default 0 */
+  readonly uid?: number
+  /** @default 0 */
+  readonly gid?: number
   /** What the header claims instead of the length of `data`. */
   readonly claimedSize?: number
 }
@@ -19,7 +25,7 @@ export function writeTar(members: readonly TarInput[], format: TarFormat = 'pax'
 }
 
 function tarMember(member: TarInput, format: TarFormat): Buffer[] {
-  const { name, flag = '0', linkName = '' } = member
+  const { name, linkName = '' } = member
   const data = Buffer.from(member.data ?? '')
   const size = member.claimedSize ?? data.length
   const longName = Buffer.byteLength(name) > 100
@@ -39,7 +45,7 @@ function tarMember(member: TarInput, format: TarFormat): Buffer[] {
     if (records.length > 0)
       before.push(...tarMember({ name: '././@PaxHeader', flag: 'x', data: records.join('') }, format))
   }
-  return [...before, header(name, flag, linkName, size, format), padded(data)]
+  return [...before, header(member, size, format), padded(data)]
 }
 
 export function paxRecord(key: string, value: string): string {
@@ -49,10 +55,11 @@ export function paxRecord(key: string, value: string): string {
   return `${length} ${key}=${value}\n`
 }
 
-function header(name: string, flag: string, linkName: string, size: number, format: TarFormat): Buffer {
+function header(member: TarInput, size: number, format: TarFormat): Buffer {
+  const { name, flag = '0', linkName = '', mode = 0o644, uid = 0, gid = 0 } = member
   const bytes = Buffer.alloc(block)
   Buffer.from(name).copy(bytes, 0, 0, 100)
-  bytes.write('0000644\x000000000\x000000000\0', 100)
+  bytes.write([mode, uid, gid].map(number => `${octal(number, 7)}\0`).join(''), 100)
   if (size < 8 ** 11) bytes.write(octal(size, 11), 124)
   else if (format === 'gnu') {
     bytes.writeUInt32BE(0x80000000, 124)

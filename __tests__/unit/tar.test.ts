@@ -159,7 +159,7 @@ test('reads GNU tar archives of more than 8 GiB in either form, without reading 
       },
     }
     assert.deepEqual(await indexTar(source), [
-      { name: 'big', type: 'file', offset: head.length, size, linkName: '' },
+      { name: 'big', type: 'file', mode: 0o644, uid: 0, gid: 0, offset: head.length, size, linkName: '' },
     ])
   }
 })

@@ -18,7 +18,9 @@ export type Found = { readonly path: string; readonly entry: Entry }
 
 /**
  * An image's files as a container sees them: all layers merged, what upper ones delete is gone, links stay within.
- * Paths are absolute. Sync: it reads headers and small files of what is on this machine's disk.
+ * Paths are absolute. A byte of a name that is not part of any UTF-8 is one of U+DC80 to U+DCFF (PEP 383), so that
+ * every name is another string. Sync: it reads headers and small files of what is on this machine's disk; that may
+ * fail with a UserError.
  */
 export type RootFs = {
   /** What a path leads to, all links followed; undefined where nothing is, and where links go in a circle. */

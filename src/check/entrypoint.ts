@@ -1,0 +1,31 @@
+import type { Finding, Rule, Subject } from './model.ts'
+import { examineProgram } from './programs/examine.ts'
+import { startOf } from './programs/start.ts'
+
+/** What a container starts, by itself and to see how it is. */
+export const entrypointRule: Rule = {
+  names: [
+    'entrypoint',
+    'command',
+    'healthcheck',
+    'shebang',
+    'format',
+    'interpreter',
+    'library',
+    'architecture',
+  ],
+  inspect: inspectPrograms,
+}
+
+function* inspectPrograms(subject: Subject): Generator<Finding> {
+  const { entrypoint, cmd, healthcheck } = subject.config
+  const argv = [...entrypoint, ...cmd]
+  const what =
+    entrypoint.length > 0
+      ? { argv, rule: 'entrypoint', place: 'Entrypoint' }
+      : { argv, rule: 'command', place: 'Cmd' }
+  yield* examineProgram(subject, { ...startOf(subject, what), cmdAt: entrypoint.length || undefined })
+  if (healthcheck === undefined) return
+  const check = { argv: healthcheck.argv, rule: 'healthcheck', place: 'Healthcheck' }
+  yield* examineProgram(subject, startOf(subject, check))
+}

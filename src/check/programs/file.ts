@@ -1,0 +1,15 @@
+import type { Found, RootFs } from '../../image/rootfs/model.ts'
+import type { Read } from './elf.ts'
+
+/** Reads parts of a file; nothing where they are beyond its end. */
+export function readAt(fs: RootFs, found: Found): Read {
+  const { size } = found.entry
+  return (offset, length) =>
+    offset >= size ? Buffer.alloc(0) : fs.read(found, offset, Math.min(length, size - offset))
+}
+
+/** A text file, or nothing where there is none, or a large one. */
+export function textAt(fs: RootFs, path: string, most = 1024 * 1024): string {
+  const found = fs.find(path)
+  return found?.entry.type === 'file' && found.entry.size <= most ? fs.read(found).toString('utf8') : ''
+}

@@ -1,0 +1,40 @@
+import type { Found, RootFs } from '../../image/rootfs/model.ts'
+import { absolute, type Followed, follow, mayExecute } from './access.ts'
+import type { User } from './account.ts'
+
+/** What engines give a container whose image sets no PATH. */
+export const defaultPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
+
+export type LookedUp =
+  | Followed
+  /** There it is, but it cannot be run. */
+  | { readonly is: 'refused'; readonly why: 'directory' | 'mode' | 'kind'; readonly found: Found }
+  /** Nowhere in PATH can it be run; `closed` is there without the right to. */
+  | { readonly is: 'not in PATH'; readonly path: string; readonly closed: Found | undefined }
+
+/**
+ * Finds a program as runc, crun and execvp do: a name with a slash is a path, any other is looked for in PATH.
+ * @param context `directory` is the working directory
+ */
+export function lookUp(
+  fs: RootFs,
+  name: string,
+  { path, directory, user }: { readonly path: string; readonly directory: string; readonly user: User },
+): LookedUp {
+  if (name.includes('/')) return runnable(follow(fs, absolute(name, directory), user), user)
+  let closed: Found | undefined
+  for (const folder of name === '' ? [] : path.split(':')) {
+    const followed = runnable(follow(fs, `${absolute(folder, directory)}/${name}`, user), user)
+    if (followed.is === 'refused') closed ??= followed.found
+    else if (followed.is === 'found' || followed.is === 'mounted') return followed
+  }
+  return { is: 'not in PATH', path, closed }
+}
+
+function runnable(followed: Followed, user: User): LookedUp {
+  if (followed.is !== 'found') return followed
+  const { found } = followed
+  if (found.entry.type === 'directory') return { is: 'refused', why: 'directory', found }
+  if (found.entry.type !== 'file') return { is: 'refused', why: 'kind', found }
+  return mayExecute(found.entry, user) ? followed : { is: 'refused', why: 'mode', found }
+}

@@ -1,0 +1,119 @@
+import type { Found, RootFs } from '../../image/rootfs/model.ts'
+import type { Finding, Subject } from '../model.ts'
+import { basename, mayExecute } from './access.ts'
+import type { LookedUp } from './lookup.ts'
+import { finding, type Start } from './start.ts'
+
+type NotFound = Exclude<LookedUp, { readonly is: 'found' | 'mounted' }>
+
+/** What helps where a well-known program is not where everybody expects it. */
+const helpers: Readonly<Record<string, string>> = {
+  '/bin/sh': 'add `pkgs.dockerTools.binSh` to `contents`',
+  '/usr/bin/env': 'add `pkgs.dockerTools.usrBinEnv` to `contents`',
+}
+
+/** A program that cannot be started since nothing that can be run is where it is looked for. */
+export function notStarted(subject: Subject, start: Start, found: NotFound): Finding {
+  const [name = ''] = start.argv
+  const { rule, place } = start
+  return finding(start, {
+    rule,
+    place,
+    why: whyNot(start, name, found),
+    fix: fixFor(subject, start, name, found),
+  })
+}
+
+function whyNot(start: Start, name: string, found: NotFound): string {
+  const quoted = `exec: ${JSON.stringify(name)}`
+  if (found.is === 'not in PATH') {
+    const closed = found.closed === undefined ? '' : ` (${found.closed.path} may not be run)`
+    const said = start.by === 'runtime' ? `${quoted}: executable file not found in $PATH` : 'not found'
+    return `No \`${name}\` that can be run is in PATH, \`${found.path}\`${closed}: \`${said}\`.`
+  }
+  if (found.is === 'refused') {
+    const { path, entry } = found.found
+    if (found.why === 'directory') return `\`${name}\` is a directory: \`${quoted}: is a directory\`.`
+    if (found.why === 'kind') return `\`${name}\` is no file: \`${quoted}: permission denied\`.`
+    return `\`${path}\` has the mode ${octal(entry.mode)} and belongs to ${entry.uid}:${entry.gid}, so ${who(start)} may not run it: \`${quoted}: permission denied\`.`
+  }
+  const { errno, at, link } = found
+  const through = link === undefined ? '' : ` (by the link ${link})`
+  if (errno === 'EACCES')
+    return `${who(start)} may not pass through ${at}${through} to \`${name}\`: \`${quoted}: permission denied\`.`
+  if (errno === 'ELOOP')
+    return `\`${name}\` is a circle of links${through}: \`${quoted}: too many levels of symbolic links\`.`
+  if (errno === 'ENOTDIR')
+    return `\`${name}\` goes through ${at}${through}, which is no directory: \`${quoted}: not a directory\`.`
+  const what =
+    at === name ? `The image has no \`${name}\`` : `The image has no ${at}${through}, where \`${name}\` leads`
+  const said =
+    start.by === 'runtime'
+      ? `${quoted}: stat ${name}: no such file or directory`
+      : 'no such file or directory'
+  return `${what}: \`${said}\`.`
+}
+
+function fixFor(subject: Subject, start: Start, name: string, found: NotFound): string {
+  if (found.is === 'refused' && found.why === 'mode')
+    return `Make it executable where it is made: \`chmod +x\`, or \`pkgs.writeShellScript\` in place of \`writeText\`.`
+  if (found.is === 'failed' && found.errno === 'EACCES')
+    return `Open the directory for that user, for instance \`extraCommands = "chmod 755 .${found.at}"\`, or set another \`config.User\`.`
+  if (found.is === 'refused' || (found.is === 'failed' && found.errno !== 'ENOENT'))
+    return `Name a program there, such as \`"\${pkgs.hello}/bin/hello"\`.`
+  const helper = helpers[name]
+  if (helper !== undefined) return `Let the image have it: ${helper}.`
+  const program = basename(name)
+  const other = elsewhere(subject.fs, program, start)
+  if (other === undefined)
+    return `Put the package that has it into the image and name it in full: \`"\${pkgs.${attribute(program)}}/bin/${program}"\`.`
+  return `The image has ${other.path}: name it in full, \`"\${…}${inPackage(other.path)}"\` with its package, or add that package to \`contents\`.`
+}
+
+/** A program of that name elsewhere in the image, one of the store rather than any other. */
+function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
+  const isProgram = ({ path, entry }: Found) =>
+    entry.type === 'file' && /\/s?bin\/[^/]+$/.test(path) && mayExecute(entry, start.user)
+  const all = [...fs.named(other => other === name)]
+    .map(({ path }) => ({ path, target: fs.find(path) }))
+    .filter(({ path, target }) => target !== undefined && isProgram({ path, entry: target.entry }))
+    .map(({ path }) => path)
+    .sort()
+  const path = all.find(path => path.startsWith('/nix/store/')) ?? all[0]
+  return path === undefined ? undefined : fs.find(path) && { ...(fs.find(path) as Found), path }
+}
+
+/** What follows a package's store path; all of any other path. */
+function inPackage(path: string): string {
+  return path.replace(/^\/nix\/store\/[^/]+/, '')
+}
+
+/** A name of nixpkgs' that may well be right. */
+function attribute(program: string): string {
+  return /^[A-Za-z_][\w'-]*$/.test(program) ? program : 'hello'
+}
+
+/** A file that is neither a program nor a script. */
+export function formatFinding(start: Start, found: Found, head: Buffer): Finding[] {
+  // A runtime that has a handler for it runs WebAssembly.
+  const isWasm = head.toString('latin1', 0, 4) === '\0asm'
+  // What execvp gives to a shell may well be a script.
+  if (isWasm || start.by === 'execvp') return []
+  const what = head.length === 0 ? 'is empty' : 'is neither a program nor begins with `#!` and an interpreter'
+  return [
+    finding(start, {
+      rule: 'format',
+      place: found.path,
+      why: `${start.place} starts it, and it ${what}: \`exec ${start.argv[0]}: exec format error\`.`,
+      fix: 'Begin the script with `#!` and the path of its interpreter: `pkgs.writeShellScript` does.',
+    }),
+  ]
+}
+
+export function who({ user }: Start): string {
+  return user.uid === 0 ? 'root' : `user ${user.uid}`
+}
+
+export function octal(mode: number): string {
+  return mode.toString(8).padStart(4, '0')
+}

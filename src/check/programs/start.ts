@@ -1,0 +1,67 @@
+import type { Finding, Subject } from '../model.ts'
+import { accountOf, root, type User } from './account.ts'
+import { textAt } from './file.ts'
+import { defaultPath } from './lookup.ts'
+
+/** How a program is started. */
+export type Start = {
+  /** Program and arguments. */
+  readonly argv: readonly string[]
+  /** Its environment: PATH is where it is looked for. */
+  readonly env: ReadonlyMap<string, string>
+  readonly user: User
+  /** The working directory; absolute. */
+  readonly directory: string
+  /** What a program that is not there, or cannot be run, is a finding of. */
+  readonly rule: string
+  /** Where the program is named. */
+  readonly place: string
+  /** Whether it is certain that it is started, just so. Where not, nothing is worse than a warning. */
+  readonly isCertain: boolean
+  /**
+   * Who starts it: a container runtime, the kernel for a script, or a program by its C library's execvp, which gives
+   * what is neither a program nor has a `#!` to /bin/sh.
+   */
+  readonly by: 'runtime' | 'kernel' | 'execvp'
+  /** Which of the arguments are the config's Cmd: those from there on. */
+  readonly cmdAt?: number | undefined
+}
+
+/** How the runtime starts a program of the image's: as its config says, by its user. */
+export function startOf(
+  { fs, config }: Subject,
+  what: { readonly argv: readonly string[]; readonly rule: string; readonly place: string },
+): Start {
+  const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const env = config.env.has('PATH') ? config.env : new Map([...config.env, ['PATH', defaultPath]])
+  return {
+    ...what,
+    env,
+    // Nothing starts for a user who is not there, which is a finding of its own.
+    user: 'user' in account ? account.user : root,
+    directory: config.workingDir.startsWith('/') ? config.workingDir : `/${config.workingDir}`,
+    isCertain: true,
+    by: 'runtime',
+  }
+}
+
+/**
+ * What a start leads to: a program that it starts with the rest of its arguments.
+ * @param argv ends as that of `start` does
+ */
+export function leadsTo(start: Start, argv: readonly string[], changes: Partial<Start>): Start {
+  const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt + argv.length - start.argv.length
+  const isCmd = start.cmdAt !== undefined && (cmdAt ?? 1) <= 0
+  return { ...start, argv, cmdAt, ...changes, ...(isCmd ? { rule: 'command', place: 'Cmd' } : {}) }
+}
+
+/** A finding about a start: an error only where it is certain. */
+export function finding(
+  start: Start,
+  {
+    severity = 'error',
+    ...rest
+  }: Pick<Finding, 'rule' | 'place' | 'why' | 'fix'> & { severity?: Finding['severity'] },
+): Finding {
+  return { severity: start.isCertain ? severity : severity === 'hint' ? 'hint' : 'warning', ...rest }
+}

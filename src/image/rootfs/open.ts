@@ -1,0 +1,80 @@
+import { closeSync, openSync } from 'node:fs'
+import { spoolArchive } from '../archive-file.ts'
+import { tarOf } from '../layer-tar.ts'
+import type { Image, Layer } from '../model.ts'
+import type { RootFs } from './model.ts'
+import type { Node } from './node.ts'
+import { addNix2containerLayer, addStoreLayer } from './store-layer.ts'
+import { addTar } from './tar-layer.ts'
+import { Tree } from './tree.ts'
+
+export type RootFsLimits = {
+  /** Files that archives and rewritten paths may have, directories included. @default 2 million */
+  readonly files?: number
+}
+
+/**
+ * Opens an image's files, all of its layers merged. Of archives the headers are read, of the store nothing that is not
+ * asked for. The image has to stay open; the caller closes what it gets.
+ * @param options.scratch an existing directory that has room for layers that come packed: they are unpacked there
+ * @throws UserError when a layer is damaged or cannot be read, has too many files, or there is no room to unpack it
+ */
+export async function openRootFs(
+  image: Image,
+  { scratch, limits = {} }: { readonly scratch: string; readonly limits?: RootFsLimits },
+): Promise<RootFs> {
+  const { files = 2_000_000 } = limits
+  const tree = new Tree(files)
+  const closing: (() => void | Promise<void>)[] = []
+  const close = async () => {
+    for (const one of closing.splice(0)) await one()
+  }
+
+  const add = async ({ source, diffId, key }: Layer, layer: number) => {
+    if (source.kind === 'store') return addStoreLayer(tree, layer, source.layer)
+    if (source.kind === 'nix2container') return addNix2containerLayer(tree, layer, source.paths)
+    const name = diffId ?? key
+    const { file, offset, length } = source
+    if (source.packing !== undefined) {
+      const unpacked = await spoolArchive(sink => sink(tarOf(source)), { name, scratch })
+      closing.push(unpacked.close)
+      addTar(tree, layer, { name, fd: unpacked.descriptor, offset: 0, length: unpacked.size }, files)
+    } else if (typeof file === 'number') addTar(tree, layer, { name, fd: file, offset, length }, files)
+    else {
+      const fd = openSync(file, 'r')
+      closing.push(() => closeSync(fd))
+      addTar(tree, layer, { name, fd, offset, length }, files)
+    }
+  }
+
+  try {
+    for (const [i, layer] of image.layers.entries()) await add(layer, i)
+  } catch (error) {
+    await close()
+    throw error
+  }
+  return rootFs(tree, close)
+}
+
+function rootFs(tree: Tree, close: () => Promise<void>): RootFs {
+  const found = (at: { readonly path: string; readonly node: Node } | undefined) =>
+    at && { path: at.path, entry: at.node.entry }
+  return Object.freeze({
+    find: (path: string) => found(tree.find(path, true)),
+    look: (path: string) => found(tree.find(path, false)),
+    list(path: string) {
+      const node = tree.find(path, true)?.node
+      return node?.type === 'directory' ? [...node.children.keys()].sort() : []
+    },
+    read({ path, entry }, offset = 0, length = entry.size) {
+      const node = tree.find(path, false)?.node
+      if (node?.type !== 'file') throw new Error(`${path} is no file of the image`)
+      return node.read(offset, Math.max(0, Math.min(length, entry.size - offset)))
+    },
+    *named(passes) {
+      for (const { directory, name, node } of tree.all())
+        if (passes(name)) yield { path: directory + name, entry: node.entry }
+    },
+    close,
+  } satisfies RootFs)
+}

@@ -1,0 +1,91 @@
+import { readSync } from 'node:fs'
+import { posix } from 'node:path'
+import { scanTar, type TarMember } from '../../util/tar.ts'
+import { decode } from '../archive/utf8.ts'
+import { damagedLayer } from '../damaged.ts'
+import { readFrom } from './disk.ts'
+import { Node, type Origin } from './node.ts'
+import type { Tree } from './tree.ts'
+
+/** An open file's part that is a tar. */
+export type TarPart = {
+  /** What errors call it. */
+  readonly name: string
+  readonly fd: number
+  readonly offset: number
+  /** Bytes. */
+  readonly length: number
+}
+
+const whiteout = '.wh.'
+const opaque = '.wh..wh..opq'
+/** What AUFS keeps for itself in archives of old: files that hard links lead to. */
+const aufs = '.wh..wh.'
+
+/**
+ * Puts a layer's archive into the tree. Its headers are read, in one go.
+ * @param most members that it may have
+ * @throws UserError when it is damaged, or has too many
+ */
+export function addTar(tree: Tree, layer: number, part: TarPart, most: number): void {
+  const origin: Origin = {
+    layer,
+    entry: () => {
+      throw new Error('a member without its header')
+    },
+    children: () => [],
+    read: (at, offset, length) => readFrom(part.fd, part.offset + Number(at) + offset, length),
+  }
+  const add = (member: TarMember) => {
+    const path = pathOf(member.name)
+    if (path === undefined) return
+    const name = path.slice(path.lastIndexOf('/') + 1)
+    const directory = path.slice(0, path.length - name.length)
+    if (name === opaque) tree.hideIn(directory, layer)
+    else if (name.startsWith(whiteout) && !name.startsWith(aufs))
+      tree.hide(directory + name.slice(whiteout.length), layer)
+    else tree.put(path, nodeOf(member, path))
+  }
+  const nodeOf = ({ type, mode, uid, gid, size, offset, linkName }: TarMember, path: string): Node => {
+    const target = decode(linkName)
+    if (type !== 'hardlink')
+      return new Node(origin, offset, { entry: { type, mode, uid, gid, size, target, layer } })
+    const linked = tree.find(pathOf(linkName) ?? '', false)
+    if (linked === undefined || linked.node.type === 'directory')
+      throw damagedLayer(part.name, `has a hard link ${path} to ${target}, which is no file in it`)
+    return linked.node.linked(layer)
+  }
+
+  const source = { name: part.name, size: part.length }
+  const scan = scanTar(source, { members: most, unmarkedEnd: true }, add)
+  const read = reader(part)
+  for (let step = scan.next(); !step.done; ) step = scan.next(read(step.value.position, step.value.length))
+  tree.removeFromRoot(name => name.startsWith(aufs))
+}
+
+/** @returns undefined for what would be outside of the image: it is not unpacked */
+function pathOf(raw: string): string | undefined {
+  const path = posix.normalize(decode(raw)).replace(/^\/+|\/+$/g, '')
+  if (path === '.') return ''
+  return path === '..' || path.startsWith('../') ? undefined : path
+}
+
+/** Bytes read at once where members are small. */
+const window = 32 * 1024
+
+/** Reads into one buffer: what it gives is there until it is asked again. */
+function reader({ fd, offset, length: size, name }: TarPart): (position: number, length: number) => Buffer {
+  let buffer = Buffer.allocUnsafeSlow(window)
+  let start = 0
+  let end = 0
+  return (position, length) => {
+    if (position < start || position + length > end) {
+      if (length > buffer.length) buffer = Buffer.allocUnsafeSlow(length)
+      const wanted = Math.min(Math.max(length, window), size - position)
+      start = position
+      end = position + readSync(fd, buffer, 0, wanted, offset + position)
+      if (end < position + length) throw damagedLayer(name, 'became shorter while it was read')
+    }
+    return buffer.subarray(position - start, position - start + length)
+  }
+}

@@ -1,0 +1,172 @@
+import { UserError } from '../../util/errors.ts'
+import { count } from '../../util/text.ts'
+import { impliedDirectory, type Node } from './node.ts'
+
+/** As many symlinks as Linux follows: https://man7.org/linux/man-pages/man7/path_resolution.7.html */
+const mostLinks = 40
+
+/** A node and its name, for each step from the root, which is not in it, to some place. */
+type Way = { readonly name: string; readonly node: Node }[]
+
+/**
+ * The layers of an image, put one over the other from the lowest to the uppermost:
+ * https://github.com/opencontainers/image-spec/blob/v1.1.1/layer.md
+ * Where a layer has something below a symlink, it goes where the link leads, as containerd has it.
+ */
+export class Tree {
+  readonly #most: number
+  #count = 0
+  #root = impliedDirectory(0)
+
+  /** @param most files that layers may put into it, directories included */
+  constructor(most: number) {
+    this.#most = most
+  }
+
+  /** What a path leads to, as in a chroot: undefined where nothing is, and where links go in a circle. */
+  find(path: string, followLast: boolean): { readonly path: string; readonly node: Node } | undefined {
+    const way = this.#walk(path, followLast)
+    return way && { path: `/${way.map(({ name }) => name).join('/')}`, node: way.at(-1)?.node ?? this.#root }
+  }
+
+  /** Every node, the root left out. `directory` is the path of what it is in, with a slash at its end. */
+  *all(): Generator<{ readonly directory: string; readonly name: string; readonly node: Node }> {
+    const pending = [{ directory: '/', node: this.#root }]
+    for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+      const { directory } = at
+      for (const [name, node] of at.node.children) {
+        yield { directory, name, node }
+        if (node.type === 'directory') pending.push({ directory: `${directory}${name}/`, node })
+      }
+    }
+  }
+
+  /**
+   * Puts a node where its layer has it. A directory over another one holds what both hold; anything else takes the
+   * place of what was there. Directories on the way that nobody has are made.
+   * @param path without `.` and `..`
+   */
+  put(path: string, node: Node): void {
+    const { directory, name } = split(path)
+    if (name === '') {
+      if (node.type === 'directory') this.#root = merged(this.#root, node)
+      return
+    }
+    const siblings = this.#make(directory, node.layer)?.children
+    const before = siblings?.get(name)
+    siblings?.set(name, before === undefined ? node : merged(before, node))
+    this.#added()
+  }
+
+  /** Takes away what lower layers have at a path. What this layer itself has there stays, said before or after. */
+  hide(path: string, layer: number): void {
+    const { directory, name } = split(path)
+    const siblings = this.#make(directory, layer)?.children
+    const node = siblings?.get(name)
+    if (siblings === undefined || node === undefined) return
+    if (node.layer < layer) siblings.delete(name)
+    else if (node.type === 'directory') {
+      hideBelow(node, layer)
+      // The layer has something in it, but has not said what the directory is.
+      if (node.entry.layer < layer) siblings.set(name, merged(node, impliedDirectory(layer)))
+    }
+  }
+
+  /** Takes away what lower layers have in a directory. */
+  hideIn(path: string, layer: number): void {
+    const directory = this.#make(path, layer)
+    if (directory !== undefined) hideBelow(directory, layer)
+  }
+
+  /** Takes away what is in the root under a name that passes. */
+  removeFromRoot(passes: (name: string) => boolean): void {
+    for (const name of [...this.#root.children.keys()].filter(passes)) this.#root.children.delete(name)
+  }
+
+  /**
+   * The directory at a path, for a layer that has something in it: made where it is missing, and in the place of what
+   * is no directory. Undefined where links go in a circle.
+   */
+  #make(path: string, layer: number): Node | undefined {
+    const make = (siblings: Map<string, Node>, name: string) => {
+      const made = impliedDirectory(layer)
+      siblings.set(name, made)
+      this.#added()
+      return made
+    }
+    const way = this.#walk(path, true, make)
+    for (const { node } of way ?? []) node.layer = layer
+    return way && (way.at(-1)?.node ?? this.#root)
+  }
+
+  /** @param make gives the directory that there should be under a name */
+  #walk(
+    path: string,
+    followLast: boolean,
+    make?: (siblings: Map<string, Node>, name: string) => Node,
+  ): Way | undefined {
+    const way: Way = []
+    const pending = path.split('/').reverse()
+    let links = 0
+    for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
+      const here = way.at(-1)?.node ?? this.#root
+      if (here.type !== 'directory') return undefined
+      if (name === '' || name === '.') continue
+      if (name === '..') {
+        way.pop()
+        continue
+      }
+      let node = here.children.get(name)
+      const passable = node?.type === 'directory' || node?.type === 'symlink'
+      if (make && !passable) node = make(here.children, name)
+      if (node === undefined) return undefined
+      if (node.type === 'symlink' && (followLast || pending.length > 0)) {
+        const { target } = node.entry
+        if (target === '' || ++links > mostLinks) return undefined
+        if (target.startsWith('/')) way.length = 0
+        pending.push(...target.split('/').reverse())
+      } else way.push({ name, node })
+    }
+    return way
+  }
+
+  #added(): void {
+    if (++this.#count <= this.#most) return
+    throw new UserError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
+      advice: 'See what puts them there.',
+    })
+  }
+}
+
+function split(path: string): { readonly directory: string; readonly name: string } {
+  const end = path.replace(/\/+$/, '')
+  const slash = end.lastIndexOf('/')
+  return { directory: end.slice(0, slash + 1), name: end.slice(slash + 1) }
+}
+
+/** What is there when a layer has `upper` where `lower` was. */
+function merged(lower: Node, upper: Node): Node {
+  // Trees can be deeper than the stack.
+  const pending = [[lower, upper] as const]
+  for (let pair = pending.pop(); pair !== undefined; pair = pending.pop()) {
+    const [below, above] = pair
+    if (below.type !== 'directory' || above.type !== 'directory') continue
+    if (above.children.size === 0) above.takeChildren(below)
+    else
+      for (const [name, node] of below.children) {
+        const over = above.children.get(name)
+        if (over === undefined) above.children.set(name, node)
+        else pending.push([node, over])
+      }
+  }
+  return upper
+}
+
+function hideBelow(directory: Node, layer: number): void {
+  const pending = [directory]
+  for (let at = pending.pop(); at !== undefined; at = pending.pop())
+    for (const [name, node] of at.children) {
+      if (node.layer < layer) at.children.delete(name)
+      else if (node.type === 'directory') pending.push(node)
+    }
+}
