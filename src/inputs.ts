@@ -1,4 +1,5 @@
 import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
+import { ruleNames } from './check/inspect.ts'
 import { chosenPlatforms, chosenSystems } from './image/chosen.ts'
 import type { Platform } from './image/model.ts'
 import type { TagEvent } from './metadata/event.ts'
@@ -34,6 +35,7 @@ export const inputNames = [
   'compression-level',
   'load',
   'check',
+  'check-ignore',
   'test',
   'reproducible',
   'provenance',
@@ -83,6 +85,10 @@ export type Inputs = Metadata & {
   readonly release: Release
   /** Whether the image is also given to Docker or Podman. */
   readonly load: boolean
+  /** Whether the image is inspected, and whether what it finds stops the run. */
+  readonly check: 'error' | 'warn' | 'off'
+  /** Rules of the inspection that are turned off, sorted. */
+  readonly checkIgnored: readonly string[]
   readonly releaseAsked: boolean
   readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
@@ -196,6 +202,8 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     compressionLevel: compressionLevel(),
     release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
     load: oneOf('load', ['true', 'false'], 'false') === 'true',
+    check: oneOf('check', ['error', 'warn', 'off'], 'error'),
+    checkIgnored: list('check-ignore').sort(),
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -228,6 +236,9 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (inputs.load && !systems.includes(system))
     problem('load', `is for the system of this runner, ${system}, which \`systems\` does not name`)
+  for (const name of inputs.checkIgnored)
+    if (!ruleNames.includes(name))
+      problem('check-ignore', `there is no rule '${name}': rules are ${ruleNames.join(', ')}`)
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (sha256 !== undefined && version === undefined)
@@ -298,7 +309,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['check', ['off'], 'inspecting the image'],
   ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],

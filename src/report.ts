@@ -1,6 +1,7 @@
 import type { Build, Substitution } from './build/progress.ts'
 import type { Brought } from './cache/bring.ts'
 import type { OpenedCache } from './cache/open.ts'
+import type { Finding } from './check/model.ts'
 import type { Phase } from './util/phases.ts'
 
 /** What one run of main did: the source of the outputs, of `metadata` and of the summary. Filled as it becomes known. */
@@ -40,6 +41,12 @@ export type Report = {
     readonly to: string
     /** How many store paths it did not have. */
     readonly paths: number
+  }
+  /** What the inspection found, the worst first; undefined where no image was inspected. */
+  check?: {
+    readonly findings: readonly (Finding & { readonly platform: string })[]
+    /** Rules that were turned off. */
+    readonly ignored: readonly string[]
   }
   push?: undefined | Published
   loaded?: {

@@ -4,7 +4,7 @@ import type { Phase } from './util/phases.ts'
 import { count, formatBytes, formatSeconds } from './util/text.ts'
 
 /** GitHub refuses a step's summary above 1 MiB; ours stays far below. */
-const most = { listed: 10, lines: 60, text: 4000, logLines: 12, logLine: 500 } as const
+const most = { listed: 10, findings: 30, lines: 60, text: 4000, logLines: 12, logLine: 500 } as const
 
 /** What people look at after main: what was published, what it cost, where the time went. Markdown. */
 export function mainSummary(report: Report): string {
@@ -14,6 +14,7 @@ export function mainSummary(report: Report): string {
     ...failure(report),
     push === undefined ? '' : codeBlock(`docker pull ${push.name}@${push.digest}`),
     table(['What', 'This run'], facts(report)),
+    ...findings(report),
     timeTable(report),
     ...more(
       'The slowest of what was built',
@@ -69,7 +70,7 @@ function endOf(detail: string): string {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, build, copy, cache, nix }: Report): string[][] {
+function facts({ push, loaded, check, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -107,6 +108,7 @@ function facts({ push, loaded, build, copy, cache, nix }: Report): string[][] {
     const references = loaded.references.slice(0, most.listed).map(code)
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
   }
+  if (check !== undefined) rows.push(['Inspection', inspected(check)])
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])
@@ -125,6 +127,37 @@ function facts({ push, loaded, build, copy, cache, nix }: Report): string[][] {
     rows.push(['Nix', `${plain(nix.version)}, ${origins[nix.from]}, ${sandbox}`])
   }
   return rows
+}
+
+function inspected({ findings, ignored }: NonNullable<Report['check']>): string {
+  const found = (['error', 'warning', 'hint'] as const).flatMap(severity => {
+    const number = findings.filter(finding => finding.severity === severity).length
+    return number === 0 ? [] : [count(number, severity)]
+  })
+  const turnedOff = ignored.length === 0 ? '' : `; turned off: ${ignored.map(code).join(', ')}`
+  return (found.join(', ') || 'nothing amiss') + turnedOff
+}
+
+const marks = { error: '❌', warning: '⚠️', hint: '💡' } as const
+
+/** Hints alone are no reason to take up a screen. */
+function findings({ check }: Report): string[] {
+  const all = check?.findings ?? []
+  const several = new Set(all.map(({ platform }) => platform)).size > 1
+  const rows = all.slice(0, most.findings).map(({ rule, severity, place, why, fix, platform }) => {
+    const where = `${code(place)}${several ? ` (${plain(platform)})` : ''}`
+    return [`${marks[severity]} ${code(rule)}`, where, words(cut(why, 1000)), words(cut(fix, 1000))]
+  })
+  const rest = all.length - rows.length
+  if (rest > 0) rows.push(['…', '', `${count(rest, 'more finding')}: see the log`, ''])
+  const shown = table(['Inspection', 'Where', 'What happens', 'What to write'], rows)
+  return all.some(({ severity }) => severity !== 'hint')
+    ? [shown]
+    : [
+        shown === ''
+          ? ''
+          : details(count(all.length, 'hint of the inspection', 'hints of the inspection'), shown),
+      ]
 }
 
 function built({ builds }: NonNullable<Report['build']>): string {

@@ -27,6 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   image: [],
   gzip: [],
   metadata: [],
+  check: ['image'],
   build: ['nix', 'image'],
   cache: ['nix', 'image'],
   registry: ['nix', 'image', 'gzip'],

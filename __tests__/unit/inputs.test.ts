@@ -170,8 +170,20 @@ test('patterns are for warm only', () => {
 
 test('what this version lacks is refused, and asking for nothing is not', () => {
   assert.match(problemsOf({ sign: 'true' }), /sign: signing is not in this version yet/)
-  assert.match(problemsOf({ check: 'error' }), /check: /)
-  parse({ sign: 'false', check: 'off', 'install-nix': 'always' })
+  parse({ sign: 'false', 'install-nix': 'always' })
+})
+
+test('the image is inspected unless somebody says otherwise, by all rules but those that are named', () => {
+  assert.deepEqual([parse({}).check, parse({}).checkIgnored], ['error', []])
+  assert.equal(parse({ check: 'off' }).check, 'off')
+  assert.deepEqual(parse({ 'check-ignore': 'library,\nentrypoint library' }).checkIgnored, [
+    'entrypoint',
+    'library',
+  ])
+  assert.match(
+    problemsOf({ 'check-ignore': 'libary' }),
+    /check-ignore: there is no rule 'libary': rules are entrypoint, .*library/,
+  )
 })
 
 test('systems and platforms: those of the runner, those of the job, those of the whole matrix', () => {

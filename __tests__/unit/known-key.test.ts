@@ -49,6 +49,18 @@ test('what other things are said of is another image', () => {
   assert.equal(key({ labels: 'a=b\nc=d' }), key({ labels: 'c=d\na=x\na=b' }))
 })
 
+test('what was published without the inspection that is asked for is another image', () => {
+  const keys = [
+    key(),
+    key({ check: 'warn' }),
+    key({ check: 'off' }),
+    key({ 'check-ignore': 'library' }),
+    key({ 'check-ignore': 'entrypoint' }),
+  ]
+  assert.equal(new Set(keys).size, keys.length)
+  assert.equal(key({ check: 'error' }), key())
+})
+
 test('the same output for another platform is another image', () => {
   assert.notEqual(key(), key({}, sampleEvent(), 'aarch64-linux'))
 })

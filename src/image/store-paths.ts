@@ -1,17 +1,17 @@
 import { dirname } from 'node:path'
 
-/** What Nix knows of store paths, by path: of the valid ones only. */
-export type StorePaths = ReadonlyMap<
-  string,
-  {
-    /** `sha256-<base64>` */
-    readonly narHash: string
-    /** Bytes. */
-    readonly narSize: number
-  }
->
+/** What Nix knows of a store path. */
+type Info = {
+  /** `sha256-<base64>` */
+  readonly narHash: string
+  /** Bytes. */
+  readonly narSize: number
+}
 
-export type PathInfo = (paths: readonly string[]) => Promise<StorePaths>
+/** What Nix knows of store paths, by path: of the valid ones only. */
+export type StorePaths<Known extends Info = Info> = ReadonlyMap<string, Known>
+
+export type PathInfo<Known extends Info = Info> = (paths: readonly string[]) => Promise<StorePaths<Known>>
 
 /** https://nix.dev/manual/nix/2.34/protocols/store-path */
 const storeName = /^[\w+?=-][\w+.?=-]*$/
@@ -21,11 +21,11 @@ const storeName = /^[\w+?=-][\w+.?=-]*$/
  * `github:owner/repo` for a flake, and evaluate it.
  * @param store the store's directory
  */
-export async function knownPaths(
+export async function knownPaths<Known extends Info>(
   paths: readonly string[],
   store: string,
-  pathInfo: PathInfo,
-): Promise<StorePaths> {
+  pathInfo: PathInfo<Known>,
+): Promise<StorePaths<Known>> {
   const possible = paths.filter(
     path => dirname(path) === store && storeName.test(path.slice(store.length + 1)),
   )

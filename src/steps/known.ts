@@ -24,9 +24,12 @@ export type Known = {
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }: Job): string {
-  const { compression, compressionLevel, labels, annotations } = inputs
+  const { compression, compressionLevel, labels, annotations, check, checkIgnored } = inputs
   const said = sha256(JSON.stringify([labels, annotations.manifest])).slice(7, 23)
-  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion} ${said}`
+  const written = `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion} ${said}`
+  // Whoever asks for an inspection is not given what was published without one, or in spite of it.
+  const strict = check === 'error' && checkIgnored.length === 0
+  return strict ? written : `${written} check ${[check, ...checkIgnored].join(' ')}`
 }
 
 /**

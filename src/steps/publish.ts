@@ -8,13 +8,14 @@ import { pathInfo } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
 import { UserError } from '../util/errors.ts'
 import type { BuiltImage } from './build.ts'
+import { check } from './check.ts'
 import { type Known, pushedBefore } from './known.ts'
 import { type Engine, load } from './load.ts'
 import { type Registry, whyUnpushed } from './login.ts'
 import { push } from './push.ts'
 import { isAlone, publishIndex } from './together.ts'
 
-/** Opens what was built, and gives it to whoever is to have it: the engine, then the registry. */
+/** Opens what was built, inspects it, and gives it to whoever is to have it: the engine, then the registry. */
 export async function publish(
   job: Job,
   options: {
@@ -30,12 +31,20 @@ export async function publish(
   const { inputs, context, phases, report, signal } = job
   const { cache, engine, registry, images, known } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
-  if (engine === undefined && registry === undefined) return
+  if (engine === undefined && registry === undefined && inputs.check === 'off') return
   const opened: { readonly wanted: BuiltImage; readonly image: Image }[] = []
   try {
     // All of them before the first is pushed: where one is not what it should be, nothing is.
     for (const wanted of images) opened.push({ wanted, image: await open(job, options.nix, wanted) })
     signal.throwIfAborted()
+    if (inputs.check !== 'off')
+      await phases.time('inspect', () =>
+        check(
+          job,
+          options.nix,
+          opened.map(({ image }) => image),
+        ),
+      )
     const own = opened.find(({ wanted }) => wanted.system === job.system)
     if (engine !== undefined && own !== undefined)
       await phases.time('load', () => load(job, engine, own.image))

@@ -1,8 +1,9 @@
 # Writes a docker archive with one layer, which holds one store path, on stdout.
-# Arguments: a busybox, the store path, the image's architecture.
+# Arguments: a busybox, the store path, the image's architecture, and what it runs, as JSON has it.
 busybox=$1
 content=$2
 architecture=$3
+command=${4:-'"busybox","echo","hello"'}
 for applet in awk cut find head od printf readlink sha256sum sort stat wc; do
   eval "$applet() { \"\$busybox\" $applet \"\$@\"; }"
 done
@@ -68,7 +69,7 @@ digest() { sha256sum | cut -c 1-64; }
 diff_id=$(layer | digest)
 size=$(layer | wc -c)
 config='{"architecture":"'$architecture'","os":"linux","created":"1970-01-01T00:00:01+00:00",'
-config=$config'"config":{"Cmd":["busybox","echo","hello"],"Env":["PATH='$content'/bin"]},'
+config=$config'"config":{"Cmd":['$command'],"Env":["PATH='$content'/bin"]},'
 config=$config'"rootfs":{"type":"layers","diff_ids":["sha256:'$diff_id'"]},'
 config=$config'"history":[{"created":"1970-01-01T00:00:01+00:00"}]}'
 config_id=$(printf '%s' "$config" | digest)

@@ -37,6 +37,11 @@
             inherit content; architecture = "riscv64"; compressor = "cat"; archive = ./archive.sh;
           };
 
+          # Builds, and does not start.
+          image-absent = run "docker-image-absent" ./image.sh {
+            inherit content architecture; command = ''"/usr/bin/hello"''; compressor = "cat"; archive = ./archive.sh;
+          };
+
           fails = run "fails" ./fails.sh { inherit content; };
 
           waits = run "waits" ./waits.sh { inherit content; };

@@ -1,1 +1,1 @@
-"$bin/busybox" sh -eu "$archive" "$bin/busybox" "$content" "$architecture" | "$bin/busybox" "$compressor" >"$out"
+"$bin/busybox" sh -eu "$archive" "$bin/busybox" "$content" "$architecture" "${command:-}" | "$bin/busybox" "$compressor" >"$out"
