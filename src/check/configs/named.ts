@@ -29,7 +29,12 @@ export function* namedProgram(subject: Subject, program: NamedProgram): Iterable
   const as = user === undefined ? subject : { ...subject, config: { ...subject.config, user } }
   const start = startOf(as, { argv, rule, place })
   const env = path === undefined ? start.env : new Map([...start.env, ['PATH', path]])
-  for (const finding of examineProgram(subject, { ...start, env, isCertain: severity === 'error' })) {
+  for (const finding of examineProgram(subject, {
+    ...start,
+    env,
+    by: 'kernel',
+    isCertain: severity === 'error',
+  })) {
     yield finding.place === place ? { ...finding, why: `${finding.why} ${effect}.` } : finding
   }
 }

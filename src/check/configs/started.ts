@@ -2,8 +2,8 @@ import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import { readText } from '../files/text.ts'
 import type { Subject } from '../model.ts'
-import { defaultPath, lookUp } from '../programs/lookup.ts'
 import { root } from '../programs/account.ts'
+import { defaultPath, lookUp } from '../programs/lookup.ts'
 
 /** A program that runs when a container starts, as far as that can be seen. */
 export type Started = {
@@ -36,36 +36,38 @@ const deepest = 8
 /** All that is seen to start: what the config names, and what that runs in turn where it says so plainly. */
 export function startedPrograms(subject: Subject): Started[] {
   const { entrypoint, cmd, env } = subject.config
-  const found: Started[] = []
-  follow(subject, [...entrypoint, ...cmd], { searched: env.get('PATH') ?? defaultPath, sure: true }, found)
-  return found
+  const command = { words: [...entrypoint, ...cmd], searched: env.get('PATH') ?? defaultPath, sure: true }
+  return startedBy(subject, command, deepest)
 }
 
-function follow(
-  subject: Subject,
-  argv: readonly string[],
-  how: Pick<Started, 'searched' | 'sure'>,
-  found: Started[],
-  depth = 0,
-): void {
-  const [first, ...rest] = argv
-  if (first === undefined || depth === deepest) return
+function startedBy(subject: Subject, command: Command, left: number): Started[] {
+  const { words, searched, sure } = command
+  const [first, ...rest] = words
+  if (first === undefined || left === 0) return []
   const { fs, config } = subject
-  const context = { path: how.searched ?? '', directory: config.workingDir || '/', user: root }
-  const looked = lookUp(fs, first, context)
-  const path = 'found' in looked && !('refused' in looked) ? looked.found.path : undefined
+  const looked = lookUp(fs, first, { path: searched ?? '', directory: config.workingDir || '/', user: root })
+  const path = looked.is === 'found' ? looked.found.path : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
-  // As it is called, since that is what it sees of itself; only where PATH was searched as it was found.
-  found.push({ ...how, name, argv, path: first.includes('/') ? absoluteIn(config.workingDir, first) : path })
-  const next = (more: readonly string[], after = how) => follow(subject, more, after, found, depth + 1)
+  // A path is told to a program as it is written.
+  const called = first.includes('/') ? absoluteIn(config.workingDir, first) : path
+  const next = nextCommands(subject, { name, path, rest }, command)
+  return [
+    { name, path: called, argv: words, searched, sure },
+    ...next.flatMap(one => startedBy(subject, one, left - 1)),
+  ]
+}
+
+function nextCommands(
+  subject: Subject,
+  program: { readonly name: string; readonly path: string | undefined; readonly rest: readonly string[] },
+  how: Omit<Command, 'words'>,
+): Command[] {
+  const { name, path, rest } = program
   const options = wrappers.get(name)
-  if (options !== undefined) return next(afterOptions(rest, options))
-  if (shells.includes(name) && rest[0] === '-c' && rest[1] !== undefined) {
-    return commandsOf(rest[1], rest.slice(3), how).forEach(({ words, ...after }) => next(words, after))
-  }
+  if (options !== undefined) return [{ ...how, words: afterOptions(rest, options) }]
+  if (shells.includes(name) && rest[0] === '-c') return commandsOf(rest[1] ?? '', rest.slice(3), how)
   const script = path === undefined ? undefined : shellScript(subject, path)
-  if (script === undefined) return
-  for (const { words, ...after } of commandsOf(script, rest, how)) next(words, after)
+  return script === undefined ? [] : commandsOf(script, rest, how)
 }
 
 /** What of the arguments of a wrapper is the command that it starts. */
@@ -83,23 +85,41 @@ function shellScript({ fs }: Subject, path: string): string | undefined {
   const found = fs.find(path)
   if (found?.entry.type !== 'file' || found.entry.size > 256 * 1024) return undefined
   const head = fs.read(found, 0, 256).toString('latin1')
-  return /^#!\s*(?:\S*\/env\s+(?:-S\s+)?)?\S*\b(?:ba|da|a)?sh(?:\s|$)/.test(head) ? readText(fs, path) : undefined
+  return /^#!\s*(?:\S*\/env\s+(?:-S\s+)?)?\S*\b(?:ba|da|a)?sh(?:\s|$)/.test(head)
+    ? readText(fs, path)
+    : undefined
 }
 
 type Command = Pick<Started, 'searched' | 'sure'> & { readonly words: readonly string[] }
+type WrittenCommand = Command & {
+  /** In a text, from 1; where a command goes on in more lines, the last. */
+  readonly line: number
+  /** Whether the shell becomes it: written with `exec`, in no block. */
+  readonly last: boolean
+}
 
 /** Lines that change no file and start nothing. */
-const harmless = /^(?:set|export|readonly|unset|cd|umask|ulimit|trap|shift|:|true|echo|printf|local)(?:\s|$)|^[A-Za-z_]\w*=[^\s(`]*$/
-const control = /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|\{|\}|\()|\(\)\s*\{|&&|\|\||;;/
+const harmless =
+  /^(?:set|export|readonly|unset|cd|umask|ulimit|trap|shift|:|true|echo|printf|local)(?:\s|$)|^[A-Za-z_]\w*=[^\s(`]*$/
+const control =
+  /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|\{|\}|\()|\(\)\s*\{|&&|\|\||;;/
 
 /**
  * Commands of a shell's text that are written out plainly. After what may change a file, or not be run at all, nothing
  * is sure any more.
  */
-function commandsOf(text: string, args: readonly string[], how: Pick<Started, 'searched' | 'sure'>): Command[] {
-  const commands: Command[] = []
+export function commandsOf(
+  text: string,
+  args: readonly string[],
+  how: Pick<Started, 'searched' | 'sure'>,
+): WrittenCommand[] {
+  const commands: WrittenCommand[] = []
   let { searched, sure } = how
-  for (const line of text.replaceAll('\\\n', ' ').split('\n').map(line => line.trim())) {
+  let begun = ''
+  for (const [index, part] of text.split('\n').entries()) {
+    const line = begun + part.trim()
+    begun = /(?:^|[^\\])\\$/.test(line) ? `${line.slice(0, -1)} ` : ''
+    if (begun !== '') continue
     if (line === '' || line.startsWith('#')) continue
     if (/\bPATH=/.test(line)) searched = undefined
     if (harmless.test(line) && !/[;|`]|\$\(|&&/.test(line)) continue
@@ -108,8 +128,10 @@ function commandsOf(text: string, args: readonly string[], how: Pick<Started, 's
       continue
     }
     const words = plainWords(line, args)
-    if (words !== undefined) commands.push({ words: words.argv, searched, sure })
-    if (words?.exec === true && sure) break
+    const last = words?.exec === true && !/^\s/.test(part)
+    if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, searched, sure })
+    // What follows is not reached, or is no command but a text.
+    if ((last && sure) || line.includes('<<')) break
     sure = false
   }
   return commands

@@ -46,7 +46,8 @@ const ends = 'supervisord ends with `Error: Invalid user name` and starts nothin
 /** Folders of the configs in use that supervisord ends without, which are below /tmp: what the rule on /tmp needs to know. */
 export function* neededBySupervisord(subject: Subject): Iterable<Setting & { readonly sure: boolean }> {
   for (const { started, config } of supervisordConfigs(subject))
-    for (const folder of foldersOf(config)) if (isTemporary(folder.text)) yield { ...folder, sure: started.sure }
+    for (const folder of foldersOf(config))
+      if (isTemporary(folder.text)) yield { ...folder, sure: started.sure }
 }
 
 function* supervisordConfigs(
@@ -55,10 +56,16 @@ function* supervisordConfigs(
   const { fs, config } = subject
   for (const started of startedPrograms(subject)) {
     if (started.name !== 'supervisord') continue
-    const named = optionOf(started.argv, { short: 'c', long: 'configuration', shortWithValue: 'cumdlyzejiqa' })
+    const named = optionOf(started.argv, {
+      short: 'c',
+      long: 'configuration',
+      shortWithValue: 'cumdlyzejiqa',
+    })
     const candidates = named === undefined ? defaultConfigs(started) : [named]
     // Without one supervisord ends; but a config may well be mounted.
-    const path = candidates.map(path => absoluteIn(config.workingDir, path)).find(path => fs.find(path) !== undefined)
+    const path = candidates
+      .map(path => absoluteIn(config.workingDir, path))
+      .find(path => fs.find(path) !== undefined)
     const read = path === undefined ? undefined : readSupervisord(fs, path, config.env)
     if (read !== undefined) yield { started, config: read }
   }
@@ -79,7 +86,8 @@ function defaultConfigs({ path }: Started): string[] {
 /** What supervisord refuses, whatever else is in the image. */
 function* problemsOf({ path, ini }: SupervisordConfig): Iterable<Pick<Finding, 'place' | 'why' | 'fix'>> {
   for (const line of ini.refused) {
-    const why = 'This line is no section, no setting and no comment: supervisord ends with `contains parsing errors`.'
+    const why =
+      'This line is no section, no setting and no comment: supervisord ends with `contains parsing errors`.'
     yield { place: placeOf(line), why, fix: 'Correct the line.' }
   }
   if (ini.sections.has('supervisord')) return
@@ -96,7 +104,9 @@ function foldersOf(config: SupervisordConfig): Setting[] {
   ]
   const folders = [config.setting('supervisord', 'childlogdir'), config.setting('supervisord', 'directory')]
   const known = [
-    ...files.filter(file => file !== undefined).map(({ text, ...rest }) => ({ text: text.replace(/\/[^/]*$/, ''), ...rest })),
+    ...files
+      .filter(file => file !== undefined)
+      .map(({ text, ...rest }) => ({ text: text.replace(/\/[^/]*$/, ''), ...rest })),
     ...folders.filter(folder => folder !== undefined),
   ].filter(({ text }) => text.startsWith('/'))
   // One that is missing is said once.
