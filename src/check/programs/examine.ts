@@ -25,7 +25,9 @@ export function examineProgram(subject: Subject, start: Start): Finding[] {
 function examine(subject: Subject, start: Start, left: number): Finding[] {
   const [name] = start.argv
   if (name === undefined || left === 0) return []
-  const found = lookUp(subject.fs, name, { ...start, path: start.env.get('PATH') ?? '' })
+  const path = start.unknown?.has('PATH') ? undefined : start.env.get('PATH')
+  if (path === undefined && !name.includes('/')) return []
+  const found = lookUp(subject.fs, name, { ...start, path: path ?? '' })
   if (found.is === 'mounted') return []
   if (found.is !== 'found') return [notStarted(subject, start, found)]
   const problems = examineFile(subject, start, found.found, left)

@@ -1,3 +1,5 @@
+import { UserError } from '../../util/errors.ts'
+import { splitShellWords } from '../../util/shell-words.ts'
 import type { Finding, Subject } from '../model.ts'
 import { accountOf, root, type User } from './account.ts'
 import { textAt } from './file.ts'
@@ -9,6 +11,8 @@ export type Start = {
   readonly argv: readonly string[]
   /** Its environment: PATH is where it is looked for. */
   readonly env: ReadonlyMap<string, string>
+  /** Names of the environment that something gives values which are not known. */
+  readonly unknown?: ReadonlySet<string>
   readonly user: User
   /** The working directory; absolute. */
   readonly directory: string
@@ -46,13 +50,32 @@ export function startOf(
 }
 
 /**
- * What a start leads to: a program that it starts with the rest of its arguments.
- * @param argv ends as that of `start` does
+ * What a start leads to: a program that it starts in turn.
+ * @param argv ends as that of `start` does, where that is told to have the config's Cmd
  */
 export function leadsTo(start: Start, argv: readonly string[], changes: Partial<Start>): Start {
   const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt + argv.length - start.argv.length
   const isCmd = start.cmdAt !== undefined && (cmdAt ?? 1) <= 0
   return { ...start, argv, cmdAt, ...changes, ...(isCmd ? { rule: 'command', place: 'Cmd' } : {}) }
+}
+
+/** What a program that was found does with its arguments, where it is one that starts another. */
+export type Next = { readonly start: Start } | { readonly finding: Finding }
+
+/** The start of what a program's arguments are from `at` on; none where there are no more. */
+export function rest(start: Start, at: number, changes: Partial<Start> = {}): Next[] {
+  if (at >= start.argv.length) return []
+  return [{ start: leadsTo(start, start.argv.slice(at), { by: 'execvp', ...changes }) }]
+}
+
+/** Words as a shell splits them; none where a quote is not closed. */
+export function splitWords(text: string): string[] {
+  try {
+    return splitShellWords(text)
+  } catch (error) {
+    if (error instanceof UserError) return []
+    throw error
+  }
 }
 
 /** A finding about a start: an error only where it is certain. */
