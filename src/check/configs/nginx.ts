@@ -192,7 +192,7 @@ function folderOf(path: string): string {
 }
 
 function isTemporary(path: string): boolean {
-  return /^\/(?:var\/)?tmp\//.test(path)
+  return /^\/tmp\//.test(path)
 }
 
 function isMounted(path: string): boolean {
