@@ -9,6 +9,7 @@ export const entrypointRule: Rule = {
     'command',
     'healthcheck',
     'shebang',
+    'script',
     'format',
     'interpreter',
     'library',
