@@ -17,6 +17,8 @@ export class Tree {
   readonly #most: number
   #count = 0
   #root = impliedDirectory(0)
+  /** Where the last file was put: the next one is often beside it. Forgotten when anything in the tree is replaced. */
+  #last: { readonly path: string; readonly node: Node } | undefined
 
   /** @param most files that layers may put into it, directories included */
   constructor(most: number) {
@@ -49,11 +51,13 @@ export class Tree {
   put(path: string, node: Node): void {
     const { directory, name } = split(path)
     if (name === '') {
+      this.#last = undefined
       if (node.type === 'directory') this.#root = merged(this.#root, node)
       return
     }
     const siblings = this.#make(directory, node.layer)?.children
     const before = siblings?.get(name)
+    if (before !== undefined) this.#last = undefined
     siblings?.set(name, before === undefined ? node : merged(before, node))
     this.#added()
   }
@@ -64,6 +68,7 @@ export class Tree {
     const siblings = this.#make(directory, layer)?.children
     const node = siblings?.get(name)
     if (siblings === undefined || node === undefined) return
+    this.#last = undefined
     if (node.layer < layer) siblings.delete(name)
     else if (node.type === 'directory') {
       hideBelow(node, layer)
@@ -75,6 +80,7 @@ export class Tree {
   /** Takes away what lower layers have in a directory. */
   hideIn(path: string, layer: number): void {
     const directory = this.#make(path, layer)
+    this.#last = undefined
     if (directory !== undefined) hideBelow(directory, layer)
   }
 
@@ -88,6 +94,8 @@ export class Tree {
    * is no directory. Undefined where links go in a circle.
    */
   #make(path: string, layer: number): Node | undefined {
+    const last = this.#last
+    if (last?.path === path && last.node.layer === layer) return last.node
     const make = (siblings: Map<string, Node>, name: string) => {
       const made = impliedDirectory(layer)
       siblings.set(name, made)
@@ -96,7 +104,9 @@ export class Tree {
     }
     const way = this.#walk(path, true, make)
     for (const { node } of way ?? []) node.layer = layer
-    return way && (way.at(-1)?.node ?? this.#root)
+    const node = way && (way.at(-1)?.node ?? this.#root)
+    this.#last = node && { path, node }
+    return node
   }
 
   /** @param make gives the directory that there should be under a name */
@@ -139,7 +149,7 @@ export class Tree {
 }
 
 function split(path: string): { readonly directory: string; readonly name: string } {
-  const end = path.replace(/\/+$/, '')
+  const end = path.endsWith('/') ? path.replace(/\/+$/, '') : path
   const slash = end.lastIndexOf('/')
   return { directory: end.slice(0, slash + 1), name: end.slice(slash + 1) }
 }

@@ -1,0 +1,96 @@
+import { readText } from '../files/text.ts'
+import type { Finding, Rule, Subject } from '../model.ts'
+import { namedProgram } from './named.ts'
+import { commandsOf, type Started, startedPrograms } from './started.ts'
+
+const rule = 'services'
+const overlay = '/etc/s6-overlay'
+
+/** A folder of a service, as s6 and runit have them. */
+type Service = { readonly folder: string; readonly started: Started; readonly compiled: boolean }
+
+/**
+ * Services of s6, s6-overlay and runit: each has a program `run`, which is started again and again when it ends.
+ * https://skarnet.org/software/s6/servicedir.html, https://github.com/just-containers/s6-overlay, http://smarden.org/runit/
+ */
+export const servicesRule: Rule = {
+  names: [rule],
+  *inspect(subject) {
+    for (const service of servicesOf(subject)) yield* inspectService(subject, service)
+  },
+}
+
+function* servicesOf(subject: Subject): Iterable<Service> {
+  const { fs } = subject
+  for (const started of startedPrograms(subject)) {
+    const directories = (folder: string) =>
+      fs
+        .list(folder)
+        .filter(name => !name.startsWith('.') && fs.find(`${folder}/${name}`)?.entry.type === 'directory')
+        .map(name => ({ folder: `${folder}/${name}`, started, compiled: false }))
+    if (started.name === 's6-svscan' || started.name === 'runsvdir') {
+      const scanned = scanDirectory(started)
+      if (scanned !== undefined) yield* directories(scanned)
+    } else if (started.name === 'init' && fs.find('/package/admin/s6-overlay') !== undefined) {
+      yield* directories('/etc/services.d')
+      for (const folder of overlayServices(subject)) yield { folder, started, compiled: true }
+    }
+  }
+}
+
+/** What s6-svscan and runsvdir are told to look at. */
+function scanDirectory({ argv, name }: Started): string | undefined {
+  const withValue = name === 's6-svscan' ? 'cdtX' : ''
+  const at = argv.findIndex((arg, index) => {
+    const before = argv[index - 1] ?? ''
+    const isValue = /^-.$/.test(before) && withValue.includes(before.slice(1))
+    return index > 0 && !arg.startsWith('-') && !isValue
+  })
+  return argv[at]?.startsWith('/') ? argv[at] : undefined
+}
+
+/** Services of s6-rc that the bundle `user` brings up, with those that they need. */
+function overlayServices({ fs }: Subject): string[] {
+  const sources = `${overlay}/s6-rc.d`
+  const bundles = ['user', 'user2'].flatMap(name => [
+    `${sources}/${name}`,
+    `${overlay}/user-bundles.d/${name}`,
+  ])
+  const found = new Set<string>()
+  const queue = bundles.flatMap(bundle => fs.list(`${bundle}/contents.d`))
+  for (const name of queue) {
+    const folder = `${sources}/${name}`
+    if (found.has(folder) || fs.find(folder) === undefined) continue
+    found.add(folder)
+    queue.push(...fs.list(`${folder}/dependencies.d`), ...fs.list(`${folder}/contents.d`))
+  }
+  return [...found].filter(folder => readText(fs, `${folder}/type`)?.trim() === 'longrun')
+}
+
+function* inspectService(subject: Subject, { folder, started, compiled }: Service): Iterable<Finding> {
+  const { fs } = subject
+  const severity = started.sure ? 'error' : 'warning'
+  const name = folder.slice(folder.lastIndexOf('/') + 1)
+  const run = `${folder}/run`
+  const effect = `The service \`${name}\` never starts; it is tried again every second`
+  // A service may be made when the container starts, and one that is marked `down` waits for somebody.
+  if (fs.find(run) === undefined || fs.find(`${folder}/down`) !== undefined) return
+  const program = { rule, severity, path: started.searched, effect } as const
+  // s6-rc makes what it compiles executable.
+  if (!compiled || isExecutable(subject, run)) {
+    const findings = [...namedProgram(subject, { ...program, place: run, argv: [run] })]
+    yield* findings
+    if (findings.length > 0) return
+  }
+  const text = readText(fs, run)
+  if (text === undefined || !/^#!.*\b(?:ba|da|a)?sh\b/.test(text)) return
+  for (const { words, line, last, sure, searched } of commandsOf(text, [], started)) {
+    if (!last) continue
+    const found = { ...program, severity: sure ? severity : 'warning', place: `${run}:${line}` } as const
+    yield* namedProgram(subject, { ...found, argv: words, path: searched })
+  }
+}
+
+function isExecutable({ fs }: Subject, path: string): boolean {
+  return ((fs.find(path)?.entry.mode ?? 0) & 0o111) !== 0
+}

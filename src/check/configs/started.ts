@@ -1,0 +1,178 @@
+import { UserError } from '../../util/errors.ts'
+import { splitShellWords } from '../../util/shell-words.ts'
+import { readText } from '../files/text.ts'
+import type { Subject } from '../model.ts'
+import { root } from '../programs/account.ts'
+import { defaultPath, lookUp } from '../programs/lookup.ts'
+
+/** A program that runs when a container starts, as far as that can be seen. */
+export type Started = {
+  /** The last part of `path`, without what Nix's wrappers add: `.X-wrapped` is `X`. */
+  readonly name: string
+  /** Where it is found; undefined where it is not. */
+  readonly path: string | undefined
+  readonly argv: readonly string[]
+  /** Its PATH, in which it looks for others; undefined where something before it may have changed that. */
+  readonly searched: string | undefined
+  /** Whether it runs for certain, and nothing before it can have changed a file. */
+  readonly sure: boolean
+}
+
+/** Programs that do something small and become another, by what of their arguments is theirs: options with a value. */
+const wrappers: ReadonlyMap<string, string> = new Map([
+  ['tini', 'pe'],
+  ['tini-static', 'pe'],
+  ['docker-init', 'pe'],
+  ['dumb-init', 'r'],
+  ['catatonit', ''],
+  ['env', 'uC'],
+  ['nice', 'n'],
+  ['setsid', ''],
+])
+const shells = ['sh', 'bash', 'dash', 'ash', 'busybox']
+/** Deeper than that nobody wraps. */
+const deepest = 8
+
+/** All that is seen to start: what the config names, and what that runs in turn where it says so plainly. */
+export function startedPrograms(subject: Subject): Started[] {
+  const { entrypoint, cmd, env } = subject.config
+  const command = { words: [...entrypoint, ...cmd], searched: env.get('PATH') ?? defaultPath, sure: true }
+  return startedBy(subject, command, deepest)
+}
+
+function startedBy(subject: Subject, command: Command, left: number): Started[] {
+  const { words, searched, sure } = command
+  const [first, ...rest] = words
+  if (first === undefined || left === 0) return []
+  const { fs, config } = subject
+  const looked = lookUp(fs, first, { path: searched ?? '', directory: config.workingDir || '/', user: root })
+  const path = looked.is === 'found' ? looked.found.path : undefined
+  const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
+  // A path is told to a program as it is written.
+  const called = first.includes('/') ? absoluteIn(config.workingDir, first) : path
+  const next = nextCommands(subject, { name, path, rest }, command)
+  return [
+    { name, path: called, argv: words, searched, sure },
+    ...next.flatMap(one => startedBy(subject, one, left - 1)),
+  ]
+}
+
+function nextCommands(
+  subject: Subject,
+  program: { readonly name: string; readonly path: string | undefined; readonly rest: readonly string[] },
+  how: Omit<Command, 'words'>,
+): Command[] {
+  const { name, path, rest } = program
+  const options = wrappers.get(name)
+  if (options !== undefined) return [{ ...how, words: afterOptions(rest, options) }]
+  if (shells.includes(name) && rest[0] === '-c') return commandsOf(rest[1] ?? '', rest.slice(3), how)
+  const script = path === undefined ? undefined : shellScript(subject, path)
+  return script === undefined ? [] : commandsOf(script, rest, how)
+}
+
+/** What of the arguments of a wrapper is the command that it starts. */
+function afterOptions(args: readonly string[], withValue: string): readonly string[] {
+  let at = 0
+  for (let arg = args[at]; arg?.startsWith('-') || arg?.includes('='); arg = args[at]) {
+    at++
+    if (arg === '--') break
+    if (arg.length === 2 && withValue.includes(arg.slice(1))) at++
+  }
+  return args.slice(at)
+}
+
+function shellScript({ fs }: Subject, path: string): string | undefined {
+  const found = fs.find(path)
+  if (found?.entry.type !== 'file' || found.entry.size > 256 * 1024) return undefined
+  const head = fs.read(found, 0, 256).toString('latin1')
+  return /^#!\s*(?:\S*\/env\s+(?:-S\s+)?)?\S*\b(?:ba|da|a)?sh(?:\s|$)/.test(head)
+    ? readText(fs, path)
+    : undefined
+}
+
+type Command = Pick<Started, 'searched' | 'sure'> & { readonly words: readonly string[] }
+type WrittenCommand = Command & {
+  /** In a text, from 1; where a command goes on in more lines, the last. */
+  readonly line: number
+  /** Whether the shell becomes it: written with `exec`, in no block. */
+  readonly last: boolean
+}
+
+/** Lines that change no file and start nothing. */
+const harmless =
+  /^(?:set|export|readonly|unset|cd|umask|ulimit|trap|shift|:|true|echo|printf|local)(?:\s|$)|^[A-Za-z_]\w*=[^\s(`]*$/
+const control =
+  /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|\{|\}|\()|\(\)\s*\{|&&|\|\||;;/
+
+/**
+ * Commands of a shell's text that are written out plainly. After what may change a file, or not be run at all, nothing
+ * is sure any more.
+ */
+export function commandsOf(
+  text: string,
+  args: readonly string[],
+  how: Pick<Started, 'searched' | 'sure'>,
+): WrittenCommand[] {
+  const commands: WrittenCommand[] = []
+  let { searched, sure } = how
+  let begun = ''
+  for (const [index, part] of text.split('\n').entries()) {
+    const line = begun + part.trim()
+    begun = /(?:^|[^\\])\\$/.test(line) ? `${line.slice(0, -1)} ` : ''
+    if (begun !== '') continue
+    if (line === '' || line.startsWith('#')) continue
+    if (/\bPATH=/.test(line)) searched = undefined
+    if (harmless.test(line) && !/[;|`]|\$\(|&&/.test(line)) continue
+    if (control.test(line) || /^[A-Za-z_]\w*=/.test(line)) {
+      sure = false
+      continue
+    }
+    const words = plainWords(line, args)
+    const last = words?.exec === true && !/^\s/.test(part)
+    if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, searched, sure })
+    // What follows is not reached, or is no command but a text.
+    if ((last && sure) || line.includes('<<')) break
+    sure = false
+  }
+  return commands
+}
+
+/** The words of a line that is one command; undefined where the shell would make something of it that is not written. */
+function plainWords(line: string, args: readonly string[]): { argv: string[]; exec: boolean } | undefined {
+  const simple = line.replace(/(?:\s+\d?>>?\s*\S+|\s+\d?>&\d|\s+<\s*\S+)+$/, '').replace(/\s+&$/, '')
+  const marked = simple.replace(/"\$@"|"\$\{@\}"|\$@/g, '\u0001')
+  if (/[$`*?~|;&<>()]/.test(marked)) return undefined
+  let words: string[]
+  try {
+    words = splitShellWords(marked)
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+  const exec = words[0] === 'exec'
+  const rest = exec ? words.slice(words[1] === '-a' ? 3 : 1) : words
+  return { argv: rest.flatMap(word => (word === '\u0001' ? args : [word])), exec }
+}
+
+/** The value of an option as getopt finds it: `-c X`, `-cX`, `-nc X`, `--configuration X`, `--configuration=X`. */
+export function optionOf(
+  argv: readonly string[],
+  option: { readonly short: string; readonly long?: string; readonly shortWithValue: string },
+): string | undefined {
+  for (let at = 1; at < argv.length; at++) {
+    const arg = argv[at] ?? ''
+    const [name, value] = arg.split(/=(.*)/s)
+    if (option.long !== undefined && name === `--${option.long}`) return value ?? argv[at + 1]
+    if (!/^-[^-]/.test(arg)) continue
+    const letter = [...arg].findIndex((letter, index) => index > 0 && option.shortWithValue.includes(letter))
+    if (letter === -1) continue
+    const own = arg.slice(letter + 1) || argv[++at]
+    if (arg[letter] === option.short) return own
+  }
+  return undefined
+}
+
+/** A path of an image's file, which may be relative to where the container starts. */
+export function absoluteIn(directory: string, path: string): string {
+  return path.startsWith('/') ? path : `${directory === '' ? '/' : directory.replace(/\/?$/, '/')}${path}`
+}

@@ -1,0 +1,178 @@
+import { UserError } from '../../util/errors.ts'
+import { splitShellWords } from '../../util/shell-words.ts'
+import { isDirectory } from '../files/text.ts'
+import type { Finding, Rule, Subject } from '../model.ts'
+import { namedProgram, namedUser } from './named.ts'
+import { absoluteIn, optionOf, type Started, startedPrograms } from './started.ts'
+import {
+  type Program,
+  placeOf,
+  programsOf,
+  readSupervisord,
+  type Setting,
+  type SupervisordConfig,
+} from './supervisord-config.ts'
+
+const rule = 'supervisord'
+
+/**
+ * What supervisord's config names: programs, users, and folders for logs and sockets. A program that is missing never
+ * starts; where a user or a folder is missing supervisord itself ends. http://supervisord.org/configuration.html
+ */
+export const supervisordRule: Rule = {
+  names: [rule],
+  *inspect(subject) {
+    for (const { started, config } of supervisordConfigs(subject)) {
+      const severity = started.sure ? 'error' : 'warning'
+      for (const problem of problemsOf(config)) yield { rule, severity, ...problem }
+      for (const { text, place } of foldersOf(config)) {
+        if (isTemporary(text) || isThere(subject, text)) continue
+        yield {
+          rule,
+          severity,
+          place,
+          why: `The directory \`${text}\` is not in the image, and supervisord ends when it cannot put its files there.`,
+          fix: makeFolder(text),
+        }
+      }
+      yield* namedUser(subject, { rule, severity, user: config.setting('supervisord', 'user'), effect: ends })
+      for (const program of programsOf(config)) yield* inspectProgram(subject, started, program)
+    }
+  },
+}
+
+const ends = 'supervisord ends with `Error: Invalid user name` and starts nothing'
+
+/** Folders of the configs in use that supervisord ends without, which are below /tmp: what the rule on /tmp needs to know. */
+export function* neededBySupervisord(subject: Subject): Iterable<Setting & { readonly sure: boolean }> {
+  for (const { started, config } of supervisordConfigs(subject))
+    for (const folder of foldersOf(config))
+      if (isTemporary(folder.text)) yield { ...folder, sure: started.sure }
+}
+
+function* supervisordConfigs(
+  subject: Subject,
+): Iterable<{ readonly started: Started; readonly config: SupervisordConfig }> {
+  const { fs, config } = subject
+  for (const started of startedPrograms(subject)) {
+    if (started.name !== 'supervisord') continue
+    const named = optionOf(started.argv, {
+      short: 'c',
+      long: 'configuration',
+      shortWithValue: 'cumdlyzejiqa',
+    })
+    const candidates = named === undefined ? defaultConfigs(started) : [named]
+    // Without one supervisord ends; but a config may well be mounted.
+    const path = candidates
+      .map(path => absoluteIn(config.workingDir, path))
+      .find(path => fs.find(path) !== undefined)
+    const read = path === undefined ? undefined : readSupervisord(fs, path, config.env)
+    if (read !== undefined) yield { started, config: read }
+  }
+}
+
+/** Where supervisord looks when it is told nothing: beside its own folder first. */
+function defaultConfigs({ path }: Started): string[] {
+  const own = path?.split('/').slice(0, -2).join('/')
+  return [
+    ...(own === undefined ? [] : [`${own}/etc/supervisord.conf`, `${own}/supervisord.conf`]),
+    'supervisord.conf',
+    'etc/supervisord.conf',
+    '/etc/supervisord.conf',
+    '/etc/supervisor/supervisord.conf',
+  ]
+}
+
+/** What supervisord refuses, whatever else is in the image. */
+function* problemsOf({ path, ini }: SupervisordConfig): Iterable<Pick<Finding, 'place' | 'why' | 'fix'>> {
+  for (const line of ini.refused) {
+    const why =
+      'This line is no section, no setting and no comment: supervisord ends with `contains parsing errors`.'
+    yield { place: placeOf(line), why, fix: 'Correct the line.' }
+  }
+  if (ini.sections.has('supervisord')) return
+  const why = 'supervisord ends with `.ini file does not include supervisord section`.'
+  yield { place: path, why, fix: 'Add a section `[supervisord]` with `nodaemon=true`.' }
+}
+
+/** Folders that have to be there, by what names them. */
+function foldersOf(config: SupervisordConfig): Setting[] {
+  const files = [
+    ...['logfile', 'pidfile'].map(key => config.setting('supervisord', key)),
+    config.setting('unix_http_server', 'file'),
+    ...programsOf(config).flatMap(({ logfiles }) => logfiles),
+  ]
+  const folders = [config.setting('supervisord', 'childlogdir'), config.setting('supervisord', 'directory')]
+  const known = [
+    ...files
+      .filter(file => file !== undefined)
+      .map(({ text, ...rest }) => ({ text: text.replace(/\/[^/]*$/, ''), ...rest })),
+    ...folders.filter(folder => folder !== undefined),
+  ].filter(({ text }) => text.startsWith('/'))
+  // One that is missing is said once.
+  return [...new Map(known.toReversed().map(folder => [folder.text, folder])).values()].reverse()
+}
+
+function* inspectProgram(subject: Subject, started: Started, program: Program): Iterable<Finding> {
+  const { section, place, command, autostart, directory } = program
+  const severity = started.sure ? 'error' : 'warning'
+  yield* namedUser(subject, { rule, severity, user: program.user, effect: ends })
+  if (!program.hasCommand) {
+    const why = `supervisord ends with \`program section ${section} does not specify a command\`.`
+    yield { rule, severity, place, why, fix: 'Add `command=`.' }
+  }
+  if (command === undefined) return
+  const argv = words(command.text)
+  const name = argv?.[0]
+  if (argv === undefined) {
+    yield {
+      rule,
+      severity: autostart ? severity : 'warning',
+      place: command.place,
+      why: `The program never starts: \`can't parse command\`, since a quote in it is not closed. supervisord takes \` ;\` and \` #\` for the begin of a comment, also within quotes.`,
+      fix: 'Put the command into a script of its own (`pkgs.writeShellScript`), and its path here.',
+    }
+  } else if (name !== undefined) {
+    yield* namedProgram(subject, {
+      rule,
+      severity: autostart ? severity : 'warning',
+      place: command.place,
+      argv,
+      user: program.user?.text,
+      path: program.path ?? started.searched,
+      effect: `supervisord goes on without \`${section}\`: \`can't find command\`, then \`FATAL\``,
+    })
+  }
+  if (directory?.text.startsWith('/') && !isThere(subject, directory.text)) {
+    yield {
+      rule,
+      // A volume may well be mounted there.
+      severity: 'warning',
+      place: directory.place,
+      why: `The directory \`${directory.text}\` is not in the image: unless it is mounted, \`${section}\` ends with \`couldn't chdir\`.`,
+      fix: makeFolder(directory.text),
+    }
+  }
+}
+
+function words(command: string): string[] | undefined {
+  try {
+    return splitShellWords(command)
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+}
+
+function isTemporary(path: string): boolean {
+  return /^\/(?:var\/)?tmp(?:$|\/)/.test(path)
+}
+
+/** Whether there is such a folder when a container runs. */
+function isThere({ fs }: Subject, path: string): boolean {
+  return isDirectory(fs, path) || /^\/(?:dev|proc|sys)(?:$|\/)/.test(path)
+}
+
+function makeFolder(path: string): string {
+  return `Make it: \`extraCommands = "mkdir -p ${path.slice(1)}"\` of \`dockerTools\`.`
+}

@@ -1,0 +1,32 @@
+/** An assignment of a systemd unit, and where it begins. */
+export type Assignment = { readonly key: string; readonly value: string; readonly line: number }
+
+/**
+ * Reads a unit file as systemd does: assignments by section, in their order, with lines that go on behind a backslash.
+ * An empty value stays, since it takes away what was assigned before.
+ * https://www.freedesktop.org/software/systemd/man/latest/systemd.syntax.html
+ */
+export function parseUnit(text: string): ReadonlyMap<string, readonly Assignment[]> {
+  const sections = new Map<string, Assignment[]>()
+  let section: Assignment[] | undefined
+  let begun: { text: string; line: number } | undefined
+  for (const [index, whole] of text.split(/\r?\n/).entries()) {
+    // A comment between lines that belong together is left out; they go on.
+    if (/^\s*[#;]/.test(whole)) continue
+    const joined = { text: (begun?.text ?? '') + whole.trim(), line: begun?.line ?? index + 1 }
+    begun = undefined
+    if (joined.text.endsWith('\\')) {
+      begun = { text: `${joined.text.slice(0, -1)} `, line: joined.line }
+      continue
+    }
+    const header = /^\[([^\]]+)\]$/.exec(joined.text)?.[1]
+    const assignment = /^([^=]+?)\s*=\s*(.*)$/.exec(joined.text)
+    if (header !== undefined) {
+      section = sections.get(header) ?? []
+      sections.set(header, section)
+    } else if (assignment?.[1] !== undefined) {
+      section?.push({ key: assignment[1], value: assignment[2] ?? '', line: joined.line })
+    }
+  }
+  return sections
+}
