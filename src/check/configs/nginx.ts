@@ -46,7 +46,8 @@ export const nginxRule: Rule = {
       for (const [folder, { path, place }] of folders) {
         const why = `nginx ends with \`[emerg] open() "${path}" failed (2: No such file or directory)\`: the image has no directory \`${folder}\`.`
         const fix = `Make it: \`extraCommands = "mkdir -p ${folder.slice(1)}"\` of \`dockerTools\`, or let the config write to /dev/stdout and /dev/stderr.`
-        yield { rule, severity, place, why, fix }
+        // Some engines make /run.
+        yield { rule, severity: /^(?:\/var)?\/run$/.test(folder) ? 'warning' : severity, place, why, fix }
       }
     }
   },
@@ -192,7 +193,7 @@ function folderOf(path: string): string {
 }
 
 function isTemporary(path: string): boolean {
-  return /^\/(?:var\/)?tmp\//.test(path)
+  return /^\/tmp\//.test(path)
 }
 
 function isMounted(path: string): boolean {

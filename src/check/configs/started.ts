@@ -1,9 +1,11 @@
+import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import { readText } from '../files/text.ts'
 import type { Subject } from '../model.ts'
-import { root } from '../programs/account.ts'
-import { defaultPath, lookUp } from '../programs/lookup.ts'
+import { lookUp } from '../programs/lookup.ts'
+import { type Start, startOf } from '../programs/start.ts'
+import { startedBy } from '../programs/wrappers.ts'
 
 /** A program that runs when a container starts, as far as that can be seen. */
 export type Started = {
@@ -18,67 +20,46 @@ export type Started = {
   readonly sure: boolean
 }
 
-/** Programs that do something small and become another, by what of their arguments is theirs: options with a value. */
-const wrappers: ReadonlyMap<string, string> = new Map([
-  ['tini', 'pe'],
-  ['tini-static', 'pe'],
-  ['docker-init', 'pe'],
-  ['dumb-init', 'r'],
-  ['catatonit', ''],
-  ['env', 'uC'],
-  ['nice', 'n'],
-  ['setsid', ''],
-])
-const shells = ['sh', 'bash', 'dash', 'ash', 'busybox']
 /** Deeper than that nobody wraps. */
 const deepest = 8
 
+/** Several rules ask. */
+const known = new WeakMap<Subject, readonly Started[]>()
+
 /** All that is seen to start: what the config names, and what that runs in turn where it says so plainly. */
-export function startedPrograms(subject: Subject): Started[] {
-  const { entrypoint, cmd, env } = subject.config
-  const command = { words: [...entrypoint, ...cmd], searched: env.get('PATH') ?? defaultPath, sure: true }
-  return startedBy(subject, command, deepest)
+export function startedPrograms(subject: Subject): readonly Started[] {
+  const { entrypoint, cmd } = subject.config
+  const start = startOf(subject, { argv: [...entrypoint, ...cmd], rule: '', place: '' })
+  const started = known.get(subject) ?? follow(subject, start, deepest)
+  known.set(subject, started)
+  return started
 }
 
-function startedBy(subject: Subject, command: Command, left: number): Started[] {
-  const { words, searched, sure } = command
-  const [first, ...rest] = words
+function follow(subject: Subject, start: Start, left: number): Started[] {
+  const { argv, env, isCertain: sure } = start
+  const [first] = argv
   if (first === undefined || left === 0) return []
-  const { fs, config } = subject
-  const looked = lookUp(fs, first, { path: searched ?? '', directory: config.workingDir || '/', user: root })
-  const path = looked.is === 'found' ? looked.found.path : undefined
+  const looked = lookUp(subject.fs, first, { ...start, path: env.get('PATH') ?? '' })
+  const found = looked.is === 'found' ? looked.found : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
   // A path is told to a program as it is written.
-  const called = first.includes('/') ? absoluteIn(config.workingDir, first) : path
-  const next = nextCommands(subject, { name, path, rest }, command)
-  return [
-    { name, path: called, argv: words, searched, sure },
-    ...next.flatMap(one => startedBy(subject, one, left - 1)),
-  ]
+  const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
+  const next = found === undefined ? [] : nextOf(subject, start, found)
+  const started = { name, path, argv, searched: env.get('PATH'), sure }
+  return [started, ...next.flatMap(one => follow(subject, one, left - 1))]
 }
 
-function nextCommands(
-  subject: Subject,
-  program: { readonly name: string; readonly path: string | undefined; readonly rest: readonly string[] },
-  how: Omit<Command, 'words'>,
-): Command[] {
-  const { name, path, rest } = program
-  const options = wrappers.get(name)
-  if (options !== undefined) return [{ ...how, words: afterOptions(rest, options) }]
-  if (shells.includes(name) && rest[0] === '-c') return commandsOf(rest[1] ?? '', rest.slice(3), how)
-  const script = path === undefined ? undefined : shellScript(subject, path)
-  return script === undefined ? [] : commandsOf(script, rest, how)
-}
-
-/** What of the arguments of a wrapper is the command that it starts. */
-function afterOptions(args: readonly string[], withValue: string): readonly string[] {
-  let at = 0
-  for (let arg = args[at]; arg?.startsWith('-') || arg?.includes('='); arg = args[at]) {
-    at++
-    if (arg === '--') break
-    if (arg.length === 2 && withValue.includes(arg.slice(1))) at++
-  }
-  return args.slice(at)
+function nextOf(subject: Subject, start: Start, found: Found): Start[] {
+  const [, ...args] = start.argv
+  const how = { searched: start.env.get('PATH'), sure: start.isCertain }
+  const script = shellScript(subject, found.path)
+  if (script === undefined)
+    return startedBy(subject, start, found).flatMap(next => ('start' in next ? [next.start] : []))
+  return commandsOf(script, args, how).map(({ words, searched, sure }) => {
+    const others = [...start.env].filter(([name]) => name !== 'PATH')
+    const path = searched === undefined ? [] : [['PATH', searched] as const]
+    return { ...start, argv: words, env: new Map([...others, ...path]), isCertain: sure }
+  })
 }
 
 function shellScript({ fs }: Subject, path: string): string | undefined {
@@ -90,8 +71,9 @@ function shellScript({ fs }: Subject, path: string): string | undefined {
     : undefined
 }
 
-type Command = Pick<Started, 'searched' | 'sure'> & { readonly words: readonly string[] }
-type WrittenCommand = Command & {
+/** A command of a shell's text. */
+type WrittenCommand = Pick<Started, 'searched' | 'sure'> & {
+  readonly words: readonly string[]
   /** In a text, from 1; where a command goes on in more lines, the last. */
   readonly line: number
   /** Whether the shell becomes it: written with `exec`, in no block. */

@@ -22,7 +22,7 @@ export type Program = {
   readonly autostart: boolean
   readonly user: Setting | undefined
   readonly directory: Setting | undefined
-  /** What the program's own environment sets. */
+  /** PATH, where the config sets one. */
   readonly path: string | undefined
   readonly logfiles: readonly Setting[]
 }
@@ -77,6 +77,7 @@ export function readSupervisord(
 }
 
 export function programsOf(config: SupervisordConfig): Program[] {
+  const path = environmentOf(config.setting('supervisord', 'environment')?.text, {}).get('PATH')
   return [...config.ini.sections]
     .filter(([name]) => /^(?:program|fcgi-program|eventlistener):/.test(name))
     .map(([section, { values, ...header }]) => {
@@ -92,7 +93,7 @@ export function programsOf(config: SupervisordConfig): Program[] {
         autostart: !/^(?:false|no|off|0)$/i.test(setting('autostart')?.text ?? ''),
         user: setting('user'),
         directory: setting('directory'),
-        path: environmentOf(environment, {}).get('PATH'),
+        path: environmentOf(environment, {}).get('PATH') ?? path,
         logfiles: logfiles.filter(logfile => logfile !== undefined),
       }
     })

@@ -26,17 +26,23 @@ export const supervisordRule: Rule = {
       const severity = started.sure ? 'error' : 'warning'
       for (const problem of problemsOf(config)) yield { rule, severity, ...problem }
       for (const { text, place } of foldersOf(config)) {
-        if (isTemporary(text) || isThere(subject, text)) continue
+        // Without /tmp that is one finding, of another rule.
+        if (isThere(subject, text) || (isTemporary(text) && !isThere(subject, '/tmp'))) continue
         yield {
           rule,
-          severity,
+          // Some engines make it.
+          severity: /^(?:\/var)?\/run$/.test(text) ? 'warning' : severity,
           place,
           why: `The directory \`${text}\` is not in the image, and supervisord ends when it cannot put its files there.`,
           fix: makeFolder(text),
         }
       }
-      yield* namedUser(subject, { rule, severity, user: config.setting('supervisord', 'user'), effect: ends })
-      for (const program of programsOf(config)) yield* inspectProgram(subject, started, program)
+      const programs = programsOf(config)
+      const users = [config.setting('supervisord', 'user'), ...programs.map(({ user }) => user)]
+      // Who is missing is said once.
+      for (const user of firstOfEach(users.filter(user => user !== undefined)))
+        yield* namedUser(subject, { rule, severity, user, effect: ends })
+      for (const program of programs) yield* inspectProgram(subject, started, program)
     }
   },
 }
@@ -110,13 +116,16 @@ function foldersOf(config: SupervisordConfig): Setting[] {
     ...folders.filter(folder => folder !== undefined),
   ].filter(({ text }) => text.startsWith('/'))
   // One that is missing is said once.
-  return [...new Map(known.toReversed().map(folder => [folder.text, folder])).values()].reverse()
+  return firstOfEach(known)
+}
+
+function firstOfEach(settings: readonly Setting[]): Setting[] {
+  return settings.filter((one, index) => settings.findIndex(({ text }) => text === one.text) === index)
 }
 
 function* inspectProgram(subject: Subject, started: Started, program: Program): Iterable<Finding> {
   const { section, place, command, autostart, directory } = program
   const severity = started.sure ? 'error' : 'warning'
-  yield* namedUser(subject, { rule, severity, user: program.user, effect: ends })
   if (!program.hasCommand) {
     const why = `supervisord ends with \`program section ${section} does not specify a command\`.`
     yield { rule, severity, place, why, fix: 'Add `command=`.' }
@@ -165,12 +174,13 @@ function words(command: string): string[] | undefined {
 }
 
 function isTemporary(path: string): boolean {
-  return /^\/(?:var\/)?tmp(?:$|\/)/.test(path)
+  return /^\/tmp(?:$|\/)/.test(path)
 }
 
 /** Whether there is such a folder when a container runs. */
-function isThere({ fs }: Subject, path: string): boolean {
-  return isDirectory(fs, path) || /^\/(?:dev|proc|sys)(?:$|\/)/.test(path)
+function isThere({ fs, config }: Subject, path: string): boolean {
+  const mounted = ['/dev', '/proc', '/sys', ...config.volumes]
+  return isDirectory(fs, path) || mounted.some(mount => `${path}/`.startsWith(mount.replace(/\/?$/, '/')))
 }
 
 function makeFolder(path: string): string {

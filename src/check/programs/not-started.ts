@@ -74,7 +74,7 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
 }
 
 /** A program of that name elsewhere in the image, one of the store rather than any other. */
-function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
+export function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
   const isProgram = ({ path, entry }: Found) =>
     entry.type === 'file' && /\/s?bin\/[^/]+$/.test(path) && mayExecute(entry, start.user)
   const all = [...fs.named(other => other === name)]
