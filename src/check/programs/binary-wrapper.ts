@@ -23,6 +23,7 @@ export function binaryWrapper({ fs }: Subject, start: Start, found: Found): Next
   )
   return rest({ ...start, argv: [program, ...start.argv.slice(1)] }, 0, {
     by: 'kernel',
+    rule: 'script',
     place: found.path,
     unknown: new Set([...(start.unknown ?? []), ...variables]),
   })

@@ -65,11 +65,11 @@ function script(subject: Subject, start: Start, name: string, args: readonly str
   const text = fs.read(followed.found).toString('utf8')
   const absent = absentPaths(fs, text).map(path => ({
     finding: finding(start, {
-      rule: 'store-path',
+      rule: 'script',
       severity: 'warning',
       place: followed.found.path,
       why: `${start.place} starts it, and it names ${path}, which is not in the image: what it wants there will fail.`,
-      fix: 'Let Nix know of it: `"${pkgs.foo}"` in the script, no path that was copied from somewhere, no `unsafeDiscardStringContext`.',
+      fix: 'Let the script name the package as Nix knows it, by antiquotation: not a path that was copied from somewhere, and no `unsafeDiscardStringContext`.',
     }),
   }))
   const next = lastExec(text, args)
@@ -81,7 +81,7 @@ function script(subject: Subject, start: Start, name: string, args: readonly str
         isCertain: start.isCertain && next.isCertain,
         unknown: assigned(text),
       })
-    : command({ ...start, place: followed.found.path }, next, assigned(text))
+    : command({ ...start, rule: 'script', place: followed.found.path }, next, assigned(text))
   return [...absent, ...told]
 }
 

@@ -1,3 +1,4 @@
+import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import type { Finding, Subject } from '../model.ts'
@@ -27,6 +28,13 @@ export type Start = {
    * what is neither a program nor has a `#!` to /bin/sh.
    */
   readonly by: 'runtime' | 'kernel' | 'execvp'
+  /**
+   * Whether the runtime itself starts it. Docker's has more rights than the container's user until the program runs, so
+   * that what is closed to the user starts all the same.
+   */
+  readonly isFirst?: boolean
+  /** The busybox that starts it, which may have programs of its own that are in no directory. */
+  readonly busybox?: Found | undefined
   /** Which of the arguments are the config's Cmd: those from there on. */
   readonly cmdAt?: number | undefined
 }
@@ -56,7 +64,19 @@ export function startOf(
 export function leadsTo(start: Start, argv: readonly string[], changes: Partial<Start>): Start {
   const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt + argv.length - start.argv.length
   const isCmd = start.cmdAt !== undefined && (cmdAt ?? 1) <= 0
-  return { ...start, argv, cmdAt, ...changes, ...(isCmd ? { rule: 'command', place: 'Cmd' } : {}) }
+  return {
+    ...start,
+    argv,
+    cmdAt,
+    isFirst: false,
+    ...changes,
+    ...(isCmd ? { rule: 'command', place: 'Cmd' } : {}),
+  }
+}
+
+/** Whether what starts a program has more rights than the user for whom it runs. */
+export function isPrivileged({ isFirst = false, by }: Start): boolean {
+  return isFirst && by !== 'execvp'
 }
 
 /** What a program that was found does with its arguments, where it is one that starts another. */

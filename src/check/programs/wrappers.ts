@@ -3,6 +3,7 @@ import type { Subject } from '../model.ts'
 import { absolute, basename } from './access.ts'
 import { accountOf } from './account.ts'
 import { binaryWrapper } from './binary-wrapper.ts'
+import { isBusybox } from './busybox.ts'
 import { textAt } from './file.ts'
 import { shell } from './shell.ts'
 import { finding, leadsTo, type Next, rest, type Start, splitWords } from './start.ts'
@@ -22,13 +23,20 @@ const wrappers: Readonly<Record<string, Wrapper>> = {
   ...Object.fromEntries(['gosu', 'su-exec', 's6-setuidgid'].map(name => [name, otherUser])),
   ...Object.fromEntries(['sh', 'bash', 'dash', 'ash'].map(name => [name, shell])),
   env,
+  busybox: (subject, start) => {
+    const argv = start.argv.slice(1)
+    const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt - 1
+    return wrappers[basename(argv[0] ?? '')]?.(subject, { ...start, argv, cmdAt }) ?? []
+  },
 }
 
 /** What a program starts in turn, and what keeps it from that, where either is certain enough. */
 export function startedBy(subject: Subject, start: Start, found: Found): Next[] {
   const [name = ''] = start.argv
   const wrapper = wrappers[basename(name)]
-  return wrapper === undefined ? binaryWrapper(subject, start, found) : wrapper(subject, start)
+  if (wrapper === undefined) return binaryWrapper(subject, start, found)
+  const busybox = isBusybox(found) ? found : undefined
+  return wrapper(subject, { ...start, busybox })
 }
 
 /** Options first, then the program. @param valued options that a value follows */
