@@ -48,7 +48,19 @@ const programs = [
 /** A server and a client to copy to another machine with: the system's own, whose libraries they are linked with. */
 const ssh = ['openssh-server', 'openssh-client']
 /** Packages that flakes of tests unpack inside builds, from the system's own suite, whose versions stay. */
-const samples = ['redis-server', 'redis-tools', 'busybox-static', 'patchelf', 'python3', 'zstd']
+const samples = [
+  'redis-server',
+  'redis-tools',
+  'busybox-static',
+  'patchelf',
+  'python3',
+  'zstd',
+  'supervisor',
+  'python3-pkg-resources',
+  'nginx',
+  's6',
+  'runit',
+]
 
 const mirror = process.env.PARTS_NIX_MIRROR || officialMirror
 const wanted = () => wantedReleases(platform().system)

@@ -31,6 +31,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   build: ['nix', 'image'],
   cache: ['nix', 'image'],
   registry: ['nix', 'image', 'gzip'],
+  check: ['image'],
   runner: [],
 }
 

@@ -9,6 +9,7 @@ export const entrypointRule: Rule = {
     'command',
     'healthcheck',
     'shebang',
+    'script',
     'format',
     'interpreter',
     'library',
@@ -24,8 +25,12 @@ function* inspectPrograms(subject: Subject): Generator<Finding> {
     entrypoint.length > 0
       ? { argv, rule: 'entrypoint', place: 'Entrypoint' }
       : { argv, rule: 'command', place: 'Cmd' }
-  yield* examineProgram(subject, { ...startOf(subject, what), cmdAt: entrypoint.length || undefined })
+  yield* examineProgram(subject, {
+    ...startOf(subject, what),
+    isFirst: true,
+    cmdAt: entrypoint.length || undefined,
+  })
   if (healthcheck === undefined) return
   const check = { argv: healthcheck.argv, rule: 'healthcheck', place: 'Healthcheck' }
-  yield* examineProgram(subject, startOf(subject, check))
+  yield* examineProgram(subject, { ...startOf(subject, check), isFirst: true })
 }

@@ -12,6 +12,8 @@ export type RunConfig = {
   readonly user: string
   /** Empty where none is set. */
   readonly workingDir: string
+  /** Where a volume is mounted, also if nobody asks for it. */
+  readonly volumes: readonly string[]
 }
 
 /** What is inspected. */

@@ -16,6 +16,7 @@ const settingsSchema = z.preprocess(
       user: z.string().nullish(),
       workingdir: z.string().nullish(),
       shell: strings,
+      volumes: z.record(z.string(), z.unknown()).nullish(),
       healthcheck: z.preprocess(lowerCase, z.object({ test: strings }).nullish()),
     })
     .nullish(),
@@ -49,6 +50,7 @@ export function parseRunConfig(config: Buffer): RunConfig {
     env: new Map(env),
     user: settings.user ?? '',
     workingDir: settings.workingdir ?? '',
+    volumes: Object.keys(settings.volumes ?? {}),
   })
 }
 

@@ -16,7 +16,7 @@ export type Header = {
 
 /** What the headers before a member say of it. Strings are raw. */
 export type Extension = {
-  readonly pax?: ReadonlyMap<string, string>
+  readonly pax?: Map<string, string>
   readonly longName?: string
   readonly longLink?: string
 }
@@ -43,17 +43,23 @@ export function parseHeader(bytes: Buffer, damaged: Damaged): Header {
   ]
   if (mode === undefined || uid === undefined || gid === undefined)
     throw damaged('a header with an unreadable mode or owner')
+  const flag = String.fromCharCode(bytes[156] ?? 0)
+  const numbers = { mode: mode % 0o10000, uid, gid, size, flag }
+  if (isExtension(flag)) return { ...numbers, name: '', linkName: '' }
   const name = text(bytes, 0, 100)
   // GNU's own format (`ustar` and two spaces) keeps other things in the place of the prefix.
-  const posix = bytes.toString('latin1', 257, 263) === 'ustar\0'
+  const posix = bytes[262] === 0 && bytes.toString('latin1', 257, 262) === 'ustar'
   const prefix = posix ? text(bytes, 345, 500) : ''
   return {
+    ...numbers,
     name: prefix === '' ? name : `${prefix}/${name}`,
-    mode: mode % 0o10000,
-    ...{ uid, gid, size },
-    flag: String.fromCharCode(bytes[156] ?? 0),
     linkName: text(bytes, 157, 257),
   }
+}
+
+/** Whether what has this flag is no member, but says something of the members that follow. */
+export function isExtension(flag: string): boolean {
+  return flag === 'x' || flag === 'g' || flag === 'L' || flag === 'K'
 }
 
 /** Octal digits, or GNU's base-256 with the first bit set; undefined if neither, negative or beyond safe integers. */
@@ -64,6 +70,14 @@ function parseNumber(bytes: Buffer, start: number, end: number): number | undefi
     const value = field.reduce((sum, byte, i) => sum * 256n + BigInt(i === 0 ? byte & 0x7f : byte), 0n)
     return value <= BigInt(Number.MAX_SAFE_INTEGER) ? Number(value) : undefined
   }
+  // Nearly always there are just digits up to a NUL.
+  let value = 0
+  let at = start
+  for (let digit = first - 0x30; digit >= 0 && digit < 8; digit = (bytes[at] as number) - 0x30) {
+    value = value * 8 + digit
+    if (++at === end) return value
+  }
+  if (bytes[at] === 0) return value
   const digits = text(bytes, start, end).trim()
   return /^[0-7]*$/.test(digits) ? Number.parseInt(`0${digits}`, 8) : undefined
 }
@@ -82,18 +96,17 @@ export function extend(
     case 'K':
       return { ...next, longLink: text(data, 0, data.length) }
     case 'x':
-      return { ...next, pax: new Map([...(next.pax ?? []), ...parsePax(data, damaged)]) }
+      return { ...next, pax: readPax(data, next.pax ?? new Map(), damaged) }
     default:
-      for (const [key, value] of parsePax(data, damaged)) globals.set(key, value)
+      readPax(data, globals, damaged)
       return next
   }
 }
 
 const paxKeys = /^(path|linkpath|size|uid|gid|GNU\.sparse\.(major|numblocks|map))$/
 
-/** Those of the records `<length of the whole record> <key>=<value>\n` that matter here. */
-function parsePax(data: Buffer, damaged: Damaged): Map<string, string> {
-  const records = new Map<string, string>()
+/** Adds those of the records `<length of the whole record> <key>=<value>\n` that matter here. */
+function readPax(data: Buffer, records: Map<string, string>, damaged: Damaged): Map<string, string> {
   for (let at = 0; at < data.length; ) {
     const space = data.indexOf(0x20, at)
     const digits = space < 0 ? '' : data.toString('latin1', at, Math.min(space, at + 10))
@@ -122,6 +135,7 @@ export function paxNumber(
 
 /** Up to the first NUL. */
 function text(bytes: Buffer, start: number, end: number): string {
+  if (bytes[start] === 0) return ''
   const nul = bytes.indexOf(0, start)
   return bytes.toString('latin1', start, nul < 0 || nul > end ? end : nul)
 }

@@ -1,6 +1,6 @@
 import { UserError } from './errors.ts'
 import { textOf } from './raw-path.ts'
-import { block, type Extension, extend, parseHeader, paxNumber } from './tar-header.ts'
+import { block, type Extension, extend, isExtension, parseHeader, paxNumber } from './tar-header.ts'
 
 /** Bytes that can be read at any place. `name` is what errors call them. */
 export type ByteSource = {
@@ -80,13 +80,14 @@ export function* scanTar(
   let headers = 0
   let members = 0
   let position = 0
+  let at = 0
+  const damaged = (what: string) =>
+    new UserError(`Damaged archive ${source.name}: ${what} at byte ${at}.`, {
+      advice: 'Build the image again. If that does not help, see whether the disk is full or failing.',
+    })
 
   for (;;) {
-    const at = position
-    const damaged = (what: string) =>
-      new UserError(`Damaged archive ${source.name}: ${what} at byte ${at}.`, {
-        advice: 'Build the image again. If that does not help, see whether the disk is full or failing.',
-      })
+    at = position
     if (limits.unmarkedEnd && at === source.size) return
     if (at + block > source.size) throw damaged('it ends without an end mark')
     const bytes = yield { position: at, length: block }
@@ -102,8 +103,8 @@ export function* scanTar(
 
     const header = parseHeader(bytes, damaged)
     const { flag } = header
-    const extension = flag === 'x' || flag === 'g' || flag === 'L' || flag === 'K'
-    const pax = next.pax === undefined ? globals : new Map([...globals, ...next.pax])
+    const extension = isExtension(flag)
+    const pax = globals.size === 0 ? (next.pax ?? globals) : new Map([...globals, ...(next.pax ?? [])])
     const size = extension ? header.size : (paxNumber(pax, 'size', damaged) ?? header.size)
     const dataSize = hasData(flag) ? size : 0
     const padded = Math.ceil(dataSize / block) * block
@@ -113,7 +114,7 @@ export function* scanTar(
       if (size > maxHeader) throw damaged(`an extended header of ${size} bytes`)
       next = extend(next, globals, flag, yield { position, length: size }, damaged)
     } else {
-      if (flag === 'S' || [...pax.keys()].some(key => key.startsWith('GNU.sparse.')))
+      if (flag === 'S' || (pax.size > 0 && [...pax.keys()].some(key => key.startsWith('GNU.sparse.'))))
         throw damaged('a sparse member, which is not supported,')
       const name = pax.get('path') || next.longName || header.name
       const linkName = pax.get('linkpath') || next.longLink || header.linkName
@@ -159,5 +160,5 @@ function typeOf(flag: string, name: string): TarMember['type'] {
 const zeros = Buffer.alloc(block)
 
 function isZero(bytes: Buffer): boolean {
-  return bytes.equals(zeros)
+  return bytes[0] === 0 && bytes.equals(zeros)
 }

@@ -12,7 +12,12 @@ export function globFiles(fs: RootFs, pattern: string): string[] {
       continue
     }
     const matches = matcher(part)
-    found = found.flatMap(path => fs.list(path || '/').filter(matches).map(name => `${path}/${name}`))
+    found = found.flatMap(path =>
+      fs
+        .list(path || '/')
+        .filter(matches)
+        .map(name => `${path}/${name}`),
+    )
   }
   return found.sort()
 }
@@ -21,7 +26,8 @@ function matcher(part: string): (name: string) => boolean {
   const source = part.replace(/\[!?\]?[^\]]*\]|[\s\S]/g, piece => {
     if (piece === '*') return '[^/]*'
     if (piece === '?') return '[^/]'
-    if (piece.length > 1) return `[${piece.startsWith('[!') ? '^' : ''}${piece.slice(piece.startsWith('[!') ? 2 : 1, -1).replace(/[\\[\]^]/g, '\\$&')}]`
+    if (piece.length > 1)
+      return `[${piece.startsWith('[!') ? '^' : ''}${piece.slice(piece.startsWith('[!') ? 2 : 1, -1).replace(/[\\[\]^]/g, '\\$&')}]`
     return piece.replace(/[\\^$.|+()[\]{}]/g, '\\$&')
   })
   try {

@@ -2,7 +2,8 @@ import type { Finding, Subject } from '../model.ts'
 import { accountOf } from '../programs/account.ts'
 import { examineProgram } from '../programs/examine.ts'
 import { textAt } from '../programs/file.ts'
-import { startOf } from '../programs/start.ts'
+import { elsewhere } from '../programs/not-started.ts'
+import { type Start, startOf } from '../programs/start.ts'
 import type { Setting } from './supervisord-config.ts'
 
 /** A program that a config names. */
@@ -29,12 +30,33 @@ export function* namedProgram(subject: Subject, program: NamedProgram): Iterable
   const as = user === undefined ? subject : { ...subject, config: { ...subject.config, user } }
   const start = startOf(as, { argv, rule, place })
   const env = path === undefined ? start.env : new Map([...start.env, ['PATH', path]])
-  for (const finding of examineProgram(subject, { ...start, env, isCertain: severity === 'error' })) {
-    yield finding.place === place ? { ...finding, why: `${finding.why} ${effect}.` } : finding
+  const problems = examineProgram(subject, {
+    ...start,
+    env,
+    by: 'kernel',
+    isCertain: severity === 'error',
+  })
+  for (const finding of problems) {
+    // What is wrong with the program itself is said of the program.
+    if (finding.place !== place) yield finding
+    else yield { ...finding, why: `${finding.why} ${effect}.`, fix: fixFor(subject, start, finding.fix) }
   }
 }
 
-/** A user whom a config names, and who is not there. */
+/** Where the image has such a program at another place: what to write instead, into the same file. */
+function fixFor({ fs }: Subject, start: Start, otherwise: string): string {
+  const [name = ''] = start.argv
+  if (fs.find(name) !== undefined) return otherwise
+  const program = name.slice(name.lastIndexOf('/') + 1)
+  const path = elsewhere(fs, program, start)?.path
+  if (path === undefined)
+    return `Add the package that has \`${program}\`, and write \`\${pkg}/bin/${program}\` in place of \`${name}\`: so Nix puts it into the image, too.`
+  const [, storePath, rest] = /^(\/nix\/store\/[^/]+)(\/.*)$/.exec(path) ?? []
+  if (storePath === undefined) return `Write \`${path}\` in place of \`${name}\`.`
+  return `Write \`\${pkg}${rest}\` in place of \`${name}\`, with the package \`${storePath.slice(44)}\`: the image has ${path}.`
+}
+
+/** A user whom a config names, and who is not there. One whom it names again is missing once. */
 export function* namedUser(
   { fs }: Subject,
   named: {

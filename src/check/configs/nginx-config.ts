@@ -32,13 +32,13 @@ export function parseNginx(text: string, file: string, block = ''): Directive[] 
       if (mark === '{') blocks.push(name?.text ?? '')
       if (mark === '}') blocks.pop()
       words = []
-    } else if (space === undefined) words.push({ text: unescape(double ?? single ?? plain ?? ''), line })
+    } else if (space === undefined) words.push({ text: unescaped(double ?? single ?? plain ?? ''), line })
     line += match[0].split('\n').length - 1
   }
   return found
 }
 
 /** Other backslashes belong to what is written: regular expressions mostly. */
-function unescape(text: string): string {
+function unescaped(text: string): string {
   return text.replace(/\\(["'\\\s;{}])/g, '$1')
 }

@@ -40,12 +40,14 @@ export const nginxRule: Rule = {
       const folders = new Map<string, Place>()
       for (const place of placesOf(reading)) {
         const folder = place.path.replace(/\/[^/]*$/, '') || '/'
-        if (!isTemporary(place.path) && !isMounted(folder) && !isDirectory(subject.fs, folder)) folders.set(folder, place)
+        if (!isTemporary(place.path) && !isMounted(folder) && !isDirectory(subject.fs, folder))
+          folders.set(folder, place)
       }
       for (const [folder, { path, place }] of folders) {
         const why = `nginx ends with \`[emerg] open() "${path}" failed (2: No such file or directory)\`: the image has no directory \`${folder}\`.`
         const fix = `Make it: \`extraCommands = "mkdir -p ${folder.slice(1)}"\` of \`dockerTools\`, or let the config write to /dev/stdout and /dev/stderr.`
-        yield { rule, severity, place, why, fix }
+        // Some engines make /run.
+        yield { rule, severity: /^(?:\/var)?\/run$/.test(folder) ? 'warning' : severity, place, why, fix }
       }
     }
   },
@@ -62,7 +64,8 @@ function* readings(subject: Subject): Iterable<Reading> {
   const { fs, config } = subject
   for (const started of startedPrograms(subject)) {
     const { argv } = started
-    if (started.name !== 'nginx' || argv.some(arg => ['-t', '-T', '-v', '-V', '-h', '-s'].includes(arg))) continue
+    if (started.name !== 'nginx' || argv.some(arg => ['-t', '-T', '-v', '-V', '-h', '-s'].includes(arg)))
+      continue
     const built = configured(subject, started)
     const option = (short: string) => optionOf(argv, { short, shortWithValue: 'cgpse' })
     const prefix = option('p') ?? built.get('prefix')
@@ -85,10 +88,17 @@ function configured({ fs }: Subject, { path }: Started): Map<string, string> {
   const at = bytes.indexOf('configure arguments: ')
   if (at === -1) return new Map()
   const text = bytes.toString('latin1', at, bytes.indexOf(0, at))
-  return new Map([...text.matchAll(/--([\w-]+)=([^\s']+)/g)].map(([, name = '', value = '']) => [name, value]))
+  return new Map(
+    [...text.matchAll(/--([\w-]+)=([^\s']+)/g)].map(([, name = '', value = '']) => [name, value]),
+  )
 }
 
-function included(subject: Subject, directives: readonly Directive[], main: string, left: number): Directive[] {
+function included(
+  subject: Subject,
+  directives: readonly Directive[],
+  main: string,
+  left: number,
+): Directive[] {
   return directives.flatMap(directive => {
     const [named] = directive.args
     if (directive.name !== 'include' || named === undefined || left === 0) return [directive]
@@ -105,14 +115,19 @@ function* missingFiles({ fs }: Subject, { directives, file, built }: Reading): I
     const { name, args } = directive
     const [named = ''] = args
     const base = name === 'include' ? folderOf(file) : built.get('prefix')
-    if (!['include', 'load_module'].includes(name) || /[*?[$]/.test(named) || (base === undefined && !named.startsWith('/'))) continue
+    if (
+      !['include', 'load_module'].includes(name) ||
+      /[*?[$]/.test(named) ||
+      (base === undefined && !named.startsWith('/'))
+    )
+      continue
     const path = absoluteIn(base ?? '/', named)
     if (fs.find(path) !== undefined || isMounted(path)) continue
     const call = name === 'include' ? 'open()' : 'dlopen()'
     yield {
       place: placeOf(directive),
       why: `nginx ends with \`[emerg] ${call} "${path}" failed\`: the image has no such file.`,
-      fix: `Name it by its package: ${name === 'include' ? '`include ${pkgs.nginx}/conf/mime.types;`, for instance' : '`load_module` with a path below `${pkgs.nginx}` or its module\'s package'}.`,
+      fix: `Name it by its package, as in \`include \${pkgs.nginx}/conf/mime.types;\`.`,
     }
   }
 }
@@ -127,13 +142,20 @@ function* missingUsers({ fs, config }: Subject, { directives, file, built }: Rea
   // Without a word on it, the group is what there was on the machine that built it.
   const members = directive === undefined ? built.get('group') : (directive.args[1] ?? user)
   const has = (text: string, name: string) => text.split('\n').some(line => line.startsWith(`${name}:`))
-  const lacks = !has(passwd, user) ? ['getpwnam', user] : members !== undefined && !has(group, members) ? ['getgrnam', members] : undefined
+  const lacks = !has(passwd, user)
+    ? ['getpwnam', user]
+    : members !== undefined && !has(group, members)
+      ? ['getgrnam', members]
+      : undefined
   if (lacks === undefined) return
   const [call, name] = lacks
   yield {
     place: directive === undefined ? file : placeOf(directive),
     why: `nginx ends with \`[emerg] ${call}("${name}") failed\`: /etc/${call === 'getpwnam' ? 'passwd' : 'group'} of the image has no \`${name}\`${directive === undefined ? ', which nginx takes where its config has no `user`' : ''}.`,
-    fix: name === 'nobody' ? 'Add `pkgs.dockerTools.fakeNss` to the image, which has `nobody`, with `user nobody nobody;` in the config.' : `Add it with \`pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ "${name}:x:…" ]; extraGroupLines = [ "${name}:x:…" ]; }\`, or write \`user root root;\`.`,
+    fix:
+      name === 'nobody'
+        ? 'Add `pkgs.dockerTools.fakeNss` to the image, which has `nobody`, with `user nobody nobody;` in the config.'
+        : `Add it with \`pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ "${name}:x:…" ]; extraGroupLines = [ "${name}:x:…" ]; }\`, or write \`user root root;\`.`,
   }
 }
 
@@ -141,7 +163,10 @@ function* missingUsers({ fs, config }: Subject, { directives, file, built }: Rea
 function* placesOf({ directives, built, file }: Reading): Iterable<Place> {
   const prefix = built.get('prefix')
   const known = (path: string | undefined, place: string, folder = false): Place[] =>
-    path === undefined || /^(?:stderr|off|syslog:.*|memory:.*|\|.*)$/.test(path) || path.includes('$') || (!path.startsWith('/') && prefix === undefined)
+    path === undefined ||
+    /^(?:stderr|off|syslog:.*|memory:.*|\|.*)$/.test(path) ||
+    path.includes('$') ||
+    (!path.startsWith('/') && prefix === undefined)
       ? []
       : [{ path: absoluteIn(prefix ?? '/', path), place, folder }]
   const all = (name: string) => directives.filter(directive => directive.name === name)
@@ -150,7 +175,8 @@ function* placesOf({ directives, built, file }: Reading): Iterable<Place> {
   if (all('pid').length === 0) yield* known(built.get('pid-path'), file)
   if (!all('error_log').some(({ block }) => block === '')) yield* known(built.get('error-log-path'), file)
   if (!all('http').some(({ block }) => block === '')) return
-  if (all('access_log').length === 0 && all('server').length > 0) yield* known(built.get('http-log-path'), file)
+  if (all('access_log').length === 0 && all('server').length > 0)
+    yield* known(built.get('http-log-path'), file)
   for (const kind of kinds) {
     const set = all(`${kind}_temp_path`)
     for (const directive of set) yield* known(directive.args[0], placeOf(directive), true)
@@ -167,7 +193,7 @@ function folderOf(path: string): string {
 }
 
 function isTemporary(path: string): boolean {
-  return /^\/(?:var\/)?tmp\//.test(path)
+  return /^\/tmp\//.test(path)
 }
 
 function isMounted(path: string): boolean {

@@ -1,7 +1,7 @@
 import { readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
 import { namedProgram } from './named.ts'
-import { commandsOf, optionOf, type Started, startedPrograms } from './started.ts'
+import { commandsOf, type Started, startedPrograms } from './started.ts'
 
 const rule = 'services'
 const overlay = '/etc/s6-overlay'
@@ -52,7 +52,10 @@ function scanDirectory({ argv, name }: Started): string | undefined {
 /** Services of s6-rc that the bundle `user` brings up, with those that they need. */
 function overlayServices({ fs }: Subject): string[] {
   const sources = `${overlay}/s6-rc.d`
-  const bundles = ['user', 'user2'].flatMap(name => [`${sources}/${name}`, `${overlay}/user-bundles.d/${name}`])
+  const bundles = ['user', 'user2'].flatMap(name => [
+    `${sources}/${name}`,
+    `${overlay}/user-bundles.d/${name}`,
+  ])
   const found = new Set<string>()
   const queue = bundles.flatMap(bundle => fs.list(`${bundle}/contents.d`))
   for (const name of queue) {
@@ -81,7 +84,8 @@ function* inspectService(subject: Subject, { folder, started, compiled }: Servic
   }
   const text = readText(fs, run)
   if (text === undefined || !/^#!.*\b(?:ba|da|a)?sh\b/.test(text)) return
-  for (const { words, line, sure, searched } of commandsOf(text, [], started)) {
+  for (const { words, line, last, sure, searched } of commandsOf(text, [], started)) {
+    if (!last) continue
     const found = { ...program, severity: sure ? severity : 'warning', place: `${run}:${line}` } as const
     yield* namedProgram(subject, { ...found, argv: words, path: searched })
   }

@@ -1,9 +1,11 @@
+import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import { readText } from '../files/text.ts'
 import type { Subject } from '../model.ts'
-import { defaultPath, lookUp } from '../programs/lookup.ts'
-import { root } from '../programs/account.ts'
+import { lookUp } from '../programs/lookup.ts'
+import { type Start, startOf } from '../programs/start.ts'
+import { startedBy } from '../programs/wrappers.ts'
 
 /** A program that runs when a container starts, as far as that can be seen. */
 export type Started = {
@@ -18,88 +20,88 @@ export type Started = {
   readonly sure: boolean
 }
 
-/** Programs that do something small and become another, by what of their arguments is theirs: options with a value. */
-const wrappers: ReadonlyMap<string, string> = new Map([
-  ['tini', 'pe'],
-  ['tini-static', 'pe'],
-  ['docker-init', 'pe'],
-  ['dumb-init', 'r'],
-  ['catatonit', ''],
-  ['env', 'uC'],
-  ['nice', 'n'],
-  ['setsid', ''],
-])
-const shells = ['sh', 'bash', 'dash', 'ash', 'busybox']
 /** Deeper than that nobody wraps. */
 const deepest = 8
 
+/** Several rules ask. */
+const known = new WeakMap<Subject, readonly Started[]>()
+
 /** All that is seen to start: what the config names, and what that runs in turn where it says so plainly. */
-export function startedPrograms(subject: Subject): Started[] {
-  const { entrypoint, cmd, env } = subject.config
-  const found: Started[] = []
-  follow(subject, [...entrypoint, ...cmd], { searched: env.get('PATH') ?? defaultPath, sure: true }, found)
-  return found
+export function startedPrograms(subject: Subject): readonly Started[] {
+  const { entrypoint, cmd } = subject.config
+  const start = startOf(subject, { argv: [...entrypoint, ...cmd], rule: '', place: '' })
+  const started = known.get(subject) ?? follow(subject, start, deepest)
+  known.set(subject, started)
+  return started
 }
 
-function follow(
-  subject: Subject,
-  argv: readonly string[],
-  how: Pick<Started, 'searched' | 'sure'>,
-  found: Started[],
-  depth = 0,
-): void {
-  const [first, ...rest] = argv
-  if (first === undefined || depth === deepest) return
-  const { fs, config } = subject
-  const context = { path: how.searched ?? '', directory: config.workingDir || '/', user: root }
-  const looked = lookUp(fs, first, context)
-  const path = 'found' in looked && !('refused' in looked) ? looked.found.path : undefined
+function follow(subject: Subject, start: Start, left: number): Started[] {
+  const { argv, env, isCertain: sure } = start
+  const [first] = argv
+  if (first === undefined || left === 0) return []
+  const looked = lookUp(subject.fs, first, { ...start, path: env.get('PATH') ?? '' })
+  const found = looked.is === 'found' ? looked.found : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
-  // As it is called, since that is what it sees of itself; only where PATH was searched as it was found.
-  found.push({ ...how, name, argv, path: first.includes('/') ? absoluteIn(config.workingDir, first) : path })
-  const next = (more: readonly string[], after = how) => follow(subject, more, after, found, depth + 1)
-  const options = wrappers.get(name)
-  if (options !== undefined) return next(afterOptions(rest, options))
-  if (shells.includes(name) && rest[0] === '-c' && rest[1] !== undefined) {
-    return commandsOf(rest[1], rest.slice(3), how).forEach(({ words, ...after }) => next(words, after))
-  }
-  const script = path === undefined ? undefined : shellScript(subject, path)
-  if (script === undefined) return
-  for (const { words, ...after } of commandsOf(script, rest, how)) next(words, after)
+  // A path is told to a program as it is written.
+  const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
+  const next = found === undefined ? [] : nextOf(subject, start, found)
+  const started = { name, path, argv, searched: env.get('PATH'), sure }
+  return [started, ...next.flatMap(one => follow(subject, one, left - 1))]
 }
 
-/** What of the arguments of a wrapper is the command that it starts. */
-function afterOptions(args: readonly string[], withValue: string): readonly string[] {
-  let at = 0
-  for (let arg = args[at]; arg?.startsWith('-') || arg?.includes('='); arg = args[at]) {
-    at++
-    if (arg === '--') break
-    if (arg.length === 2 && withValue.includes(arg.slice(1))) at++
-  }
-  return args.slice(at)
+function nextOf(subject: Subject, start: Start, found: Found): Start[] {
+  const [, ...args] = start.argv
+  const how = { searched: start.env.get('PATH'), sure: start.isCertain }
+  const script = shellScript(subject, found.path)
+  if (script === undefined)
+    return startedBy(subject, start, found).flatMap(next => ('start' in next ? [next.start] : []))
+  return commandsOf(script, args, how).map(({ words, searched, sure }) => {
+    const others = [...start.env].filter(([name]) => name !== 'PATH')
+    const path = searched === undefined ? [] : [['PATH', searched] as const]
+    return { ...start, argv: words, env: new Map([...others, ...path]), isCertain: sure }
+  })
 }
 
 function shellScript({ fs }: Subject, path: string): string | undefined {
   const found = fs.find(path)
   if (found?.entry.type !== 'file' || found.entry.size > 256 * 1024) return undefined
   const head = fs.read(found, 0, 256).toString('latin1')
-  return /^#!\s*(?:\S*\/env\s+(?:-S\s+)?)?\S*\b(?:ba|da|a)?sh(?:\s|$)/.test(head) ? readText(fs, path) : undefined
+  return /^#!\s*(?:\S*\/env\s+(?:-S\s+)?)?\S*\b(?:ba|da|a)?sh(?:\s|$)/.test(head)
+    ? readText(fs, path)
+    : undefined
 }
 
-type Command = Pick<Started, 'searched' | 'sure'> & { readonly words: readonly string[] }
+/** A command of a shell's text. */
+type WrittenCommand = Pick<Started, 'searched' | 'sure'> & {
+  readonly words: readonly string[]
+  /** In a text, from 1; where a command goes on in more lines, the last. */
+  readonly line: number
+  /** Whether the shell becomes it: written with `exec`, in no block. */
+  readonly last: boolean
+}
 
 /** Lines that change no file and start nothing. */
-const harmless = /^(?:set|export|readonly|unset|cd|umask|ulimit|trap|shift|:|true|echo|printf|local)(?:\s|$)|^[A-Za-z_]\w*=[^\s(`]*$/
-const control = /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|\{|\}|\()|\(\)\s*\{|&&|\|\||;;/
+const harmless =
+  /^(?:set|export|readonly|unset|cd|umask|ulimit|trap|shift|:|true|echo|printf|local)(?:\s|$)|^[A-Za-z_]\w*=[^\s(`]*$/
+const control =
+  /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|\{|\}|\()|\(\)\s*\{|&&|\|\||;;/
 
 /**
  * Commands of a shell's text that are written out plainly. After what may change a file, or not be run at all, nothing
  * is sure any more.
  */
-function commandsOf(text: string, args: readonly string[], how: Pick<Started, 'searched' | 'sure'>): Command[] {
-  const commands: Command[] = []
+export function commandsOf(
+  text: string,
+  args: readonly string[],
+  how: Pick<Started, 'searched' | 'sure'>,
+): WrittenCommand[] {
+  const commands: WrittenCommand[] = []
   let { searched, sure } = how
-  for (const line of text.replaceAll('\\\n', ' ').split('\n').map(line => line.trim())) {
+  let begun = ''
+  for (const [index, part] of text.split('\n').entries()) {
+    const line = begun + part.trim()
+    begun = /(?:^|[^\\])\\$/.test(line) ? `${line.slice(0, -1)} ` : ''
+    if (begun !== '') continue
     if (line === '' || line.startsWith('#')) continue
     if (/\bPATH=/.test(line)) searched = undefined
     if (harmless.test(line) && !/[;|`]|\$\(|&&/.test(line)) continue
@@ -108,8 +110,10 @@ function commandsOf(text: string, args: readonly string[], how: Pick<Started, 's
       continue
     }
     const words = plainWords(line, args)
-    if (words !== undefined) commands.push({ words: words.argv, searched, sure })
-    if (words?.exec === true && sure) break
+    const last = words?.exec === true && !/^\s/.test(part)
+    if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, searched, sure })
+    // What follows is not reached, or is no command but a text.
+    if ((last && sure) || line.includes('<<')) break
     sure = false
   }
   return commands

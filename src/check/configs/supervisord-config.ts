@@ -22,7 +22,7 @@ export type Program = {
   readonly autostart: boolean
   readonly user: Setting | undefined
   readonly directory: Setting | undefined
-  /** What the program's own environment sets. */
+  /** PATH, where the config sets one. */
   readonly path: string | undefined
   readonly logfiles: readonly Setting[]
 }
@@ -43,7 +43,10 @@ export function readSupervisord(
   const main = { path, text }
   const names = environmentNames(env)
   const include = parseIni([main]).sections.get('include')?.values.get('files')?.text ?? ''
-  const patterns = expand(include, { ...names, here })?.split(/\s+/).filter(Boolean) ?? []
+  const patterns =
+    expand(include, { ...names, here })
+      ?.split(/\s+/)
+      .filter(Boolean) ?? []
   const included = patterns
     .flatMap(pattern => globFiles(fs, pattern.startsWith('/') ? pattern : `${here}/${pattern}`))
     .map(file => ({ path: file, text: readText(fs, file) ?? '' }))
@@ -74,6 +77,7 @@ export function readSupervisord(
 }
 
 export function programsOf(config: SupervisordConfig): Program[] {
+  const path = environmentOf(config.setting('supervisord', 'environment')?.text, {}).get('PATH')
   return [...config.ini.sections]
     .filter(([name]) => /^(?:program|fcgi-program|eventlistener):/.test(name))
     .map(([section, { values, ...header }]) => {
@@ -84,11 +88,12 @@ export function programsOf(config: SupervisordConfig): Program[] {
         section,
         place: placeOf(header),
         command: setting('command'),
-        hasCommand: values.has('command') || config.ini.sections.get('DEFAULT')?.values.has('command') === true,
+        hasCommand:
+          values.has('command') || config.ini.sections.get('DEFAULT')?.values.has('command') === true,
         autostart: !/^(?:false|no|off|0)$/i.test(setting('autostart')?.text ?? ''),
         user: setting('user'),
         directory: setting('directory'),
-        path: environmentOf(environment, {}).get('PATH'),
+        path: environmentOf(environment, {}).get('PATH') ?? path,
         logfiles: logfiles.filter(logfile => logfile !== undefined),
       }
     })
@@ -99,11 +104,16 @@ export function placeOf({ file, line }: Pick<IniValue | IniSection, 'file' | 'li
 }
 
 /** `A="x,y",B=z`, as a map; what is no such text is none. */
-function environmentOf(text: string | undefined, names: Readonly<Record<string, string>>): Map<string, string> {
+function environmentOf(
+  text: string | undefined,
+  names: Readonly<Record<string, string>>,
+): Map<string, string> {
   const pairs = (text === undefined ? '' : (expand(text, names) ?? '')).matchAll(
     /([^\s,=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s,]*))/g,
   )
-  return new Map([...pairs].map(([, name = '', double, single, plain]) => [name, double ?? single ?? plain ?? '']))
+  return new Map(
+    [...pairs].map(([, name = '', double, single, plain]) => [name, double ?? single ?? plain ?? '']),
+  )
 }
 
 function environmentNames(env: ReadonlyMap<string, string>): Record<string, string> {

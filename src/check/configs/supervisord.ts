@@ -26,17 +26,23 @@ export const supervisordRule: Rule = {
       const severity = started.sure ? 'error' : 'warning'
       for (const problem of problemsOf(config)) yield { rule, severity, ...problem }
       for (const { text, place } of foldersOf(config)) {
-        if (isTemporary(text) || isThere(subject, text)) continue
+        // Without /tmp that is one finding, of another rule.
+        if (isThere(subject, text) || (isTemporary(text) && !isThere(subject, '/tmp'))) continue
         yield {
           rule,
-          severity,
+          // Some engines make it.
+          severity: /^(?:\/var)?\/run$/.test(text) ? 'warning' : severity,
           place,
           why: `The directory \`${text}\` is not in the image, and supervisord ends when it cannot put its files there.`,
           fix: makeFolder(text),
         }
       }
-      yield* namedUser(subject, { rule, severity, user: config.setting('supervisord', 'user'), effect: ends })
-      for (const program of programsOf(config)) yield* inspectProgram(subject, started, program)
+      const programs = programsOf(config)
+      const users = [config.setting('supervisord', 'user'), ...programs.map(({ user }) => user)]
+      // Who is missing is said once.
+      for (const user of firstOfEach(users.filter(user => user !== undefined)))
+        yield* namedUser(subject, { rule, severity, user, effect: ends })
+      for (const program of programs) yield* inspectProgram(subject, started, program)
     }
   },
 }
@@ -46,7 +52,8 @@ const ends = 'supervisord ends with `Error: Invalid user name` and starts nothin
 /** Folders of the configs in use that supervisord ends without, which are below /tmp: what the rule on /tmp needs to know. */
 export function* neededBySupervisord(subject: Subject): Iterable<Setting & { readonly sure: boolean }> {
   for (const { started, config } of supervisordConfigs(subject))
-    for (const folder of foldersOf(config)) if (isTemporary(folder.text)) yield { ...folder, sure: started.sure }
+    for (const folder of foldersOf(config))
+      if (isTemporary(folder.text)) yield { ...folder, sure: started.sure }
 }
 
 function* supervisordConfigs(
@@ -55,10 +62,16 @@ function* supervisordConfigs(
   const { fs, config } = subject
   for (const started of startedPrograms(subject)) {
     if (started.name !== 'supervisord') continue
-    const named = optionOf(started.argv, { short: 'c', long: 'configuration', shortWithValue: 'cumdlyzejiqa' })
+    const named = optionOf(started.argv, {
+      short: 'c',
+      long: 'configuration',
+      shortWithValue: 'cumdlyzejiqa',
+    })
     const candidates = named === undefined ? defaultConfigs(started) : [named]
     // Without one supervisord ends; but a config may well be mounted.
-    const path = candidates.map(path => absoluteIn(config.workingDir, path)).find(path => fs.find(path) !== undefined)
+    const path = candidates
+      .map(path => absoluteIn(config.workingDir, path))
+      .find(path => fs.find(path) !== undefined)
     const read = path === undefined ? undefined : readSupervisord(fs, path, config.env)
     if (read !== undefined) yield { started, config: read }
   }
@@ -79,7 +92,8 @@ function defaultConfigs({ path }: Started): string[] {
 /** What supervisord refuses, whatever else is in the image. */
 function* problemsOf({ path, ini }: SupervisordConfig): Iterable<Pick<Finding, 'place' | 'why' | 'fix'>> {
   for (const line of ini.refused) {
-    const why = 'This line is no section, no setting and no comment: supervisord ends with `contains parsing errors`.'
+    const why =
+      'This line is no section, no setting and no comment: supervisord ends with `contains parsing errors`.'
     yield { place: placeOf(line), why, fix: 'Correct the line.' }
   }
   if (ini.sections.has('supervisord')) return
@@ -96,17 +110,22 @@ function foldersOf(config: SupervisordConfig): Setting[] {
   ]
   const folders = [config.setting('supervisord', 'childlogdir'), config.setting('supervisord', 'directory')]
   const known = [
-    ...files.filter(file => file !== undefined).map(({ text, ...rest }) => ({ text: text.replace(/\/[^/]*$/, ''), ...rest })),
+    ...files
+      .filter(file => file !== undefined)
+      .map(({ text, ...rest }) => ({ text: text.replace(/\/[^/]*$/, ''), ...rest })),
     ...folders.filter(folder => folder !== undefined),
   ].filter(({ text }) => text.startsWith('/'))
   // One that is missing is said once.
-  return [...new Map(known.toReversed().map(folder => [folder.text, folder])).values()].reverse()
+  return firstOfEach(known)
+}
+
+function firstOfEach(settings: readonly Setting[]): Setting[] {
+  return settings.filter((one, index) => settings.findIndex(({ text }) => text === one.text) === index)
 }
 
 function* inspectProgram(subject: Subject, started: Started, program: Program): Iterable<Finding> {
   const { section, place, command, autostart, directory } = program
   const severity = started.sure ? 'error' : 'warning'
-  yield* namedUser(subject, { rule, severity, user: program.user, effect: ends })
   if (!program.hasCommand) {
     const why = `supervisord ends with \`program section ${section} does not specify a command\`.`
     yield { rule, severity, place, why, fix: 'Add `command=`.' }
@@ -155,12 +174,13 @@ function words(command: string): string[] | undefined {
 }
 
 function isTemporary(path: string): boolean {
-  return /^\/(?:var\/)?tmp(?:$|\/)/.test(path)
+  return /^\/tmp(?:$|\/)/.test(path)
 }
 
 /** Whether there is such a folder when a container runs. */
-function isThere({ fs }: Subject, path: string): boolean {
-  return isDirectory(fs, path) || /^\/(?:dev|proc|sys)(?:$|\/)/.test(path)
+function isThere({ fs, config }: Subject, path: string): boolean {
+  const mounted = ['/dev', '/proc', '/sys', ...config.volumes]
+  return isDirectory(fs, path) || mounted.some(mount => `${path}/`.startsWith(mount.replace(/\/?$/, '/')))
 }
 
 function makeFolder(path: string): string {

@@ -6,7 +6,12 @@ import { type Assignment, parseUnit } from './unit.ts'
 
 const rule = 'systemd'
 /** Where units are looked for, best first; what is in /run is written when it runs. */
-const folders = ['/etc/systemd/system', '/usr/local/lib/systemd/system', '/usr/lib/systemd/system', '/lib/systemd/system']
+const folders = [
+  '/etc/systemd/system',
+  '/usr/local/lib/systemd/system',
+  '/usr/lib/systemd/system',
+  '/lib/systemd/system',
+]
 /** systemd has one PATH of its own for what is not named in full. */
 const ownPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
 
@@ -23,7 +28,8 @@ export const systemdRule: Rule = {
       return name === 'systemd' || target?.endsWith('/lib/systemd/systemd')
     })
     if (starts === undefined) return
-    for (const [name, path] of enabledServices(subject)) yield* inspectService(subject, name, path, starts.sure)
+    for (const [name, path] of enabledServices(subject))
+      yield* inspectService(subject, name, path, starts.sure)
   },
 }
 
@@ -35,7 +41,9 @@ function enabledServices({ fs }: Subject): Map<string, string> {
   const services = new Map<string, string>()
   for (const name of new Set(names)) {
     // A unit of a template has what is before its `@`.
-    const files = [name, name.replace(/@[^.]*/, '@')].flatMap(one => folders.map(folder => `${folder}/${one}`))
+    const files = [name, name.replace(/@[^.]*/, '@')].flatMap(one =>
+      folders.map(folder => `${folder}/${one}`),
+    )
     const file = files.find(file => fs.find(file) !== undefined)
     const path = file === undefined ? undefined : fs.find(file)?.path
     const isChanged = folders.some(folder => fs.list(`${folder}/${name}.d`).length > 0)
@@ -56,9 +64,14 @@ function* inspectService(subject: Subject, name: string, path: string, sure: boo
   // Another root has other files.
   if (last('RootDirectory') !== undefined || last('RootImage') !== undefined) return
   const user = last('User')
-  if (user !== undefined && !user.value.includes('%') && last('DynamicUser')?.value !== 'yes') {
+  if (user !== undefined && !/%|^\d+$/.test(user.value) && last('DynamicUser')?.value !== 'yes') {
     const setting = { text: user.value, place: `${path}:${user.line}` }
-    yield* namedUser(subject, { rule, severity, user: setting, effect: `${name} fails with \`status=217/USER\`` })
+    yield* namedUser(subject, {
+      rule,
+      severity,
+      user: setting,
+      effect: `${name} fails with \`status=217/USER\``,
+    })
   }
   for (const { value, line } of commandsOf(service)) {
     const [, prefixes = '', program = ''] = /^([-@:+!|]*)\s*"?([^\s"]+)/.exec(value) ?? []

@@ -80,6 +80,6 @@ function* gitIn([first, ...more]: readonly string[]): Iterable<Finding> {
     severity: 'warning',
     place: first,
     why: `This is a git repository${more.length === 0 ? '' : `, and so ${more.length === 1 ? 'is one more' : `are ${more.length} more`}`}: its whole history is published with the image, and whoever made the clone may have left credentials in its config.`,
-    fix: "Copy what git tracks alone: `src = self` of a flake, `lib.fileset.gitTracked ./.`, or `builtins.path` with a `filter`; with `fetchgit` no `leaveDotGit`.",
+    fix: 'Copy what git tracks alone: `src = self` of a flake, `lib.fileset.gitTracked ./.`, or `builtins.path` with a `filter`; with `fetchgit` no `leaveDotGit`.',
   }
 }

@@ -24,13 +24,18 @@ export const nameServiceRule: Rule = {
         severity: 'warning',
         place: path,
         why: `It is missing, and /nix/store/${old} then asks name servers before it reads /etc/hosts: \`localhost\` and what \`--add-host\` names may not be found.`,
-        fix: "Write it: `(pkgs.writeTextDir \"etc/nsswitch.conf\" \"hosts: files dns\\n\")` among the image's contents; `pkgs.dockerTools.fakeNss` has it, too.",
+        fix: 'Write it: `(pkgs.writeTextDir "etc/nsswitch.conf" "hosts: files dns\\n")` among the image\'s contents; `pkgs.dockerTools.fakeNss` has it, too.',
       }
       return
     }
     const lines = text.split('\n')
     const index = lines.findIndex(line => /^\s*hosts\s*:/.test(line))
-    const modules = lines[index]?.replace(/#.*/, '').replace(/^\s*hosts\s*:/, '').replace(/\[[^\]]*\]/g, '').trim().split(/\s+/)
+    const modules = lines[index]
+      ?.replace(/#.*/, '')
+      .replace(/^\s*hosts\s*:/, '')
+      .replace(/\[[^\]]*\]/g, '')
+      .trim()
+      .split(/\s+/)
     if (modules === undefined) return
     const lacks = !modules.includes('files')
       ? ['files', '/etc/hosts is not read: `localhost` and what `--add-host` names may not be found']

@@ -81,7 +81,7 @@ export function dirname(path: string): string {
 
 /** @param directory absolute */
 export function absolute(path: string, directory: string): string {
-  return path.startsWith('/') ? path : `${directory}/${path}`
+  return path.startsWith('/') ? path : `${directory.replace(/\/$/, '')}/${path}`
 }
 
 /** The last name of a path. */

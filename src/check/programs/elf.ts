@@ -1,3 +1,5 @@
+import { decode } from '../../image/archive/utf8.ts'
+
 /** What decides whether a processor can run an ELF file. */
 export type Machine = { readonly bits: 32 | 64; readonly bigEndian: boolean; readonly number: number }
 
@@ -97,7 +99,7 @@ function interpreterOf(read: Read, { offset, size }: Segment): string {
   if (size < 2 || size > 4096) throw new ElfError('the name of its interpreter has a wrong length')
   const text = readAll(read, offset, size, 'the name of its interpreter')
   if (text.at(-1) !== 0) throw new ElfError('the name of its interpreter has no end')
-  return text.toString('latin1', 0, text.indexOf(0))
+  return decode(text.toString('latin1', 0, text.indexOf(0)))
 }
 
 function dynamicOf(
@@ -153,7 +155,7 @@ function stringAt(read: Read, offset: number): string {
   for (const length of [256, longestString]) {
     const bytes = read(offset, length)
     const end = bytes.indexOf(0)
-    if (end !== -1) return bytes.toString('latin1', 0, end)
+    if (end !== -1) return decode(bytes.toString('latin1', 0, end))
   }
   throw new ElfError('one of its strings has no end')
 }

@@ -2,11 +2,15 @@ import { formatPlatform } from '../../image/platform.ts'
 import type { Found } from '../../image/rootfs/model.ts'
 import type { Finding, Subject } from '../model.ts'
 import { absolute, basename, follow, mayExecute } from './access.ts'
+import { root } from './account.ts'
 import { cannotRun, nameOf, sameMachine } from './architecture.ts'
 import { type Elf, ElfError, isElf, parseElf } from './elf.ts'
 import { readAt } from './file.ts'
 import { type Lacking, lackingLibraries } from './loader.ts'
-import { finding, type Start } from './start.ts'
+import { finding, isPrivileged, type Start } from './start.ts'
+
+/** Bytes that the kernel reads first, of whatever class. */
+const headerLength = 64
 
 /** Types of files that the kernel runs: at a fixed place, and anywhere. */
 const programs = [2, 3]
@@ -54,7 +58,8 @@ export function examineElf(subject: Subject, start: Start, found: Found): Findin
 
 function withInterpreter(subject: Subject, start: Start, found: Found, elf: Elf, name: string): Finding[] {
   const { fs } = subject
-  const followed = follow(fs, absolute(name, start.directory), start.user)
+  const user = isPrivileged(start) ? root : start.user
+  const followed = follow(fs, absolute(name, start.directory), user)
   if (followed.is === 'mounted') return []
   const because = (why: string, said: string) =>
     finding(start, {
@@ -75,10 +80,14 @@ function withInterpreter(subject: Subject, start: Start, found: Found, elf: Elf,
     ]
   }
   const interpreter = followed.found
-  if (interpreter.entry.type !== 'file' || !mayExecute(interpreter.entry, start.user))
+  if (interpreter.entry.type !== 'file' || !mayExecute(interpreter.entry, user))
     return [because('may not be run', 'permission denied')]
   const read = readAt(fs, interpreter)
-  if (!isElf(read(0, 4))) return [because('is no ELF file', 'accessing a corrupted shared library')]
+  const isShort = interpreter.entry.size < headerLength
+  if (isShort || !isElf(read(0, 4)))
+    return [
+      because('is no ELF file', isShort ? 'input/output error' : 'accessing a corrupted shared library'),
+    ]
   try {
     if (!sameMachine(parseElf(read).machine, elf.machine))
       return [because('is for another processor', 'accessing a corrupted shared library')]
@@ -86,6 +95,7 @@ function withInterpreter(subject: Subject, start: Start, found: Found, elf: Elf,
     if (!(error instanceof ElfError)) throw error
     return [because(`is damaged (${error.message})`, 'input/output error')]
   }
+  if (['LD_LIBRARY_PATH', 'LD_PRELOAD'].some(variable => start.unknown?.has(variable))) return []
   const loading = { fs, program: found, elf, interpreter: { name, found: interpreter }, ...start }
   return lackingLibraries(loading).map(lacking => libraryFinding(start, found, lacking))
 }

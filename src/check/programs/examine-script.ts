@@ -1,5 +1,5 @@
 import type { Found } from '../../image/rootfs/model.ts'
-import type { Finding, Subject } from '../model.ts'
+import type { Finding } from '../model.ts'
 import { absolute } from './access.ts'
 import { formatFinding } from './not-started.ts'
 import { parseShebang } from './shebang.ts'
@@ -11,7 +11,6 @@ import { leadsTo, type Start } from './start.ts'
  * @param examine tells of the interpreter, and of what that starts
  */
 export function examineScript(
-  _subject: Subject,
   start: Start,
   found: Found,
   head: Buffer,
@@ -27,5 +26,12 @@ export function examineScript(
     path,
     ...rest,
   ]
-  return examine(leadsTo(start, argv, { rule: 'shebang', place: found.path, by: 'kernel' }))
+  return examine(
+    leadsTo(start, argv, {
+      rule: 'shebang',
+      place: found.path,
+      by: 'kernel',
+      isFirst: start.isFirst ?? false,
+    }),
+  )
 }

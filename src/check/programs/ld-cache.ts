@@ -1,3 +1,5 @@
+import { decode } from '../../image/archive/utf8.ts'
+
 /** How the newer format begins, which all of glibc write since 2002; the older one may be before it. */
 const magic = 'glibc-ld.so.cache1.1'
 const headerLength = 48
@@ -58,5 +60,5 @@ function isLittleEndian(flags: number | undefined): boolean {
 function text(bytes: Buffer, at: number): string | undefined {
   const part = bytes.subarray(at, at + longestPath)
   const end = part.indexOf(0)
-  return end === -1 ? undefined : part.toString('latin1', 0, end)
+  return end === -1 ? undefined : decode(part.toString('latin1', 0, end))
 }

@@ -95,8 +95,20 @@ function isMuslItself(name: string): boolean {
   return /^lib(c|pthread|rt|m|dl|util|xnet)\./.test(name)
 }
 
+/** Most programs of an image have the same one. */
+const loaders = new WeakMap<RootFs, Map<string, Loader | undefined>>()
+
+function loaderOf(loading: Loading): Loader | undefined {
+  const { fs, interpreter } = loading
+  const known = loaders.get(fs) ?? new Map()
+  loaders.set(fs, known)
+  const key = `${interpreter.name}\0${interpreter.found.path}`
+  if (!known.has(key)) known.set(key, readLoader(loading))
+  return known.get(key)
+}
+
 /** What glibc's and musl's loaders are told apart by are texts that each of them must have. */
-function loaderOf({ fs, interpreter: { name, found } }: Loading): Loader | undefined {
+function readLoader({ fs, interpreter: { name, found } }: Loading): Loader | undefined {
   if (found.entry.size > largestLoader) return undefined
   const bytes = fs.read(found)
   const text = bytes.toString('latin1')

@@ -16,12 +16,15 @@ const helpers: Readonly<Record<string, string>> = {
 export function notStarted(subject: Subject, start: Start, found: NotFound): Finding {
   const [name = ''] = start.argv
   const { rule, place } = start
-  return finding(start, {
-    rule,
-    place,
-    why: whyNot(start, name, found),
-    fix: fixFor(subject, start, name, found),
-  })
+  const fix = fixFor(subject, start, name, found)
+  return finding(start, { rule, place, why: whyNot(start, name, found), fix })
+}
+
+/** A program that is there, but not for the user; what starts it has more rights than he, with some engines. */
+export function closedToUser(subject: Subject, start: Start, found: NotFound): Finding {
+  const { why, ...rest } = notStarted(subject, start, found)
+  const engines = 'So it is with Podman, and where capabilities are dropped; Docker starts it.'
+  return { ...rest, severity: 'warning', why: `${why} ${engines}` }
 }
 
 function whyNot(start: Start, name: string, found: NotFound): string {
@@ -71,7 +74,7 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
 }
 
 /** A program of that name elsewhere in the image, one of the store rather than any other. */
-function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
+export function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
   const isProgram = ({ path, entry }: Found) =>
     entry.type === 'file' && /\/s?bin\/[^/]+$/.test(path) && mayExecute(entry, start.user)
   const all = [...fs.named(other => other === name)]
@@ -108,6 +111,16 @@ export function formatFinding(start: Start, found: Found, head: Buffer): Finding
       fix: 'Begin the script with `#!` and the path of its interpreter: `pkgs.writeShellScript` does.',
     }),
   ]
+}
+
+/** The kernel's own bound. */
+export function tooManyScripts(start: Start, found: Found): Finding {
+  return finding(start, {
+    rule: 'shebang',
+    place: found.path,
+    why: `It is a script whose interpreter is a script, and so on, more often than Linux follows: \`exec ${start.argv[0]}: too many levels of symbolic links\`.`,
+    fix: 'Name a program as the interpreter.',
+  })
 }
 
 export function who({ user }: Start): string {

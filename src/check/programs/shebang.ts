@@ -1,3 +1,5 @@
+import { decode } from '../../image/archive/utf8.ts'
+
 /** What of a script the kernel looks at to see who runs it. */
 export const shebangLength = 256
 
@@ -31,5 +33,5 @@ export function parseShebang(head: Buffer): Shebang | undefined {
     .replace(/\0[\s\S]*$/, '')
     .replace(blank, '')
     .replace(/[ \t]*$/, '')
-  return { interpreter, argument: argument === '' ? undefined : argument }
+  return { interpreter: decode(interpreter), argument: argument === '' ? undefined : decode(argument) }
 }

@@ -1,11 +1,104 @@
 import type { Found } from '../../image/rootfs/model.ts'
-import type { Finding, Subject } from '../model.ts'
-import type { Start } from './start.ts'
+import type { Subject } from '../model.ts'
+import { absolute, basename } from './access.ts'
+import { accountOf } from './account.ts'
+import { binaryWrapper } from './binary-wrapper.ts'
+import { isBusybox } from './busybox.ts'
+import { textAt } from './file.ts'
+import { shell } from './shell.ts'
+import { finding, leadsTo, type Next, rest, type Start, splitWords } from './start.ts'
 
-export function startedBy(
-  _subject: Subject,
-  _start: Start,
-  _found: Found,
-): ({ start: Start } | { finding: Finding })[] {
+type Wrapper = (subject: Subject, start: Start) => Next[]
+
+const inits = {
+  tini: ['-p', '-e'],
+  'tini-static': ['-p', '-e'],
+  'docker-init': ['-p', '-e'],
+  'dumb-init': ['-r', '--rewrite'],
+  catatonit: [],
+}
+
+const wrappers: Readonly<Record<string, Wrapper>> = {
+  ...Object.fromEntries(Object.entries(inits).map(([name, valued]) => [name, initWrapper(valued)])),
+  ...Object.fromEntries(['gosu', 'su-exec', 's6-setuidgid'].map(name => [name, otherUser])),
+  ...Object.fromEntries(['sh', 'bash', 'dash', 'ash'].map(name => [name, shell])),
+  env,
+  busybox: (subject, start) => {
+    const argv = start.argv.slice(1)
+    const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt - 1
+    return wrappers[basename(argv[0] ?? '')]?.(subject, { ...start, argv, cmdAt }) ?? []
+  },
+}
+
+/** What a program starts in turn, and what keeps it from that, where either is certain enough. */
+export function startedBy(subject: Subject, start: Start, found: Found): Next[] {
+  const [name = ''] = start.argv
+  const wrapper = wrappers[basename(name)]
+  if (wrapper === undefined) return binaryWrapper(subject, start, found)
+  const busybox = isBusybox(found) ? found : undefined
+  return wrapper(subject, { ...start, busybox })
+}
+
+/** Options first, then the program. @param valued options that a value follows */
+function initWrapper(valued: readonly string[]): Wrapper {
+  return (_, start) => {
+    let at = 1
+    while (start.argv[at]?.startsWith('-')) {
+      const option = start.argv[at++] ?? ''
+      if (option === '--') break
+      if (valued.includes(option)) at++
+    }
+    return rest(start, at)
+  }
+}
+
+function otherUser({ fs }: Subject, start: Start): Next[] {
+  const [program = '', name = ''] = start.argv
+  if (name.startsWith('-')) return []
+  const account = accountOf(name, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  if ('user' in account) return rest(start, 2, { user: account.user })
+  const { rule, place } = start
+  const why = `${basename(program)} is to start a program as \`${name}\`, and /etc/${account.unknown === 'user' ? 'passwd' : 'group'} has no ${account.unknown} \`${account.name}\`.`
+  const fix =
+    'Let the image have that user: `pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ … ]; }` in `contents`.'
+  return [{ finding: finding(start, { rule, place, why, fix }) }]
+}
+
+/** https://www.gnu.org/software/coreutils/manual/html_node/env-invocation.html */
+function env(subject: Subject, start: Start): Next[] {
+  const variables = new Map(start.env)
+  const unknown = new Set(start.unknown)
+  let { directory } = start
+  for (let at = 1; at < start.argv.length; at++) {
+    const word = start.argv[at] ?? ''
+    const split = /^-v?S(?<text>[\s\S]*)|^--split-string=(?<long>[\s\S]*)/.exec(word)?.groups
+    if (split !== undefined) {
+      const text = split.text ?? split.long ?? ''
+      const [used, words] = text === '' ? [2, start.argv[at + 1] ?? ''] : [1, text]
+      if (/[\\$]/.test(words)) return []
+      const argv = [start.argv[0] ?? '', ...splitWords(words), ...start.argv.slice(at + used)]
+      return env(subject, {
+        ...leadsTo(start, argv, {}),
+        rule: start.rule,
+        place: start.place,
+        env: variables,
+        unknown,
+        directory,
+      })
+    }
+    const [name = '', ...value] = word.split('=')
+    if (word === '-' || word === '-i' || word === '--ignore-environment') {
+      variables.clear()
+      unknown.clear()
+    } else if (word === '-u') variables.delete(start.argv[++at] ?? '')
+    else if (word === '-C') directory = absolute(start.argv[++at] ?? '', directory)
+    else if (word === '--') return rest(start, at + 1, { env: variables, unknown, directory })
+    else if (word.startsWith('-')) return []
+    else if (value.length === 0) return rest(start, at, { env: variables, unknown, directory })
+    else {
+      variables.set(name, value.join('='))
+      unknown.delete(name)
+    }
+  }
   return []
 }

@@ -20,7 +20,7 @@ export type RootFsLimits = {
  * @throws UserError when a layer is damaged or cannot be read, has too many files, or there is no room to unpack it
  */
 export async function openRootFs(
-  image: Image,
+  image: Pick<Image, 'layers'>,
   { scratch, limits = {} }: { readonly scratch: string; readonly limits?: RootFsLimits },
 ): Promise<RootFs> {
   const { files = 2_000_000 } = limits

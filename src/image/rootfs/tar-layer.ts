@@ -65,13 +65,19 @@ export function addTar(tree: Tree, layer: number, part: TarPart, most: number): 
 
 /** @returns undefined for what would be outside of the image: it is not unpacked */
 function pathOf(raw: string): string | undefined {
-  const path = posix.normalize(decode(raw)).replace(/^\/+|\/+$/g, '')
+  const name = decode(raw)
+  const plain = name.slice(
+    /^[./]/.test(name) ? /^(\.?\/)*/.exec(name)?.[0].length : 0,
+    name.endsWith('/') ? -1 : undefined,
+  )
+  if (!/(^|\/)\.{0,2}(\/|$)/.test(plain)) return plain
+  const path = posix.normalize(name).replace(/^\/+|\/+$/g, '')
   if (path === '.') return ''
   return path === '..' || path.startsWith('../') ? undefined : path
 }
 
-/** Bytes read at once where members are small. */
-const window = 32 * 1024
+/** Bytes that are read at once: of small members there are several in so many. */
+const window = 16 * 1024
 
 /** Reads into one buffer: what it gives is there until it is asked again. */
 function reader({ fd, offset, length: size, name }: TarPart): (position: number, length: number) => Buffer {
@@ -81,9 +87,8 @@ function reader({ fd, offset, length: size, name }: TarPart): (position: number,
   return (position, length) => {
     if (position < start || position + length > end) {
       if (length > buffer.length) buffer = Buffer.allocUnsafeSlow(length)
-      const wanted = Math.min(Math.max(length, window), size - position)
       start = position
-      end = position + readSync(fd, buffer, 0, wanted, offset + position)
+      end = position + readSync(fd, buffer, 0, Math.min(buffer.length, size - position), offset + position)
       if (end < position + length) throw damagedLayer(name, 'became shorter while it was read')
     }
     return buffer.subarray(position - start, position - start + length)

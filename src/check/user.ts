@@ -1,0 +1,21 @@
+import type { Finding, Rule, Subject } from './model.ts'
+import { accountOf } from './programs/account.ts'
+import { textAt } from './programs/file.ts'
+
+/** The configured user and group: engines look names up in the image, and start nothing where they are not there. */
+export const userRule: Rule = { names: ['user'], inspect: inspectUser }
+
+function* inspectUser({ fs, config }: Subject): Generator<Finding> {
+  const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  if ('user' in account) return
+  const { unknown, name } = account
+  const file = unknown === 'user' ? 'passwd' : 'group'
+  const lines = unknown === 'user' ? 'extraPasswdLines' : 'extraGroupLines'
+  yield {
+    rule: 'user',
+    severity: 'error',
+    place: 'User',
+    why: `config.User is \`${config.user}\`, and /etc/${file} of the image ${fs.find(`/etc/${file}`) === undefined ? 'does not exist' : `has no ${unknown} \`${name}\``}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
+    fix: `Set a number, \`config.User = "1000:1000"\`, or add \`(pkgs.dockerTools.fakeNss.override { ${lines} = [ … ]; })\` to \`contents\`.`,
+  }
+}

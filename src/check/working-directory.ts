@@ -1,0 +1,25 @@
+import type { Finding, Rule, Subject } from './model.ts'
+import { absolute, follow } from './programs/access.ts'
+import { root } from './programs/account.ts'
+
+/**
+ * The working directory. Engines make one that is missing, and enter it as root where its user may not: what certainly
+ * fails is only what is no directory.
+ */
+export const workingDirectoryRule: Rule = { names: ['working-directory'], inspect: inspectWorkingDirectory }
+
+function* inspectWorkingDirectory({ fs, config }: Subject): Generator<Finding> {
+  if (config.workingDir === '') return
+  const followed = follow(fs, absolute(config.workingDir, ''), root)
+  const isFile = followed.is === 'found' && followed.found.entry.type !== 'directory'
+  const isBlocked = followed.is === 'failed' && followed.errno !== 'ENOENT'
+  if (!isFile && !isBlocked) return
+  const at = followed.is === 'found' ? followed.found.path : followed.at
+  yield {
+    rule: 'working-directory',
+    severity: 'error',
+    place: 'WorkingDir',
+    why: `config.WorkingDir is \`${config.workingDir}\`, and ${at} is no directory: no container can be made, \`not a directory\`.`,
+    fix: 'Name a directory. One that does not exist is made when a container starts.',
+  }
+}
