@@ -27,6 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   image: [],
   gzip: [],
   metadata: [],
+  container: [],
   build: ['nix', 'image'],
   cache: ['nix', 'image'],
   registry: ['nix', 'image', 'gzip'],
