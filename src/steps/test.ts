@@ -9,12 +9,15 @@ import type { Job } from '../job.ts'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
+import type { Log } from '../util/log.ts'
 import { realSleep } from '../util/sleep.ts'
 import { count, formatSeconds } from '../util/text.ts'
 
+type TestJob = Pick<Job, 'phases' | 'report' | 'signal'> & { readonly runner: Log }
+
 /** A test that runs. */
 type Run = {
-  readonly job: Job
+  readonly job: TestJob
   readonly engine: Engine
   /** What the engine calls the image. */
   readonly image: string
@@ -35,7 +38,7 @@ const interval = 50
  * @throws UserError when it does not work, or not within its time
  */
 export async function testImage(
-  job: Job,
+  job: TestJob,
   options: {
     readonly engine: Engine
     readonly test: ImageTest
