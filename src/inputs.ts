@@ -1,5 +1,6 @@
 import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
 import { ruleNames } from './check/inspect.ts'
+import { type ImageTest, parseImageTest } from './container/image-test.ts'
 import { chosenPlatforms, chosenSystems } from './image/chosen.ts'
 import type { Platform } from './image/model.ts'
 import type { TagEvent } from './metadata/event.ts'
@@ -89,6 +90,8 @@ export type Inputs = Metadata & {
   readonly check: 'error' | 'warn' | 'off'
   /** Rules of the inspection that are turned off, sorted. */
   readonly checkIgnored: readonly string[]
+  /** What has to work in the image before it is pushed. */
+  readonly test: ImageTest | undefined
   readonly releaseAsked: boolean
   readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
@@ -204,6 +207,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     load: oneOf('load', ['true', 'false'], 'false') === 'true',
     check: oneOf('check', ['error', 'warn', 'off'], 'error'),
     checkIgnored: list('check-ignore').sort(),
+    test: parsed('test', () => parseImageTest(read('test'))),
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -231,14 +235,18 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'copy-to'] as const)
+    for (const name of ['warm', 'load', 'test', 'copy-to'] as const)
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
-  } else if (inputs.load && !systems.includes(system))
-    problem('load', `is for the system of this runner, ${system}, which \`systems\` does not name`)
+  } else if (!systems.includes(system))
+    for (const name of ['load', 'test'] as const)
+      if (inputs[name])
+        problem(name, `is for the system of this runner, ${system}, which \`systems\` does not name`)
   for (const name of inputs.checkIgnored)
     if (!ruleNames.includes(name))
       problem('check-ignore', `there is no rule '${name}': rules are ${ruleNames.join(', ')}`)
+  if (read('image') === '' && inputs.test !== undefined)
+    problem('test', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (sha256 !== undefined && version === undefined)
@@ -309,7 +317,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],

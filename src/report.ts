@@ -56,6 +56,15 @@ export type Report = {
     /** `name:tag` */
     readonly references: readonly string[]
   }
+  /** The test that the image passed. */
+  tested?: {
+    readonly with: 'docker' | 'podman'
+    /** sha256 of the image's config. */
+    readonly id: string
+    readonly seconds: number
+    /** As they were written. */
+    readonly lines: readonly string[]
+  }
   /** Why nothing was pushed, when the run was not asked to or did not get that far. */
   unpushed?: string | undefined
   failure?: {

@@ -29,9 +29,7 @@ export function mainSummary(report: Report): string {
 
 function heading({ push, failure, unpushed, build, cache }: Report): string {
   if (failure !== undefined) {
-    const what = failure.cancelled
-      ? '🚫 Cancelled'
-      : `❌ ${failure.phase === undefined ? 'Failed' : `Could not ${plain(failure.phase)}`}`
+    const what = failure.cancelled ? '🚫 Cancelled' : `❌ ${whatFailed(failure.phase)}`
     // A push that ends early may have published the image, and some of the tags.
     return push !== undefined || failure.phase === 'push' ? what : `${what}: nothing was published`
   }
@@ -49,6 +47,11 @@ function heading({ push, failure, unpushed, build, cache }: Report): string {
   if (push.changed) return `📦 Published: ${name}`
   if (push.tagged.length === 0) return `✅ Unchanged: ${name}`
   return `🏷️ Unchanged image, ${count(push.tagged.length, 'tag')} set: ${name}`
+}
+
+function whatFailed(phase: string | undefined): string {
+  if (phase === undefined) return 'Failed'
+  return phase === 'test' ? 'The test failed' : `Could not ${plain(phase)}`
 }
 
 function failure({ failure }: Report): string[] {
@@ -70,7 +73,7 @@ function endOf(detail: string): string {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, check, build, copy, cache, nix }: Report): string[][] {
+function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -109,6 +112,10 @@ function facts({ push, loaded, check, build, copy, cache, nix }: Report): string
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
   }
   if (check !== undefined) rows.push(['Inspection', inspected(check)])
+  if (tested !== undefined) {
+    const lines = list(tested.lines.slice(0, most.listed).map(code), tested.lines, ', ')
+    rows.push(['Tested', `with ${tested.with} in ${formatSeconds(tested.seconds)}: ${lines}`])
+  }
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])

@@ -11,12 +11,15 @@ export async function setUpPodman(machine: Machine): Promise<Record<string, stri
   const home = '/root/podman'
   const files: Record<string, string> = {
     'containers.conf': [
+      '[containers]',
+      'netns = "none"',
       '[engine]',
+      'runtime = "runc"',
       `conmon_path = ["${join(partsBin, 'conmon')}"]`,
       `helper_binaries_dir = ["${partsBin}"]`,
       'events_logger = "file"',
       '[engine.runtimes]',
-      `crun = ["${join(partsBin, 'crun')}"]`,
+      `runc = ["${join(partsBin, 'runc')}"]`,
     ].join('\n'),
     'storage.conf': `[storage]\ndriver = "vfs"\nrunroot = "${home}/run"\ngraphroot = "${home}/graph"`,
     '../.config/containers/policy.json': '{ "default": [{ "type": "insecureAcceptAnything" }] }',

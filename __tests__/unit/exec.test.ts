@@ -63,6 +63,18 @@ test('only the end of stderr is kept where its lines are read', async () => {
   assert.match(stderr, /line 19999\n$/)
 })
 
+test('lines of stdout are read as those of stderr are, and an endless one comes in pieces', async () => {
+  const lines: string[] = []
+  const script = "process.stdout.write('one\\ntwo'); process.stderr.write('three\\n' + 'x'.repeat(3e6))"
+  const onStdoutLine = (line: string) => lines.push(line)
+  const pieces: string[] = []
+  const onStderrLine = (line: string) => pieces.push(line)
+  const { stdout } = await exec(process.execPath, ['-e', script], { env: {}, onStdoutLine, onStderrLine })
+  assert.deepEqual([lines, stdout], [['one', 'two'], 'one\ntwo'])
+  assert.ok(pieces.length > 2 && pieces.every(({ length }) => length < 1.2e6))
+  assert.equal(pieces.join('').length, 3e6 + 5)
+})
+
 test('a signal that aborts interrupts the program', async () => {
   const controller = new AbortController()
   const script = "console.error('ready'); setInterval(() => {}, 1000)"

@@ -27,7 +27,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   image: [],
   gzip: [],
   metadata: [],
-  check: ['image'],
+  container: [],
   build: ['nix', 'image'],
   cache: ['nix', 'image'],
   registry: ['nix', 'image', 'gzip'],

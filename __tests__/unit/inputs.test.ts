@@ -225,6 +225,13 @@ test('systems and platforms: those of the runner, those of the job, those of the
       /platforms: lacks linux\/amd64, which this runner builds: take a runner for linux\/arm64/,
     ],
     [{ load: 'true', systems: 'aarch64-linux' }, /load: is for the system of this runner, x86_64-linux/],
+    [{ test: 'true', systems: 'aarch64-linux' }, /test: is for the system of this runner, x86_64-linux/],
+    [{ systems: 'none', test: 'true' }, /systems: `none` builds nothing, and test needs that/],
+    [{ image: '', warm: '.#a', test: 'true' }, /test: needs an image, and `image` is empty/],
+    [
+      { test: 'a && b\nwait: port 1' },
+      /- test: 'a && b': no shell reads this.*\n {4}'wait: port 1' needs a line start: above it$/m,
+    ],
   ] as const)
     assert.match(problemsOf(inputs), words)
 })

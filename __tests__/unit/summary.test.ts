@@ -163,8 +163,20 @@ test('of a push that failed it is not said that nothing was published; a cancell
     mainSummary({ phases: [], failure: { ...failure, ...more } }).split('\n')[0]
   assert.equal(headingOf({}), '### ❌ Failed: nothing was published')
   assert.equal(headingOf({ phase: 'push' }), '### ❌ Could not push')
+  assert.equal(headingOf({ phase: 'test' }), '### ❌ The test failed: nothing was published')
   assert.equal(headingOf({ cancelled: true, phase: 'build' }), '### 🚫 Cancelled: nothing was published')
   assert.equal(headingOf({ cancelled: true, phase: 'push' }), '### 🚫 Cancelled')
+})
+
+test('the test that the image passed is told, as it was written', () => {
+  const lines = ['a --version', 'b | c', ...Array.from({ length: 20 }, () => 'd')]
+  const tested = { with: 'podman', id: 'sha256:1', seconds: 3.14, lines } as const
+  const more = Array.from({ length: 8 }, () => '<code>d</code>').join(', ')
+  assert.ok(
+    mainSummary({ ...report, tested }).includes(
+      `| Tested | with podman in 3.1 s: <code>a --version</code>, <code>b \\| c</code>, ${more} and 12 more |`,
+    ),
+  )
 })
 
 test('whatever a failure or a name holds, it stays text in its block, and every table keeps its columns', () => {
@@ -174,6 +186,7 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
         ...report,
         failure: { message: text, advice: text, detail: text, phase: name },
         build: { ...built, builds: [{ name, seconds: 1 }], failed: [name], outPaths: [name] },
+        tested: { with: 'docker', id: name, seconds: 1, lines: [name, text] },
         nix: { ...nix, version: name, phases: [1, 2].map(seconds => ({ name, start: 0, seconds })) },
         phases: [{ name, start: 0, seconds: 1 }],
       })
@@ -237,6 +250,7 @@ test('a summary stays small whatever the run was like', () => {
   const text = mainSummary({
     ...report,
     build: { ...built, builds: names.map(name => ({ name, seconds: 1 })), failed: names },
+    tested: { with: 'docker', id: '', seconds: 1, lines: names.map(() => long) },
     push: {
       ...pushed,
       tags: names,

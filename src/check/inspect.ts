@@ -1,7 +1,8 @@
-import { entrypointRule } from './entrypoint.ts'
+import { fileRules } from './file-rules.ts'
 import type { Finding, Rule, Subject } from './model.ts'
+import { programRules } from './program-rules.ts'
 
-const rules: readonly Rule[] = [entrypointRule]
+const rules: readonly Rule[] = [...programRules, ...fileRules]
 
 /** Names that findings can have: what can be turned off. */
 export const ruleNames: readonly string[] = rules.flatMap(({ names }) => names)

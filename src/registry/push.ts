@@ -19,6 +19,8 @@ import { bodyOf } from './transport.ts'
 export type PushOptions = {
   readonly client: RegistryClient
   readonly image: Image
+  /** sha256 of the config that it was loaded or tested with. @default whatever it has */
+  readonly id?: Digest | undefined
   readonly compression: Compression
   /** @default 6 for gzip, 3 for zstd */
   readonly level?: number | undefined
@@ -191,6 +193,8 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
 
   function configOf(blobs: Blobs): Descriptor & { readonly bytes: Buffer } {
     const bytes = image.config(image.layers.map(({ key }) => of(blobs, key).diffId))
+    const { id = sha256(bytes) } = options
+    if (sha256(bytes) !== id) throw changed(name, id, sha256(bytes))
     return { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length, bytes }
   }
 
@@ -232,6 +236,17 @@ function of(blobs: Blobs, key: string): Blob {
   const blob = blobs.get(key)
   if (blob === undefined) throw new Error(`no blob was made of the layer ${key}`)
   return blob
+}
+
+/** No manifest is made of it. */
+function changed(name: string, tried: Digest, made: Digest): UserError {
+  return new UserError(
+    `${name}: the image is not the one that was loaded or tested: that was ${tried}, and what is pushed would be ${made}.`,
+    {
+      advice:
+        'What it is made of has changed since, in the Nix store of this machine: run `nix-store --verify --check-contents --repair` there.',
+    },
+  )
 }
 
 function sum(numbers: Iterable<number>): number {

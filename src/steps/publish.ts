@@ -1,4 +1,5 @@
 import type { OpenedCache } from '../cache/open.ts'
+import type { Engine } from '../container/model.ts'
 import { withLabels } from '../image/labels.ts'
 import type { Image } from '../image/model.ts'
 import { openImage } from '../image/open.ts'
@@ -10,7 +11,7 @@ import { UserError } from '../util/errors.ts'
 import type { BuiltImage } from './build.ts'
 import { check } from './check.ts'
 import { type Known, pushedBefore } from './known.ts'
-import { type Engine, load } from './load.ts'
+import { tryOut } from './load.ts'
 import { type Registry, whyUnpushed } from './login.ts'
 import { push } from './push.ts'
 import { isAlone, publishIndex } from './together.ts'
@@ -46,12 +47,14 @@ export async function publish(
         ),
       )
     const own = opened.find(({ wanted }) => wanted.system === job.system)
-    if (engine !== undefined && own !== undefined)
-      await phases.time('load', () => load(job, engine, own.image))
+    const tried = engine && own && { ...own, id: await tryOut(job, engine, own.image) }
     if (registry === undefined) return
     const pushed = pushedBefore(job, registry, known)
     await phases.time('push', async () => {
-      for (const one of opened) pushed.push(await push(job, { cache, registry, ...one }))
+      for (const one of opened) {
+        const id = one.image === tried?.image ? tried.id : undefined
+        pushed.push(await push(job, { cache, registry, id, ...one }))
+      }
     })
     if (!isAlone(job)) await phases.time('publish', () => publishIndex(job, registry, pushed))
   } finally {

@@ -7,6 +7,7 @@ import { manifestMediaType } from '../registry/manifest.ts'
 import { type Published, pushImage } from '../registry/push.ts'
 import { annotation } from '../registry/records.ts'
 import type { PublishedImage } from '../report.ts'
+import type { Digest } from '../util/digest.ts'
 import type { WantedImage } from './build.ts'
 import { keysOf, outputKey, remember } from './known.ts'
 import type { Registry } from './login.ts'
@@ -21,10 +22,12 @@ export async function push(
     readonly registry: Registry
     readonly wanted: WantedImage
     readonly image: Image
+    /** What it was loaded or tested as: sha256 of its config. */
+    readonly id: Digest | undefined
   },
 ): Promise<PushedImage> {
   const { inputs, places, runner, signal } = job
-  const { cache, registry, wanted, image } = options
+  const { cache, registry, wanted, image, id } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
   const { repository } = client
@@ -37,7 +40,7 @@ export async function push(
   }
   const tags = isAlone(job) ? tagsToSet(job) : []
   const { tagged, ...pushed } = await pushImage({
-    ...{ client, published, image, compression, level, tags, signal, programs },
+    ...{ client, published, image, id, compression, level, tags, signal, programs },
     annotations: { ...inputs.annotations.manifest, [annotation.image]: outputKey(job, wanted) },
     memo: cache.index.layers,
     onPublished: note,

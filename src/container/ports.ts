@@ -1,0 +1,77 @@
+import { readFile } from 'node:fs/promises'
+import { connect } from 'node:net'
+import { UserError } from '../util/errors.ts'
+import { realSleep } from '../util/sleep.ts'
+import type { Container } from './container.ts'
+
+/** Milliseconds between two looks. */
+const interval = 50
+/** Milliseconds for a connection. */
+const patience = 1000
+
+/**
+ * Waits until something in a container listens on a TCP port, on whatever address of its own.
+ * @throws UserError where that cannot be seen from here
+ */
+export async function waitForPort(container: Container, port: number, signal: AbortSignal): Promise<void> {
+  for (;;) {
+    const { id, pid, running, addresses } = await container.inspect()
+    if (running && (await isHere(id, pid))) {
+      while (!(await listens(pid, port))) await realSleep(interval, signal)
+      return
+    }
+    for (const address of addresses) if (await connects(address, port)) return
+    // One that has ended meanwhile cannot be seen either.
+    if (running && addresses.length === 0 && (await container.inspect()).running) throw unseen(port)
+    await realSleep(interval, signal)
+  }
+}
+
+/**
+ * Whether the container's first process is seen here under its number. Where the engine is on another machine, or this
+ * job in a container, that number is somebody else's. What engines mount into a container has its id in its path.
+ */
+async function isHere(id: string, pid: number): Promise<boolean> {
+  return (await readProc(pid, 'mountinfo')).includes(id)
+}
+
+async function listens(pid: number, port: number): Promise<boolean> {
+  const tables = await Promise.all(['net/tcp', 'net/tcp6'].map(file => readProc(pid, file)))
+  return tables.some(table => hasListener(table, port))
+}
+
+function readProc(pid: number, file: string): Promise<string> {
+  return readFile(`/proc/${pid}/${file}`, 'utf8').catch(() => '')
+}
+
+function unseen(port: number): UserError {
+  return new UserError(
+    `\`wait: port ${port}\` cannot be done: from where this job runs the ports of the container cannot be seen.`,
+    { advice: 'Wait for a line that the service prints: `wait: log Ready to accept connections`.' },
+  )
+}
+
+/**
+ * Whether a socket listens on a TCP port, by what the kernel says in /proc/PID/net/tcp or tcp6.
+ * https://docs.kernel.org/networking/proc_net_tcp.html
+ */
+export function hasListener(table: string, port: number): boolean {
+  const listening = '0A'
+  return table.split('\n').some(line => {
+    const [, local = '', , state] = line.trim().split(/\s+/)
+    return state === listening && Number.parseInt(local.slice(local.lastIndexOf(':') + 1), 16) === port
+  })
+}
+
+function connects(host: string, port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host, port, timeout: patience })
+    const done = (connected: boolean) => {
+      socket.destroy()
+      resolve(connected)
+    }
+    socket.on('connect', () => done(true))
+    socket.on('timeout', () => done(false))
+    socket.on('error', () => done(false))
+  })
+}
