@@ -29,7 +29,7 @@ test('what a script becomes', async () => {
   assert.deepEqual(await started('mkdir -p /tmp\nexec x\n'), [start, 'mkdir|-p|/tmp', 'x?'])
   assert.deepEqual(await started('if test -e /y; then\n  exec y\nfi\nexec x 2>&1\n'), [start, 'y?', 'x?'])
   assert.deepEqual(await started('exec $PROGRAM\n'), [start])
-  assert.deepEqual(await started('cat >/etc/conf <<END\nexec y\nEND\nexec x\n'), [start])
+  assert.deepEqual(await started('cat >/etc/conf <<END\nexec y\nEND\nexec x\n'), [start, 'cat'])
   assert.deepEqual(await started('A=$(date)\nexec x\n'), [start, 'x?'])
   assert.deepEqual(await started('', ['/sbin/tini', '--', '/usr/bin/env', 'A=b', 'x', '-n']), [
     '/sbin/tini|--|/usr/bin/env|A=b|x|-n',
