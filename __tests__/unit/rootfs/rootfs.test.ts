@@ -286,6 +286,10 @@ test('a damaged layer is refused, whatever other layers are open already', async
   const [short] = image.layers
   assert.ok(short?.source.kind === 'file')
   await refused([{ ...short.source, length: good.length }], /became shorter while it was read/)
+  await refused(
+    [good, { ...short.source, file: `${image.folder}/gone` }],
+    /gone cannot be read for the image/,
+  )
 })
 
 test('no more files are held than the limit says', async () => {

@@ -1,4 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
+import { rawOf } from '../../util/raw-path.ts'
+import { readable } from '../archive/tree.ts'
 import { spoolArchive } from '../archive-file.ts'
 import { tarOf } from '../layer-tar.ts'
 import type { Image, Layer } from '../model.ts'
@@ -40,7 +42,7 @@ export async function openRootFs(
       addTar(tree, layer, { name, fd: unpacked.descriptor, offset: 0, length: unpacked.size })
     } else if (typeof file === 'number') addTar(tree, layer, { name, fd: file, offset, length })
     else {
-      const fd = openSync(file, 'r')
+      const fd = readable(rawOf(file), () => openSync(file, 'r'))
       closing.push(() => closeSync(fd))
       addTar(tree, layer, { name, fd, offset, length })
     }

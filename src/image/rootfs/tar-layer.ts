@@ -66,10 +66,8 @@ export function addTar(tree: Tree, layer: number, part: TarPart): void {
 /** @returns undefined for what would be outside of the image: it is not unpacked */
 function pathOf(raw: string): string | undefined {
   const name = decode(raw)
-  const plain = name.slice(
-    /^[./]/.test(name) ? /^(\.?\/)*/.exec(name)?.[0].length : 0,
-    name.endsWith('/') ? -1 : undefined,
-  )
+  const plain = name.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
+  // Nearly all names are like that. What follows is for those with `.`, `..` or nothing between slashes.
   if (!/(^|\/)\.{0,2}(\/|$)/.test(plain)) return plain
   const path = posix.normalize(name).replace(/^\/+|\/+$/g, '')
   if (path === '.') return ''
