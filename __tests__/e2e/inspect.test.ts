@@ -26,7 +26,10 @@ test('an image that would not start is not pushed', async () => {
   assert.equal(code, 1, log)
   assert.equal(written, 0)
   assert.equal(outputs.digest, undefined)
-  assert.match(errors.map(({ message }) => message).join(), /^The image would not work: Cmd: .*\/usr\/bin\/hello/)
+  assert.match(
+    errors.map(({ message }) => message).join(),
+    /^The image would not work: Cmd: .*\/usr\/bin\/hello/,
+  )
   assert.match(summary, /^### ❌ Could not inspect: nothing was published/)
   assert.match(summary, /\| ❌ <code>command<\/code> \| <code>Cmd<\/code> \|/)
   assert.deepEqual(

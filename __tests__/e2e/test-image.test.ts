@@ -224,3 +224,20 @@ test('Podman is used where Docker is not', skip, async () => {
   ])
     assert.equal(await expect(on.run(['podman', ...list], { env: { ...on.env, ...env } })), '')
 })
+
+test('what was published without a test has to pass it, once', skip, async () => {
+  const name = `${world.registry.host}/org/known-and-tested`
+  const again = async (test: string) => {
+    const inputs = { name, 'cache-scope': 'tested', ...(test === '' ? {} : { test }) }
+    const { main, post } = await world.run({ on: machine, env: { PATH: path }, with: inputs })
+    assert.equal(post.code, 0, post.log)
+    const { details } = JSON.parse(main.outputs.metadata ?? '{}')
+    return [main.code, details.push?.images[0].known, details.tested !== undefined]
+  }
+  assert.deepEqual(await again(''), [0, undefined, false])
+  assert.deepEqual(await again(''), [0, 'source', false])
+  assert.deepEqual(await again('redis-cli --no-such-option'), [1, undefined, false])
+  assert.deepEqual(await again('redis-cli --version'), [0, undefined, true])
+  assert.deepEqual(await again('redis-cli --version'), [0, 'source', false])
+  assert.deepEqual(await again(''), [0, 'source', false])
+})

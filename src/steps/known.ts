@@ -33,6 +33,15 @@ function writer({ inputs }: Job): string {
 }
 
 /**
+ * What an image has to have passed before it is published, besides what its own key says; empty where nothing is asked
+ * for. Only the cache index knows that it has: a manifest that said so would be another one for each kind of run.
+ */
+function proof({ inputs }: Job): string {
+  const { test } = inputs
+  return test === undefined ? '' : ` passed ${sha256(JSON.stringify(test)).slice(7, 23)}`
+}
+
+/**
  * What an image that Nix makes at a store path is known by: the same for the same content. With the platform, since one
  * output may hold images for several, and one that is for another must not be taken for this one.
  */
@@ -53,7 +62,7 @@ async function sourceKey(job: Job, system: string, evaluated?: string): Promise<
   const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined
   const settings = [commit, context.repository, image.text, system, nixArgs, nixConf, release.version]
-  return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
+  return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}${proof(job)}`
 }
 
 /**
@@ -91,8 +100,9 @@ export async function findByOutput(
     // A changed tree may stand for an image that nobody will see again.
     if (evaluated.source.dirty || !isPure(inputs.nixArgs, inputs.nixConf, job.env)) continue
     const key = outputKey(job, { system, evaluated })
-    const tagged = registry.published.images.find(one => one.image === key)
-    const manifest = tagged ?? (await remembered(key, cache, registry, signal))
+    const passed = proof(job)
+    const tagged = passed === '' ? registry.published.images.find(one => one.image === key) : undefined
+    const manifest = tagged ?? (await remembered(key + passed, cache, registry, signal))
     if (manifest !== undefined)
       found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }) })
   }
@@ -165,7 +175,8 @@ export async function keysOf(job: Job, { system, evaluated }: WantedImage): Prom
     inputs.image !== undefined &&
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
   const key = locked ? await sourceKey(job, system, source.rev) : undefined
-  return [outputKey(job, { system, evaluated }), ...(key === undefined ? [] : [key])]
+  const output = outputKey(job, { system, evaluated })
+  return [...new Set([output, output + proof(job), ...(key === undefined ? [] : [key])])]
 }
 
 /** Leaves to post what the image was published as. */
