@@ -38,7 +38,10 @@ test('an image that would not start is not pushed', async () => {
       severity,
       platform,
     ]),
-    [['command', 'error', 'linux/amd64']],
+    [
+      ['command', 'error', 'linux/amd64'],
+      ['tmp', 'hint', 'linux/amd64'],
+    ],
   )
 })
 
@@ -63,8 +66,11 @@ test('what is not pushed is inspected as well', async () => {
 
 test('nothing amiss: one line in the summary', async () => {
   const run = repository('fine')
-  const { code, log, warnings, summary, details } = await run({ image: '.#image-stream' })
+  const { code, log, warnings, summary, details } = await run({
+    image: '.#image-stream',
+    'check-ignore': 'tmp',
+  })
   assert.equal(code, 0, log)
-  assert.deepEqual([details.check, warnings], [{ findings: [], ignored: [] }, []])
-  assert.match(summary, /\| Inspection \| nothing amiss \|/)
+  assert.deepEqual([details.check, warnings], [{ findings: [], ignored: ['tmp'] }, []])
+  assert.match(summary, /\| Inspection \| nothing amiss; turned off: <code>tmp<\/code> \|/)
 })
