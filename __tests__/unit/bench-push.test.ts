@@ -53,8 +53,12 @@ const row = (named: string, samples: readonly PushSample[]): Row => {
 }
 
 /** Skopeo takes 10 s, the archive before that 20 s. */
-function imageWith(rows: readonly Row[]): ImageResult {
-  return { name: 'big', layers: 40, files: 100, bytes: 1000, archiving: [use(20), use(99), use(1)], rows }
+function imageWith(
+  rows: readonly Row[],
+  inspections: ImageResult['inspections'] = [{ from: 'store', samples: [] }],
+): ImageResult {
+  const amount = { layers: 40, files: 100, bytes: 1000 }
+  return { name: 'big', ...amount, archiving: [use(20), use(99), use(1)], rows, inspections }
 }
 
 const met = (figures: ReturnType<typeof figuresOf>) => figures.map(({ what, is, met }) => [what, is, met])
@@ -83,6 +87,25 @@ test('a figure is met up to its limit, with the archive made and without', () =>
     ['big: changed, gzip, from the store', 1.6 / 30, false],
     ['big: changed, gzip, from an archive', 0.05, true],
     ['big: most memory', 301, false],
+  ])
+})
+
+test('an inspection is held against the quickest push from the same source, and its memory against a limit', () => {
+  const rows = [
+    row('ours store zstd cold', [sample(20, 0)]),
+    row('ours store gzip cold', [sample(10, 0)]),
+    row('ours archive gzip cold', [sample(10, 0)]),
+    row('skopeo archive gzip cold', [sample(1, 0)]),
+  ]
+  const image = imageWith(rows, [
+    { from: 'store', samples: [use(1), use(5), use(0.5)] },
+    { from: 'archive', samples: [use(1.1), { ...use(1), peak: 201e6 }, use(2)] },
+  ])
+  assert.deepEqual(met(figuresOf([image], undefined, [])).slice(0, 4), [
+    ['big: inspection, from the store, to our fastest push', 0.1, true],
+    ['big: inspection, from the store: memory', 100, true],
+    ['big: inspection, from the archive, to our fastest push', 0.11, false],
+    ['big: inspection, from the archive: memory', 201, false],
   ])
 })
 

@@ -1,6 +1,12 @@
+import type { Image } from '../image/model.ts'
+import type { RootFs } from '../image/rootfs/model.ts'
+import { openRootFs } from '../image/rootfs/open.ts'
+import { knownPaths, type PathInfo, type StoreInfo } from '../image/store-paths.ts'
+import { sha256 } from '../util/digest.ts'
 import { fileRules } from './file-rules.ts'
 import type { Finding, Rule, Subject } from './model.ts'
 import { programRules } from './program-rules.ts'
+import { parseRunConfig } from './run-config.ts'
 
 const rules: readonly Rule[] = [...programRules, ...fileRules]
 
@@ -8,14 +14,45 @@ const rules: readonly Rule[] = [...programRules, ...fileRules]
 export const ruleNames: readonly string[] = rules.flatMap(({ names }) => names)
 
 const severities: readonly Finding['severity'][] = ['error', 'warning', 'hint']
+const store = '/nix/store'
 
 /**
- * What all rules find, the worst first.
- * @param ignored names of findings that are not wanted
+ * What all rules find in an image, the worst first.
+ * @param options.ignored names of findings that are not wanted
+ * @param options.scratch an existing directory, for layers that come packed
+ * @throws UserError when the image is damaged or cannot be read
  */
-export function inspect(subject: Subject, ignored: readonly string[]): Finding[] {
+export async function inspectImage(
+  image: Image,
+  options: {
+    readonly ignored: readonly string[]
+    readonly scratch: string
+    readonly pathInfo: PathInfo<StoreInfo & { readonly references: readonly string[] }>
+  },
+): Promise<Finding[]> {
+  const { ignored, scratch, pathInfo } = options
+  // Which layers they are does not matter for how a container starts.
+  const config = parseRunConfig(image.config(image.layers.map(({ diffId }) => diffId ?? sha256(''))))
+  const fs = await openRootFs(image, { scratch })
+  try {
+    const infos = await knownPaths(storePathsOf(fs), store, pathInfo)
+    const references = new Map(
+      [...infos].map(([path, { references }]) => [path, references.filter(to => to !== path)]),
+    )
+    return inspect({ fs, config, platform: image.platform, references }).filter(
+      ({ rule }) => !ignored.includes(rule),
+    )
+  } finally {
+    await fs.close()
+  }
+}
+
+function inspect(subject: Subject): Finding[] {
   return rules
     .flatMap(rule => [...rule.inspect(subject)])
-    .filter(({ rule }) => !ignored.includes(rule))
     .sort((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity))
+}
+
+function storePathsOf(fs: RootFs): string[] {
+  return fs.list(store).map(name => `${store}/${name}`)
 }

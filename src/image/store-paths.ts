@@ -1,7 +1,7 @@
 import { dirname } from 'node:path'
 
 /** What Nix knows of a store path. */
-type Info = {
+export type StoreInfo = {
   /** `sha256-<base64>` */
   readonly narHash: string
   /** Bytes. */
@@ -9,9 +9,9 @@ type Info = {
 }
 
 /** What Nix knows of store paths, by path: of the valid ones only. */
-export type StorePaths<Known extends Info = Info> = ReadonlyMap<string, Known>
+export type StorePaths<Known extends StoreInfo = StoreInfo> = ReadonlyMap<string, Known>
 
-export type PathInfo<Known extends Info = Info> = (paths: readonly string[]) => Promise<StorePaths<Known>>
+export type PathInfo<Known extends StoreInfo = StoreInfo> = (paths: readonly string[]) => Promise<StorePaths<Known>>
 
 /** https://nix.dev/manual/nix/2.34/protocols/store-path */
 const storeName = /^[\w+?=-][\w+.?=-]*$/
@@ -21,7 +21,7 @@ const storeName = /^[\w+?=-][\w+.?=-]*$/
  * `github:owner/repo` for a flake, and evaluate it.
  * @param store the store's directory
  */
-export async function knownPaths<Known extends Info>(
+export async function knownPaths<Known extends StoreInfo>(
   paths: readonly string[],
   store: string,
   pathInfo: PathInfo<Known>,

@@ -57,6 +57,25 @@ function figuresOfImage(image: ImageResult): Figure[] {
         figures.push(figure(`${what}, bytes`, sent(store) / sent(skopeo), 1.05, '×'))
     }
   }
+  const cold = image.rows.filter(({ tool, scenario }) => tool === 'ours' && scenario === 'cold')
+  for (const { from, samples } of image.inspections) {
+    const pushes = cold.filter(row => row.from === from).map(row => seconds(row.samples))
+    if (samples.length === 0 || pushes.length === 0) continue
+    figures.push(
+      figure(
+        `${name}: inspection, from the ${from}, to our fastest push`,
+        seconds(samples) / Math.min(...pushes),
+        0.1,
+        '×',
+      ),
+      figure(
+        `${name}: inspection, from the ${from}: memory`,
+        Math.max(...samples.map(({ peak }) => peak)) / 1e6,
+        200,
+        'MB',
+      ),
+    )
+  }
   const ours = image.rows.filter(({ tool }) => tool === 'ours').flatMap(({ samples }) => samples)
   const peak = Math.max(...ours.map(({ peak }) => peak))
   return [...figures, figure(`${name}: most memory`, peak / 1e6, mostMemory, 'MB')]

@@ -7,7 +7,7 @@ import { amountOf, type ImageSpec } from './images.ts'
 import type { Python } from './python.ts'
 import { freshRegistry } from './registry.ts'
 import { type Contender, type ImageResult, isOf, type PushSample, type Scenario } from './results.ts'
-import { push } from './tools.ts'
+import { inspect, push } from './tools.ts'
 import type { Use } from './use.ts'
 
 export type ImageOptions = {
@@ -38,6 +38,7 @@ export async function benchImage(
       samples: [] as PushSample[],
     })),
   )
+  const inspections = (['store', 'archive'] as const).map(from => ({ from, samples: [] as Use[] }))
   const told = (what: string, { seconds, cpu }: Use) =>
     say(`${spec.name}: ${what}: ${seconds.toFixed(2)} s, CPU ${cpu.toFixed(2)} s`)
   if (options.scenarios.includes('changed')) await writeArchive(bench, python, files.changed)
@@ -45,6 +46,11 @@ export async function benchImage(
     const archived = await writeArchive(bench, python, files.image)
     archiving.push(archived)
     told(`${round + 1}. archive`, archived)
+    for (const { from, samples } of options.scenarios.includes('changed') ? inspections : []) {
+      const use = await inspect({ bench, setting }, from === 'store' ? files.image.conf : files.image.archive)
+      told(`${round + 1}. inspection, from the ${from}`, use)
+      samples.push(use)
+    }
     // No two rounds in the same order: what comes first finds the machine otherwise than what comes last.
     const first = (round * 3) % contenders.length
     for (const contender of [...contenders.slice(first), ...contenders.slice(0, first)]) {
@@ -56,7 +62,7 @@ export async function benchImage(
       }
     }
   }
-  return { ...amountOf(spec), name: spec.name, archiving, rows }
+  return { ...amountOf(spec), name: spec.name, archiving, rows, inspections }
 }
 
 /** On a fresh machine Docker has to load first, whatever the registry has. */

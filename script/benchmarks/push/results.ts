@@ -47,6 +47,8 @@ export type ImageResult = ImageShape & {
   /** What it took to make the archive, in each round. */
   readonly archiving: readonly Use[]
   readonly rows: readonly Row[]
+  /** Inspections, each by a process of its own that did nothing else: their time is that of the inspection alone. */
+  readonly inspections: readonly { readonly from: Contender['from']; readonly samples: readonly Use[] }[]
 }
 
 /** A run of the action's main step, of which the image is unchanged. */

@@ -76,7 +76,13 @@ function renderImage(image: ImageResult): string {
   })
   const head = ['', '', 'time', 'to skopeo', 'with it', 'to skopeo', 'CPU time', 'memory', 'sent']
   const what = `${layers} layers, ${files} files, ${megabytes(bytes)}`
-  const archive = `To make the archive takes ${first.toFixed(2)} s.`
+  const inspected = image.inspections.flatMap(({ from, samples }) =>
+    samples.length === 0
+      ? []
+      : [`${medianOf(samples, ({ seconds }) => seconds).toFixed(2)} s from the ${from}`],
+  )
+  const inspection = inspected.length === 0 ? '' : ` To inspect the image takes us ${inspected.join(', ')}.`
+  const archive = `To make the archive takes ${first.toFixed(2)} s.${inspection}`
   return `## Image ${name}: ${what}\n\n${archive}\n\n${table(head, listed)}`
 }
 

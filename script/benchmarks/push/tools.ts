@@ -56,6 +56,21 @@ export function push({ tool, from, compression }: Contender, work: Push): Promis
   }
 }
 
+/** Inspects an image. The time is that of the inspection alone, not that of a process's start. */
+export async function inspect(
+  { bench, setting }: Pick<Push, 'bench' | 'setting'>,
+  path: string,
+): Promise<Use> {
+  const { version, storePath } = bench.release
+  const nix = { version, bin: join(storePath, 'bin') }
+  const step: PushStep = { nix, path, name: 'example.com/none', tag: '', compression: 'gzip', inspect: true }
+  let seconds = 0
+  const use = await measureUse(bench.machine, async () => {
+    seconds = (await bench.step<PushAnswer>(setting.programs.push, step)).inspected
+  })
+  return { ...use, seconds }
+}
+
 async function run(machine: Machine, [program = '', ...args]: readonly string[]): Promise<Use> {
   const home = '/var/tmp/home'
   await expect(machine.run(['mkdir', home]))
