@@ -69,6 +69,21 @@ echo /opt/conf >etc/ld.so.conf
 variant conf --set-rpath /opt/lib --add-needed libconf.so.1
 /sbin/ldconfig -r .
 
+# The same with musl's loader, where there is one. Its own search is another.
+musl=$(echo lib/ld-musl-*.so.1)
+if [ -e "$musl" ]; then
+  mkdir opt/musl
+  with_musl() { cp usr/bin/zstd opt/musl/$1; patchelf --set-interpreter /$musl opt/musl/$1; name=$1; shift; patchelf "$@" opt/musl/$name; }
+  with_musl runpath --set-rpath /opt/lib:/$libraries
+  with_musl both --set-rpath '/opt/lib:$ORIGIN/../../lib/${triplet}'
+  with_musl nowhere --set-rpath /nowhere
+  with_musl foreign --set-rpath /opt/foreign:/opt/lib:/$libraries:/lib/${triplet}
+  with_musl inherits --set-rpath /opt/lib:/opt/middle:/opt/deep --add-needed libmiddle.so.1
+  with_musl path --replace-needed liblz4.so.1 /opt/lib/liblz4.so.1 --set-rpath /lib/${triplet}
+  printf '/opt/conf\n/lib/${triplet}:/opt/lib' >etc/ld-musl-$(uname -m).path
+  with_musl conf --add-needed libconf.so.1
+fi
+
 # A library that nothing has any more.
 find . -name 'libexpat.so.1*' -delete
 `
@@ -77,13 +92,14 @@ find . -name 'libexpat.so.1*' -delete
 const ask = `
 for file; do
   echo "== $file"
+  case $file in /opt/musl/*) LD_LIBRARY_PATH=$folders "$musl" --list "$file" 2>&1; continue ;; esac
   LD_LIBRARY_PATH=$folders LD_TRACE_LOADED_OBJECTS=1 "$loader" "$file" 2>&1
 done
 true`
 
 async function prepared(): Promise<Subject> {
   if (machine === undefined) throw new Error('there is no machine')
-  const layers = debLayers(['python3', 'redis-server', 'zstd', 'busybox-static'])
+  const layers = debLayers(['python3', 'redis-server', 'zstd', 'busybox-static', 'musl'])
   await expect(machine.run(['mkdir', tree]))
   for (const layer of layers) await expect(machine.run(['tar', '-xC', tree], { stdin: layer }))
   const env = { ...machine.env, PATH: `${partsBin}:${machine.env.PATH}` }
@@ -107,7 +123,11 @@ test('libraries are found where each loader finds them', { skip }, async t => {
   })
   assert.ok(programs.length > 100, `${programs.length} programs`)
   const loader = parseElf(readAt(fs, fs.find('/usr/bin/redis-server') ?? assert.fail())).interpreter ?? ''
-  const interpreter = { name: loader, found: fs.find(loader) ?? assert.fail() }
+  const musl = fs.list('/lib').find(name => name.startsWith('ld-musl-'))
+  const interpreterOf = ({ found, elf }: (typeof programs)[number]) => {
+    const name = found.path.startsWith('/opt/musl/') ? (elf.interpreter ?? '') : loader
+    return { name, found: fs.find(name) ?? assert.fail() }
+  }
 
   for (const [name, folders] of Object.entries({
     'as they are': '',
@@ -126,7 +146,7 @@ test('libraries are found where each loader finds them', { skip }, async t => {
             'sh',
             ...programs.map(({ found }) => found.path),
           ],
-          { env: { loader, folders } },
+          { env: { loader, folders, musl: `/lib/${musl}` } },
         ) ?? assert.fail(),
       )
       const real = new Map(
@@ -136,12 +156,16 @@ test('libraries are found where each loader finds them', { skip }, async t => {
           .map(part => {
             const [path = '', ...lines] = part.split('\n')
             const lacking = lines.flatMap(
-              line => /^\s(?<name>.*) => not found$/.exec(line)?.groups?.name ?? [],
+              line =>
+                /^(?:\s(?<name>.*) => not found|Error loading shared library (?<musl>[^:]*):.*)$/.exec(line)
+                  ?.groups?.name ?? [],
             )
             return [path, lacking.sort()]
           }),
       )
-      const ours = programs.map(({ found, elf }) => {
+      const ours = programs.map(program => {
+        const { found, elf } = program
+        const interpreter = interpreterOf(program)
         const env = new Map([['LD_LIBRARY_PATH', folders]])
         const lacking = lackingLibraries({
           fs,

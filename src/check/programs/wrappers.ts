@@ -10,16 +10,16 @@ import { finding, leadsTo, type Next, rest, type Start, splitWords } from './sta
 
 type Wrapper = (subject: Subject, start: Start) => Next[]
 
-const inits = {
-  tini: ['-p', '-e'],
-  'tini-static': ['-p', '-e'],
-  'docker-init': ['-p', '-e'],
-  'dumb-init': ['-r', '--rewrite'],
-  catatonit: [],
+/** Options that inits take before the program: those alone, and those that a value follows. */
+const inits: Readonly<Record<string, { readonly flags: RegExp; readonly valued: readonly string[] }>> = {
+  tini: { flags: /^-[svwg]+$/, valued: ['-p', '-e'] },
+  'dumb-init': { flags: /^(?:-[cv]+|--single-child|--verbose|--rewrite=.*)$/, valued: ['-r', '--rewrite'] },
+  catatonit: { flags: /^-[gP]+$/, valued: [] },
 }
 
 const wrappers: Readonly<Record<string, Wrapper>> = {
-  ...Object.fromEntries(Object.entries(inits).map(([name, valued]) => [name, initWrapper(valued)])),
+  ...Object.fromEntries(Object.keys(inits).map(name => [name, init])),
+  ...Object.fromEntries(['tini-static', 'docker-init'].map(name => [name, init])),
   ...Object.fromEntries(['gosu', 'su-exec', 's6-setuidgid'].map(name => [name, otherUser])),
   ...Object.fromEntries(['sh', 'bash', 'dash', 'ash'].map(name => [name, shell])),
   env,
@@ -39,17 +39,18 @@ export function startedBy(subject: Subject, start: Start, found: Found): Next[] 
   return wrapper(subject, { ...start, busybox })
 }
 
-/** Options first, then the program. @param valued options that a value follows */
-function initWrapper(valued: readonly string[]): Wrapper {
-  return (_, start) => {
-    let at = 1
-    while (start.argv[at]?.startsWith('-')) {
-      const option = start.argv[at++] ?? ''
-      if (option === '--') break
-      if (valued.includes(option)) at++
-    }
-    return rest(start, at)
+/** Options first, then the program; with any other option there may be none. */
+function init(_: Subject, start: Start): Next[] {
+  const name = basename(start.argv[0] ?? '')
+  const { flags, valued } = inits[name] ?? inits.tini ?? { flags: /^$/, valued: [] }
+  let at = 1
+  for (; start.argv[at]?.startsWith('-'); at++) {
+    const option = start.argv[at] ?? ''
+    if (option === '--') return rest(start, at + 1)
+    if (valued.includes(option)) at++
+    else if (!flags.test(option)) return []
   }
+  return rest(start, at)
 }
 
 function otherUser({ fs }: Subject, start: Start): Next[] {
