@@ -9,7 +9,7 @@ export type Shebang = {
   readonly argument: string | undefined
 }
 
-const blank = /^[ \t]*/
+const parts = /^[ \t]*(?<interpreter>[^ \t\0]*)(?:[ \t]+(?<argument>[^\0]*))?/
 
 /**
  * Reads the first line of a script as Linux does.
@@ -18,20 +18,15 @@ const blank = /^[ \t]*/
  * https://github.com/torvalds/linux/blob/v6.12/fs/binfmt_script.c
  */
 export function parseShebang(head: Buffer): Shebang | undefined {
-  const text = head.toString('latin1', 0, shebangLength)
+  // What is beyond the end counts as NULs.
+  const text = head.toString('latin1', 0, shebangLength).padEnd(shebangLength, '\0')
   if (!text.startsWith('#!')) return undefined
-  const end = text.indexOf('\n')
-  const isCut = end === -1 && text.length === shebangLength
-  // Nor does the kernel see what is after a NUL.
-  const line = text.slice(2, end === -1 ? shebangLength - 1 : end)
-  const rest = line.replace(blank, '')
-  const interpreter = /^[^ \t\0]*/.exec(rest)?.[0] ?? ''
+  const end = text.search(/[\n\0]/)
+  const hasEnd = text[end] === '\n'
   // Without an end in sight the name may go on.
-  if (interpreter === '' || (isCut && interpreter.length === rest.length)) return undefined
-  const argument = rest
-    .slice(interpreter.length)
-    .replace(/\0[\s\S]*$/, '')
-    .replace(blank, '')
-    .replace(/[ \t]*$/, '')
-  return { interpreter: decode(interpreter), argument: argument === '' ? undefined : decode(argument) }
+  if (!hasEnd && !/^[ \t]*[^ \t][^ \t\0]*[ \t\0]/.test(text.slice(2))) return undefined
+  const line = text.slice(2, hasEnd ? end : shebangLength - 1).replace(/[ \t]+$/, '')
+  if (line === '') return undefined
+  const { interpreter = '', argument } = parts.exec(line)?.groups ?? {}
+  return { interpreter: decode(interpreter), argument: argument === undefined ? undefined : decode(argument) }
 }
