@@ -137,6 +137,17 @@ test('what a layer has below a symlink goes where that leads', async () => {
   )
 })
 
+test('where a link leads is asked anew when a layer has taken it away', async () => {
+  const lower = [link('d/l', '.'), file('d/old')]
+  const there = ['/d/', '/d/l/', '/d/l/new=d/l/new', '/d/old=d/old', '/d/x=d/l/x']
+  assert.deepEqual(await shown([[...lower, file('d/l/x'), directory('d/l/l'), file('d/l/new')]]), there)
+  assert.deepEqual(await shown([lower, [file('d/l/x'), file('d/l/.wh.l'), file('d/l/new')]]), there)
+  assert.deepEqual(
+    await shown([lower, [file('d/l/x'), file('d/l/.wh..wh..opq'), file('d/l/new')]]),
+    there.filter(line => !line.startsWith('/d/old')),
+  )
+})
+
 test('hard links are the file, with its mode and owner', async () => {
   const layers = [
     [{ ...file('a', 'data'), mode: 0o4755, uid: 3, gid: 4 }, hardlink('b', './a'), hardlink('d/c', '/b')],
@@ -275,10 +286,14 @@ test('a damaged layer is refused, whatever other layers are open already', async
   const [short] = image.layers
   assert.ok(short?.source.kind === 'file')
   await refused([{ ...short.source, length: good.length }], /became shorter while it was read/)
+  await refused(
+    [good, { ...short.source, file: `${image.folder}/gone` }],
+    /gone cannot be read for the image/,
+  )
 })
 
 test('no more files are held than the limit says', async () => {
-  await refused([[file('a'), file('b'), file('c')]], /more than 2 members/, 2)
+  await refused([[file('a'), file('b'), file('c')]], /more than 2 files/, 2)
   await refused(
     [[file('a'), file('b')], [file('c')]],
     /The image has more than 2 files: too many to inspect/,

@@ -39,6 +39,13 @@ const makers: Readonly<Record<string, (paths: readonly string[], root: string) =
       return { path, options: { rewrite: { regex, repl: '/moved' }, perms } }
     }),
   }),
+  'of nix2container, moved in part': paths => ({
+    kind: 'nix2container',
+    paths: paths.map(path => ({
+      path,
+      options: { rewrite: { regex: '/share', repl: '/elsewhere' }, perms: [] },
+    })),
+  }),
   'of nix2container, as it is and moved': ([path = '', ...others], root) => ({
     kind: 'nix2container',
     paths: [
