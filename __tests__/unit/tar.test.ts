@@ -144,6 +144,23 @@ test('reads what tar writes in each of its formats', async t => {
   }
 })
 
+test('reads modes and owners that tar writes, also those that are too large for their fields', async t => {
+  const directory = mkdtempSync(join(tmpdir(), 'tar-test-'))
+  t.after(() => rmSync(directory, { recursive: true }))
+  writeFileSync(join(directory, 'file'), 'data')
+  for (const [format, uid] of [
+    ['v7', 65534],
+    ['ustar', 2_000_000],
+    ['gnu', 3_000_000],
+    ['posix', 3_000_000],
+  ] as const) {
+    const owner = ['--mode=4750', `--owner=app:${uid}`, '--group=apps:70000']
+    const bytes = execFileSync('tar', ['-c', `--format=${format}`, ...owner, '-C', directory, 'file'])
+    const [found] = await index(bytes)
+    assert.deepEqual([found?.mode, found?.uid, found?.gid], [0o4750, uid, 70_000], format)
+  }
+})
+
 test('reads GNU tar archives of more than 8 GiB in either form, without reading their data', async () => {
   for (const format of ['gnu', 'pax'] as const) {
     const size = 9 * 1024 ** 3

@@ -38,15 +38,16 @@ export function parseIni(files: readonly { readonly path: string; readonly text:
       }
       indent = depth
       const header = /^\[(.+)\]/.exec(content.trim())?.[1]
-      const option = /^(.*?)\s*[=:]\s*(.*)$/.exec(content.trim())
+      const at = content.search(/[=:]/)
+      const name = content.slice(0, Math.max(at, 0)).trim().toLowerCase()
       if (header !== undefined) {
         const opened = sections.get(header) ?? { file, line, values: new Map<string, IniValue>() }
         sections.set(header, opened)
         section = opened.values
         key = undefined
-      } else if (section !== undefined && option?.[1]) {
-        key = option[1].toLowerCase()
-        section.set(key, { text: option[2] ?? '', file, line })
+      } else if (section !== undefined && name !== '') {
+        key = name
+        section.set(key, { text: content.slice(at + 1).trim(), file, line })
       } else refused.push({ file, line })
     }
   }

@@ -1,6 +1,6 @@
 import { readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
-import { namedProgram } from './named.ts'
+import { type NamedProgram, namedProgram } from './named.ts'
 import { commandsOf, type Started, startedPrograms } from './started.ts'
 
 const rule = 'services'
@@ -76,18 +76,30 @@ function* inspectService(subject: Subject, { folder, started, compiled }: Servic
   // A service may be made when the container starts, and one that is marked `down` waits for somebody.
   if (fs.find(run) === undefined || fs.find(`${folder}/down`) !== undefined) return
   const program = { rule, severity, path: started.searched, effect } as const
+  const inside = [...inspectScript(subject, run, { ...program, started })]
   // s6-rc makes what it compiles executable.
   if (!compiled || isExecutable(subject, run)) {
-    const findings = [...namedProgram(subject, { ...program, place: run, argv: [run] })]
-    yield* findings
-    if (findings.length > 0) return
+    const findings = namedProgram(subject, { ...program, place: run, argv: [run] })
+    // What is said of a line is not said of the whole script, too.
+    for (const finding of findings) if (inside.length === 0 || finding.rule !== 'script') yield finding
   }
-  const text = readText(fs, run)
+  yield* inside
+}
+
+/** What the shell script `run` becomes, where it says so. */
+function* inspectScript(
+  subject: Subject,
+  run: string,
+  program: Omit<NamedProgram, 'place' | 'argv'> & { readonly started: Started },
+): Iterable<Finding> {
+  const { severity, started } = program
+  const text = readText(subject.fs, run)
   if (text === undefined || !/^#!.*\b(?:ba|da|a)?sh\b/.test(text)) return
   for (const { words, line, last, sure, searched } of commandsOf(text, [], started)) {
     if (!last) continue
-    const found = { ...program, severity: sure ? severity : 'warning', place: `${run}:${line}` } as const
-    yield* namedProgram(subject, { ...found, argv: words, path: searched })
+    const place = `${run}:${line}`
+    const certain = sure ? severity : 'warning'
+    yield* namedProgram(subject, { ...program, severity: certain, place, argv: words, path: searched })
   }
 }
 

@@ -20,6 +20,8 @@ export type Started = {
   readonly sure: boolean
 }
 
+/** A longer line is nobody's plain command. */
+const longest = 4096
 /** Deeper than that nobody wraps. */
 const deepest = 8
 
@@ -36,29 +38,31 @@ export function startedPrograms(subject: Subject): readonly Started[] {
 }
 
 function follow(subject: Subject, start: Start, left: number): Started[] {
-  const { argv, env, isCertain: sure } = start
+  const { argv, isCertain: sure } = start
   const [first] = argv
   if (first === undefined || left === 0) return []
-  const looked = lookUp(subject.fs, first, { ...start, path: env.get('PATH') ?? '' })
+  const searched = searchedBy(start)
+  const looked = lookUp(subject.fs, first, { ...start, path: searched ?? '' })
   const found = looked.is === 'found' ? looked.found : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
   // A path is told to a program as it is written.
   const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
   const next = found === undefined ? [] : nextOf(subject, start, found)
-  const started = { name, path, argv, searched: env.get('PATH'), sure }
-  return [started, ...next.flatMap(one => follow(subject, one, left - 1))]
+  return [{ name, path, argv, searched, sure }, ...next.flatMap(one => follow(subject, one, left - 1))]
+}
+
+function searchedBy({ env, unknown }: Start): string | undefined {
+  return unknown?.has('PATH') ? undefined : env.get('PATH')
 }
 
 function nextOf(subject: Subject, start: Start, found: Found): Start[] {
-  const [, ...args] = start.argv
-  const how = { searched: start.env.get('PATH'), sure: start.isCertain }
   const script = shellScript(subject, found.path)
   if (script === undefined)
     return startedBy(subject, start, found).flatMap(next => ('start' in next ? [next.start] : []))
-  return commandsOf(script, args, how).map(({ words, searched, sure }) => {
-    const others = [...start.env].filter(([name]) => name !== 'PATH')
-    const path = searched === undefined ? [] : [['PATH', searched] as const]
-    return { ...start, argv: words, env: new Map([...others, ...path]), isCertain: sure }
+  const how = { searched: searchedBy(start), sure: start.isCertain }
+  return commandsOf(script, start.argv.slice(1), how).map(({ words, searched, sure }) => {
+    const unknown = searched === undefined ? [...(start.unknown ?? []), 'PATH'] : start.unknown
+    return { ...start, argv: words, unknown: new Set(unknown), isCertain: sure }
   })
 }
 
@@ -98,7 +102,9 @@ export function commandsOf(
   const commands: WrittenCommand[] = []
   let { searched, sure } = how
   let begun = ''
+  let isInBlock = false
   for (const [index, part] of text.split('\n').entries()) {
+    if (begun === '') isInBlock = /^\s/.test(part)
     const line = begun + part.trim()
     begun = /(?:^|[^\\])\\$/.test(line) ? `${line.slice(0, -1)} ` : ''
     if (begun !== '') continue
@@ -109,8 +115,8 @@ export function commandsOf(
       sure = false
       continue
     }
-    const words = plainWords(line, args)
-    const last = words?.exec === true && !/^\s/.test(part)
+    const words = line.length > longest ? undefined : plainWords(line, args)
+    const last = words?.exec === true && !isInBlock
     if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, searched, sure })
     // What follows is not reached, or is no command but a text.
     if ((last && sure) || line.includes('<<')) break

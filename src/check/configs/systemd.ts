@@ -44,7 +44,7 @@ function enabledServices({ fs }: Subject): Map<string, string> {
     const files = [name, name.replace(/@[^.]*/, '@')].flatMap(one =>
       folders.map(folder => `${folder}/${one}`),
     )
-    const file = files.find(file => fs.find(file) !== undefined)
+    const file = files.find(file => fs.look(file) !== undefined)
     const path = file === undefined ? undefined : fs.find(file)?.path
     const isChanged = folders.some(folder => fs.list(`${folder}/${name}.d`).length > 0)
     // What is masked leads to /dev/null.

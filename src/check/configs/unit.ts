@@ -20,12 +20,13 @@ export function parseUnit(text: string): ReadonlyMap<string, readonly Assignment
       continue
     }
     const header = /^\[([^\]]+)\]$/.exec(joined.text)?.[1]
-    const assignment = /^([^=]+?)\s*=\s*(.*)$/.exec(joined.text)
+    const at = joined.text.indexOf('=')
     if (header !== undefined) {
       section = sections.get(header) ?? []
       sections.set(header, section)
-    } else if (assignment?.[1] !== undefined) {
-      section?.push({ key: assignment[1], value: assignment[2] ?? '', line: joined.line })
+    } else if (at > 0) {
+      const [key, value] = [joined.text.slice(0, at).trim(), joined.text.slice(at + 1).trim()]
+      section?.push({ key, value, line: joined.line })
     }
   }
   return sections

@@ -1,4 +1,6 @@
 import { closeSync, openSync } from 'node:fs'
+import { rawOf } from '../../util/raw-path.ts'
+import { readable } from '../archive/tree.ts'
 import { spoolArchive } from '../archive-file.ts'
 import { tarOf } from '../layer-tar.ts'
 import type { Image, Layer } from '../model.ts'
@@ -20,11 +22,10 @@ export type RootFsLimits = {
  * @throws UserError when a layer is damaged or cannot be read, has too many files, or there is no room to unpack it
  */
 export async function openRootFs(
-  image: Image,
+  image: Pick<Image, 'layers'>,
   { scratch, limits = {} }: { readonly scratch: string; readonly limits?: RootFsLimits },
 ): Promise<RootFs> {
-  const { files = 2_000_000 } = limits
-  const tree = new Tree(files)
+  const tree = new Tree(limits.files ?? 2_000_000)
   const closing: (() => void | Promise<void>)[] = []
   const close = async () => {
     for (const one of closing.splice(0)) await one()
@@ -38,12 +39,12 @@ export async function openRootFs(
     if (source.packing !== undefined) {
       const unpacked = await spoolArchive(sink => sink(tarOf(source)), { name, scratch })
       closing.push(unpacked.close)
-      addTar(tree, layer, { name, fd: unpacked.descriptor, offset: 0, length: unpacked.size }, files)
-    } else if (typeof file === 'number') addTar(tree, layer, { name, fd: file, offset, length }, files)
+      addTar(tree, layer, { name, fd: unpacked.descriptor, offset: 0, length: unpacked.size })
+    } else if (typeof file === 'number') addTar(tree, layer, { name, fd: file, offset, length })
     else {
-      const fd = openSync(file, 'r')
+      const fd = readable(rawOf(file), () => openSync(file, 'r'))
       closing.push(() => closeSync(fd))
-      addTar(tree, layer, { name, fd, offset, length }, files)
+      addTar(tree, layer, { name, fd, offset, length })
     }
   }
 

@@ -24,10 +24,9 @@ const aufs = '.wh..wh.'
 
 /**
  * Puts a layer's archive into the tree. Its headers are read, in one go.
- * @param most members that it may have
- * @throws UserError when it is damaged, or has too many
+ * @throws UserError when it is damaged, or the tree has too many files then
  */
-export function addTar(tree: Tree, layer: number, part: TarPart, most: number): void {
+export function addTar(tree: Tree, layer: number, part: TarPart): void {
   const origin: Origin = {
     layer,
     entry: () => {
@@ -57,7 +56,8 @@ export function addTar(tree: Tree, layer: number, part: TarPart, most: number): 
   }
 
   const source = { name: part.name, size: part.length }
-  const scan = scanTar(source, { members: most, unmarkedEnd: true }, add)
+  // The tree counts its files.
+  const scan = scanTar(source, { members: Number.POSITIVE_INFINITY, unmarkedEnd: true }, add)
   const read = reader(part)
   for (let step = scan.next(); !step.done; ) step = scan.next(read(step.value.position, step.value.length))
   tree.removeFromRoot(name => name.startsWith(aufs))
@@ -66,10 +66,8 @@ export function addTar(tree: Tree, layer: number, part: TarPart, most: number): 
 /** @returns undefined for what would be outside of the image: it is not unpacked */
 function pathOf(raw: string): string | undefined {
   const name = decode(raw)
-  const plain = name.slice(
-    /^[./]/.test(name) ? /^(\.?\/)*/.exec(name)?.[0].length : 0,
-    name.endsWith('/') ? -1 : undefined,
-  )
+  const plain = name.replace(/^(\.?\/)+/, '').replace(/\/+$/, '')
+  // Nearly all names are like that. What follows is for those with `.`, `..` or nothing between slashes.
   if (!/(^|\/)\.{0,2}(\/|$)/.test(plain)) return plain
   const path = posix.normalize(name).replace(/^\/+|\/+$/g, '')
   if (path === '.') return ''

@@ -5,8 +5,8 @@ import { impliedDirectory, type Node } from './node.ts'
 /** As many symlinks as Linux follows: https://man7.org/linux/man-pages/man7/path_resolution.7.html */
 const mostLinks = 40
 
-/** A node and its name, for each step from the root, which is not in it, to some place. */
-type Way = { readonly name: string; readonly node: Node }[]
+/** What is at each step from the root, which is not in it, to some place. */
+type Way = { readonly name: string; readonly node: Node | undefined }[]
 
 /**
  * The layers of an image, put one over the other from the lowest to the uppermost:
@@ -27,7 +27,7 @@ export class Tree {
 
   /** What a path leads to, as in a chroot: undefined where nothing is, and where links go in a circle. */
   find(path: string, followLast: boolean): { readonly path: string; readonly node: Node } | undefined {
-    const way = this.#walk(path, followLast)
+    const way = this.#walk(path, followLast, false)
     return way && { path: `/${way.map(({ name }) => name).join('/')}`, node: way.at(-1)?.node ?? this.#root }
   }
 
@@ -96,46 +96,44 @@ export class Tree {
   #make(path: string, layer: number): Node | undefined {
     const last = this.#last
     if (last?.path === path && last.node.layer === layer) return last.node
-    const make = (siblings: Map<string, Node>, name: string) => {
-      const made = impliedDirectory(layer)
-      siblings.set(name, made)
-      this.#added()
-      return made
+    const way = this.#walk(path, true, true)
+    if (way === undefined) return undefined
+    let directory = this.#root
+    for (const { name, node } of way) {
+      const next = node ?? impliedDirectory(layer)
+      if (node === undefined) {
+        directory.children.set(name, next)
+        this.#added()
+      }
+      next.layer = layer
+      directory = next
     }
-    const way = this.#walk(path, true, make)
-    for (const { node } of way ?? []) node.layer = layer
-    const node = way && (way.at(-1)?.node ?? this.#root)
-    this.#last = node && { path, node }
-    return node
+    this.#last = { path, node: directory }
+    return directory
   }
 
-  /** @param make gives the directory that there should be under a name */
-  #walk(
-    path: string,
-    followLast: boolean,
-    make?: (siblings: Map<string, Node>, name: string) => Node,
-  ): Way | undefined {
+  /** @param missing whether to go on where no directory is, as if there were an empty one: those are undefined then */
+  #walk(path: string, followLast: boolean, missing: boolean): Way | undefined {
     const way: Way = []
     const pending = path.split('/').reverse()
     let links = 0
     for (let name = pending.pop(); name !== undefined; name = pending.pop()) {
-      const here = way.at(-1)?.node ?? this.#root
-      if (here.type !== 'directory') return undefined
+      const here = way.length === 0 ? this.#root : way.at(-1)?.node
+      if (!missing && here?.type !== 'directory') return undefined
       if (name === '' || name === '.') continue
       if (name === '..') {
         way.pop()
         continue
       }
-      let node = here.children.get(name)
-      const passable = node?.type === 'directory' || node?.type === 'symlink'
-      if (make && !passable) node = make(here.children, name)
-      if (node === undefined) return undefined
-      if (node.type === 'symlink' && (followLast || pending.length > 0)) {
+      const node = here?.children.get(name)
+      if (node?.type === 'symlink' && (followLast || pending.length > 0)) {
         const { target } = node.entry
         if (target === '' || ++links > mostLinks) return undefined
         if (target.startsWith('/')) way.length = 0
         pending.push(...target.split('/').reverse())
-      } else way.push({ name, node })
+      } else if (node !== undefined || missing)
+        way.push({ name, node: missing && node?.type !== 'directory' ? undefined : node })
+      else return undefined
     }
     return way
   }
