@@ -201,8 +201,7 @@ function* paths(name: string, by: Loaded, loader: Loader, loading: Loading): Gen
   }
   // Who has a RUNPATH uses no RPATH, neither his own nor those of whoever loaded him.
   if (by.dynamic?.runpath === undefined)
-    for (const { path, dynamic } of chain(by))
-      if (dynamic?.runpath === undefined) yield* within(dynamic?.rpath, path, /:/)
+    for (const { path, dynamic } of chain(by)) yield* within(dynamic?.rpath, path, /:/)
   yield* within(user, loading.program.path, /[:;]/)
   yield* within(by.dynamic?.runpath, by.path, /:/)
   const noDefault = by.dynamic?.noDefaultFolders === true
