@@ -216,7 +216,8 @@ function* chain(by: Loaded): Generator<Loaded> {
 }
 
 /** There, and in the folders for better processors: which of these the machine has, nobody knows here. */
-function* inFolder(fs: RootFs, folder: string, name: string): Generator<string> {
+function* inFolder(fs: RootFs, path: string, name: string): Generator<string> {
+  const folder = path.replace(/\/$/, '')
   yield `${folder}/${name}`
   const better = `${folder}/glibc-hwcaps`
   for (const level of fs.list(better)) yield `${better}/${level}/${name}`

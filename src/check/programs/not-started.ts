@@ -49,7 +49,9 @@ function whyNot(start: Start, name: string, found: NotFound): string {
   if (errno === 'ENOTDIR')
     return `\`${name}\` goes through ${at}${through}, which is no directory: \`${quoted}: not a directory\`.`
   const what =
-    at === name ? `The image has no \`${name}\`` : `The image has no ${at}${through}, where \`${name}\` leads`
+    link === undefined
+      ? `The image has no \`${name}\``
+      : `The image has no ${at}, where \`${name}\` leads${through}`
   const said =
     start.by === 'runtime'
       ? `${quoted}: stat ${name}: no such file or directory`
@@ -64,6 +66,10 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
     return `Open the directory for that user, for instance \`extraCommands = "chmod 755 .${found.at}"\`, or set another \`config.User\`.`
   if (found.is === 'refused' || (found.is === 'failed' && found.errno !== 'ENOENT'))
     return `Name a program there, such as \`"\${pkgs.hello}/bin/hello"\`.`
+  if (name.endsWith('\r'))
+    return 'The line ends as on Windows: write the file with plain line ends, and keep git from changing them (`* text=auto eol=lf` in .gitattributes).'
+  if (start.rule === 'shebang' && name.includes(' '))
+    return `Linux gives all that follows to \`env\` as one word: write \`#!/usr/bin/env -S ${name}\`, or name the program in full.`
   const helper = helpers[name]
   if (helper !== undefined) return `Let the image have it: ${helper}.`
   const program = basename(name)

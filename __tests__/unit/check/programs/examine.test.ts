@@ -145,7 +145,7 @@ test('libraries that need each other, and more than anybody has', async () => {
   await using made = await inspected(files, { entrypoint: ['/app'] })
   const [finding, ...others] = [...entrypointRule.inspect(made.subject)]
   assert.deepEqual([finding?.rule, others], ['library', []])
-  assert.match(finding?.why ?? '', /its library libc\.so, which \/opt\/lib\/libb\.so needs,? nowhere/)
+  assert.match(finding?.why ?? '', /its library libc\.so, which \/opt\/lib\/libb\.so needs, nowhere/)
 })
 
 test('for another processor, certainly and perhaps', async () => {
@@ -173,7 +173,7 @@ test('a place where the image has the program is named in the fix', async () => 
   const [finding] = [...entrypointRule.inspect(made.subject)]
   assert.equal(
     finding?.why,
-    'The image has no /usr, where `/usr/bin/redis-server` leads: `exec: "/usr/bin/redis-server": stat /usr/bin/redis-server: no such file or directory`.',
+    'The image has no `/usr/bin/redis-server`: `exec: "/usr/bin/redis-server": stat /usr/bin/redis-server: no such file or directory`.',
   )
   assert.match(finding?.fix ?? '', new RegExp(`The image has ${store}redis-7.2/bin/redis-server`))
   await using without = await inspected({}, { entrypoint: ['redis-server'] })
@@ -186,4 +186,16 @@ test('programs that start each other for ever are left at some time', async () =
   assert.deepEqual(await of({}, { entrypoint: Array.from({ length: 50 }, () => '/usr/bin/env') }), [])
   const script = '#!/bin/sh\nexec /script "$@"\n'
   assert.deepEqual(await of({ '/script': script }, { entrypoint: ['/script'] }), [])
+})
+
+test('what an image makes up is shown and not obeyed', async () => {
+  const files = { ...shells, '/b': '#!/bin/bash\r\n', '/c': '#!/usr/bin/env python3 -u\n' }
+  const told = async (path: string) => {
+    await using made = await inspected(files, { entrypoint: [path] })
+    const [finding] = [...entrypointRule.inspect(made.subject)]
+    return `${finding?.place} ${finding?.why} ${finding?.fix}`
+  }
+  assert.match(await told('/\n::error::no'), /no `\/\\u000a::error::no`/)
+  assert.match(await told('/b'), /no `\/bin\/bash\\u000d`.*The line ends as on Windows/)
+  assert.match(await told('/c'), /`#!\/usr\/bin\/env -S python3 -u`/)
 })
