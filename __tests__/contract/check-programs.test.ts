@@ -267,6 +267,20 @@ const cases: Readonly<Record<string, Case>> = {
     code: 126,
     says: /exec \/app failed: Permission denied/,
   },
+  'a working directory that is a circle of links': {
+    config: { Cmd: ['/bin/busybox', 'pwd'], WorkingDir: '/a' },
+    files: { ...shell, '/a': { link: 'b' }, '/b': { link: 'a' } },
+    findings: ['working-directory error WorkingDir'],
+    code: 125,
+    says: /too many/,
+  },
+  'a working directory that is a link out of the image': {
+    config: { Cmd: ['/bin/busybox', 'pwd'], WorkingDir: '/a' },
+    files: { ...shell, '/a': { link: '/b/c' } },
+    findings: [],
+    code: 0,
+    says: /\/b\/c/,
+  },
   'a working directory that the user may not enter': {
     config: { Cmd: ['/bin/busybox', 'pwd'], WorkingDir: '/app', User: '1000' },
     files: { ...shell, '/app/': { mode: 0o700 } },
