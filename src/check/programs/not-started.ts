@@ -73,17 +73,25 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
   return `The image has ${other}: name it in full, \`"\${…}${inPackage(other)}"\` with its package, or add that package to \`contents\`.`
 }
 
+/** Looking through thousands of packages takes a while, and many programs may be missing. */
+const folders = new WeakMap<RootFs, readonly string[]>()
+
 /** A program of that name elsewhere in the image: in a package rather than where distributions have it. */
 export function elsewhere(fs: RootFs, name: string, start: Start): string | undefined {
-  const packages = fs.list('/nix/store').map(path => `/nix/store/${path}`)
-  const paths = [...packages, '', '/usr', '/usr/local'].flatMap(prefix => [
-    `${prefix}/bin/${name}`,
-    `${prefix}/sbin/${name}`,
-  ])
-  return paths.find(path => {
+  const known = folders.get(fs) ?? programFolders(fs)
+  folders.set(fs, known)
+  const isProgram = (path: string) => {
     const entry = fs.find(path)?.entry
     return entry?.type === 'file' && mayExecute(entry, start.user)
-  })
+  }
+  return known.map(folder => `${folder}/${name}`).find(isProgram)
+}
+
+function programFolders(fs: RootFs): string[] {
+  const packages = fs.list('/nix/store').map(path => `/nix/store/${path}`)
+  return [...packages, '', '/usr', '/usr/local']
+    .flatMap(prefix => [`${prefix}/bin`, `${prefix}/sbin`])
+    .filter(folder => fs.find(folder)?.entry.type === 'directory')
 }
 
 /** What follows a package's store path; all of any other path. */
