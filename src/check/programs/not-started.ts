@@ -76,20 +76,28 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
   const other = elsewhere(subject.fs, program, start)
   if (other === undefined)
     return `Put the package that has it into the image and name it in full: \`"\${pkgs.${attribute(program)}}/bin/${program}"\`.`
-  return `The image has ${other.path}: name it in full, \`"\${…}${inPackage(other.path)}"\` with its package, or add that package to \`contents\`.`
+  return `The image has ${other}: name it in full, \`"\${…}${inPackage(other)}"\` with its package, or add that package to \`contents\`.`
 }
 
-/** A program of that name elsewhere in the image, one of the store rather than any other. */
-export function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
-  const isProgram = ({ path, entry }: Found) =>
-    entry.type === 'file' && /\/s?bin\/[^/]+$/.test(path) && mayExecute(entry, start.user)
-  const all = [...fs.named(other => other === name)]
-    .map(({ path }) => ({ path, target: fs.find(path) }))
-    .filter(({ path, target }) => target !== undefined && isProgram({ path, entry: target.entry }))
-    .map(({ path }) => path)
-    .sort()
-  const path = all.find(path => path.startsWith('/nix/store/')) ?? all[0]
-  return path === undefined ? undefined : fs.find(path) && { ...(fs.find(path) as Found), path }
+/** Looking through thousands of packages takes a while, and many programs may be missing. */
+const folders = new WeakMap<RootFs, readonly string[]>()
+
+/** A program of that name elsewhere in the image: in a package rather than where distributions have it. */
+export function elsewhere(fs: RootFs, name: string, start: Start): string | undefined {
+  const known = folders.get(fs) ?? programFolders(fs)
+  folders.set(fs, known)
+  const isProgram = (path: string) => {
+    const entry = fs.find(path)?.entry
+    return entry?.type === 'file' && mayExecute(entry, start.user)
+  }
+  return known.map(folder => `${folder}/${name}`).find(isProgram)
+}
+
+function programFolders(fs: RootFs): string[] {
+  const packages = fs.list('/nix/store').map(path => `/nix/store/${path}`)
+  return [...packages, '', '/usr', '/usr/local']
+    .flatMap(prefix => [`${prefix}/bin`, `${prefix}/sbin`])
+    .filter(folder => fs.find(folder)?.entry.type === 'directory')
 }
 
 /** What follows a package's store path; all of any other path. */
