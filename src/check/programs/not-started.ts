@@ -1,23 +1,31 @@
 import type { Found, RootFs } from '../../image/rootfs/model.ts'
 import type { Finding, Subject } from '../model.ts'
-import { basename, mayExecute } from './access.ts'
+import { absolute, basename, mayExecute } from './access.ts'
 import type { LookedUp } from './lookup.ts'
 import { finding, type Start } from './start.ts'
 
 type NotFound = Exclude<LookedUp, { readonly is: 'found' | 'mounted' }>
 
 /** What helps where a well-known program is not where everybody expects it. */
-const helpers: Readonly<Record<string, string>> = {
-  '/bin/sh': 'add `pkgs.dockerTools.binSh` to `contents`',
-  '/usr/bin/env': 'add `pkgs.dockerTools.usrBinEnv` to `contents`',
-}
+const helpers: ReadonlyMap<string, string> = new Map([
+  ['/bin/sh', 'add `pkgs.dockerTools.binSh` to `contents`'],
+  ['/usr/bin/env', 'add `pkgs.dockerTools.usrBinEnv` to `contents`'],
+])
 
 /** A program that cannot be started since nothing that can be run is where it is looked for. */
 export function notStarted(subject: Subject, start: Start, found: NotFound): Finding {
   const [name = ''] = start.argv
   const { rule, place } = start
   const fix = fixFor(subject, start, name, found)
-  return finding(start, { rule, place, why: whyNot(start, name, found), fix })
+  // What is mounted there may have it.
+  const isMountable =
+    found.is === 'failed' && subject.config.volumes.some(volume => isWithin(found.at, absolute(volume, '')))
+  const severity = isMountable ? 'warning' : 'error'
+  return finding(start, { rule, place, severity, why: whyNot(start, name, found), fix })
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
 }
 
 /** A program that is there, but not for the user; what starts it has more rights than he, with some engines. */
@@ -70,7 +78,7 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
     return 'The line ends as on Windows: write the file with plain line ends, and keep git from changing them (`* text=auto eol=lf` in .gitattributes).'
   if (start.rule === 'shebang' && name.includes(' '))
     return `Linux gives all that follows to \`env\` as one word: write \`#!/usr/bin/env -S ${name}\`, or name the program in full.`
-  const helper = helpers[name]
+  const helper = helpers.get(name)
   if (helper !== undefined) return `Let the image have it: ${helper}.`
   const program = basename(name)
   const other = elsewhere(subject.fs, program, start)

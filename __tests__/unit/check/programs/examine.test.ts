@@ -199,3 +199,34 @@ test('what an image makes up is shown and not obeyed', async () => {
   assert.match(await told('/b'), /no `\/bin\/bash\\u000d`.*The line ends as on Windows/)
   assert.match(await told('/c'), /`#!\/usr\/bin\/env -S python3 -u`/)
 })
+
+test('what a volume may bring is no error', async () => {
+  const config = { entrypoint: ['/data/run'], volumes: ['/data/'] }
+  assert.deepEqual(await of({ '/data/': '' }, config), ['entrypoint warning Entrypoint'])
+  assert.deepEqual(await of({}, { ...config, volumes: ['/dat'] }), ['entrypoint error Entrypoint'])
+})
+
+test('names that JavaScript knows are names like others', async () => {
+  for (const name of ['constructor', '__proto__', 'toString'])
+    assert.deepEqual(await of({ [`/bin/${name}`]: program }, { entrypoint: [name, 'app'] }), [])
+  assert.deepEqual(await started('constructor'), ['entrypoint error Entrypoint'])
+})
+
+test('the text of a shell is where the config has it', async () => {
+  assert.deepEqual(await of({}, { entrypoint: ['/bin/sh', '-c'], cmd: ['app'] }), ['command error Cmd'])
+  assert.deepEqual(await of({}, { entrypoint: ['/bin/sh'], cmd: ['/no.sh'] }), ['command error Cmd'])
+})
+
+test('a script that reads another may find anything by name', async () => {
+  const script = (text: string) => of({ '/entry': `#!/bin/sh\n${text}\n` }, { entrypoint: ['/entry'] })
+  assert.deepEqual(await script('. /env\nexec app'), [])
+  assert.deepEqual(await script('PATH=/opt\nexec app'), [])
+  assert.deepEqual(await script('set -e\nexec app'), ['script error /entry'])
+})
+
+test('a program that would be searched for ever is left', async () => {
+  const rpath = 'a:'.repeat(20_000)
+  const needed = Array.from({ length: 1000 }, (_, i) => `lib${i}.so`)
+  const files = { '/app': linked({ needed, runpath: rpath }, '/ld.so'), '/ld.so': loader }
+  assert.deepEqual(await of(files, { entrypoint: ['/app'] }), [])
+})
