@@ -60,6 +60,11 @@ const samples = [
   'nginx',
   's6',
   'runit',
+  'tini',
+  'dumb-init',
+  'catatonit',
+  'gosu',
+  'musl',
 ]
 
 const mirror = process.env.PARTS_NIX_MIRROR || officialMirror

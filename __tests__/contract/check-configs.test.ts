@@ -304,3 +304,25 @@ for (const [name, command, sample] of [
     })
   })
 }
+
+test('a container engine needs the place of its own files', { skip }, async t => {
+  const config = { Entrypoint: ['/bin/sh', '-c', 'echo it runs'] }
+  const image = (more: Files) => ({
+    layers: [],
+    files: { ...shell, '/tmp/': { mode: 0o1777 }, ...more },
+    config,
+  })
+  await agree(t, 'hosts-folder', {
+    ...image({ '/etc/hosts/': '' }),
+    findings: ['hosts error /etc/hosts'],
+    says: /error mounting .* to rootfs at "\/etc\/hosts"[\s\S]*not a directory/,
+  })
+  await agree(t, 'hosts-dangling', {
+    ...image({
+      '/etc/hosts': { link: '/nix/store/gone' },
+      '/etc/resolv.conf': { link: '../run/resolv.conf' },
+    }),
+    findings: [],
+    says: /it runs/,
+  })
+})

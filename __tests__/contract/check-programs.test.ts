@@ -267,6 +267,20 @@ const cases: Readonly<Record<string, Case>> = {
     code: 126,
     says: /exec \/app failed: Permission denied/,
   },
+  'a working directory that is a circle of links': {
+    config: { Cmd: ['/bin/busybox', 'pwd'], WorkingDir: '/a' },
+    files: { ...shell, '/a': { link: 'b' }, '/b': { link: 'a' } },
+    findings: ['working-directory error WorkingDir'],
+    code: 125,
+    says: /too many/,
+  },
+  'a working directory that is a link out of the image': {
+    config: { Cmd: ['/bin/busybox', 'pwd'], WorkingDir: '/a' },
+    files: { ...shell, '/a': { link: '/b/c' } },
+    findings: [],
+    code: 0,
+    says: /\/b\/c/,
+  },
   'a working directory that the user may not enter': {
     config: { Cmd: ['/bin/busybox', 'pwd'], WorkingDir: '/app', User: '1000' },
     files: { ...shell, '/app/': { mode: 0o700 } },
@@ -388,6 +402,44 @@ const cases: Readonly<Record<string, Case>> = {
     findings: ['command error Cmd'],
     code: 127,
     says: /exec redis-server failed: No such file or directory/,
+  },
+  'an init with options, and what it starts': {
+    config: { Cmd: ['dumb-init', '-r', '15:2', '--', 'catatonit', '-g', '--', 'busybox', 'echo', 'hello'] },
+    base: [...debian, ...inits],
+    findings: [],
+    code: 0,
+    says: /hello/,
+  },
+  'an init that starts nothing': {
+    config: { Entrypoint: ['tini-static', '--version'] },
+    base: inits,
+    findings: [],
+    code: 0,
+    says: /tini version/,
+  },
+  'another user': {
+    config: { Entrypoint: ['gosu', 'app'], Cmd: ['busybox', 'id'] },
+    base: inits,
+    files: { ...shell, '/etc/passwd': 'app:x:1000:1000::/:/bin/sh\n' },
+    findings: [],
+    code: 0,
+    says: /uid=1000/,
+  },
+  'another user, who may not run the program': {
+    config: { Entrypoint: ['gosu', '1000'], Cmd: ['/bin/busybox', 'id'] },
+    base: inits,
+    files: { '/bin/busybox': { data: busybox, mode: 0o700 } },
+    findings: ['command error Cmd'],
+    code: 1,
+    says: /permission denied/,
+  },
+  'another user, who is not there': {
+    config: { Entrypoint: ['gosu', 'app'], Cmd: ['busybox', 'id'] },
+    base: inits,
+    files: shell,
+    findings: ['entrypoint error Entrypoint'],
+    code: 1,
+    says: /unable to find user app/,
   },
   "a shell's text": {
     config: { Cmd: ['/bin/sh', '-c', 'exec busybox echo "$HELLO"'], Env: ['HELLO=hello'] },
@@ -587,6 +639,46 @@ test('a container starts and fails as the findings say', { skip }, async t => {
     })
 })
 
+test('a health check fails as the finding says', { skip }, async t => {
+  if (docker === undefined || machine === undefined) throw new Error('there is no machine')
+  const checks = {
+    'that works': { test: ['CMD', 'busybox', 'true'], findings: [], status: 'healthy' },
+    "of a shell's text": { test: ['CMD-SHELL', 'busybox true || exit 1'], findings: [], status: 'healthy' },
+    'of what is not there': {
+      test: ['CMD', 'curl', '-f', 'x'],
+      findings: ['healthcheck error Healthcheck'],
+      status: 'unhealthy',
+    },
+    "of what is not there, of a shell's text": {
+      test: ['CMD-SHELL', 'curl -f x >/dev/null 2>&1 || exit 1'],
+      findings: ['healthcheck error Healthcheck'],
+      status: 'unhealthy',
+    },
+  }
+  for (const [name, { test, findings, status }] of Object.entries(checks))
+    await t.test(name, async () => {
+      const Healthcheck = { Test: test, Interval: 50_000_000, Retries: 1 }
+      const config = { Cmd: ['busybox', 'sleep', '1000'], Healthcheck }
+      const archive = dockerArchive('image', [writeTar(membersOf(shell))], config)
+      await using made = await inspectedArchive(archive)
+      const found = programRules.flatMap(rule => [...rule.inspect(made.subject)])
+      assert.deepEqual(
+        found.map(({ rule, severity, place }) => `${rule} ${severity} ${place}`),
+        findings,
+      )
+      await machine.plant('/root/image.tar', archive)
+      await docker('load', '--quiet', '--input', '/root/image.tar')
+      const container = (await docker('run', '--detach', '--network=none', 'image')).trim()
+      const heard = ['--since', '0', '--filter', `container=${container}`, '--filter', 'event=health_status']
+      const events = machine.start([join(partsBin, 'docker'), 'events', ...heard], {
+        as: 'root',
+        onStdout: said => (/health_status/.test(said) ? events.kill() : undefined),
+      })
+      assert.match((await events.done).stdout, new RegExp(`health_status: ${status} `))
+      await docker('rm', '--force', container)
+    })
+})
+
 test('Podman refuses what Docker starts with more rights than the user has', { skip }, async () => {
   await using machine = await Machine.create({ user: 'root' })
   const env = { ...machine.env, ...(await setUpPodman(machine)) }
@@ -595,9 +687,12 @@ test('Podman refuses what Docker starts with more rights than the user has', { s
     await machine.plant('/root/image.tar', dockerArchive('image', [writeTar(membersOf(files))], config))
     const load = await machine.run(['podman', 'load', '--input', '/root/image.tar'], { env })
     assert.equal(load.code, 0, load.stderr)
-    const { code, stderr } = await machine.run(['podman', '--runtime', `${partsBin}/runc`, 'run', '--network=none', 'localhost/image'], {
-      env,
-    })
+    const { code, stderr } = await machine.run(
+      ['podman', '--runtime', `${partsBin}/runc`, 'run', '--network=none', 'localhost/image'],
+      {
+        env,
+      },
+    )
     assert.equal(code, podman, name)
     assert.match(stderr, /permission denied/i)
   }

@@ -1,4 +1,5 @@
 import type { Finding, Rule, Subject } from './model.ts'
+import { printable } from './printable.ts'
 import { accountOf } from './programs/account.ts'
 import { textAt } from './programs/file.ts'
 
@@ -11,11 +12,15 @@ function* inspectUser({ fs, config }: Subject): Generator<Finding> {
   const { unknown, name } = account
   const file = unknown === 'user' ? 'passwd' : 'group'
   const lines = unknown === 'user' ? 'extraPasswdLines' : 'extraGroupLines'
+  const there =
+    fs.find(`/etc/${file}`) === undefined ? `no /etc/${file}` : `no ${unknown} \`${name}\` in /etc/${file}`
   yield {
     rule: 'user',
     severity: 'error',
     place: 'User',
-    why: `config.User is \`${config.user}\`, and /etc/${file} of the image ${fs.find(`/etc/${file}`) === undefined ? 'does not exist' : `has no ${unknown} \`${name}\``}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
+    why: printable(
+      `config.User is \`${config.user}\`, and the image has ${there}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
+    ),
     fix: `Set a number, \`config.User = "1000:1000"\`, or add \`(pkgs.dockerTools.fakeNss.override { ${lines} = [ … ]; })\` to \`contents\`.`,
   }
 }

@@ -1,4 +1,5 @@
 import type { Finding, Rule, Subject } from './model.ts'
+import { printable } from './printable.ts'
 import { absolute, follow } from './programs/access.ts'
 import { root } from './programs/account.ts'
 
@@ -15,11 +16,15 @@ function* inspectWorkingDirectory({ fs, config }: Subject): Generator<Finding> {
   const isBlocked = followed.is === 'failed' && followed.errno !== 'ENOENT'
   if (!isFile && !isBlocked) return
   const at = followed.is === 'found' ? followed.found.path : followed.at
+  const what =
+    followed.is === 'failed' && followed.errno === 'ELOOP' ? 'is a circle of links' : 'is no directory'
   yield {
     rule: 'working-directory',
     severity: 'error',
     place: 'WorkingDir',
-    why: `config.WorkingDir is \`${config.workingDir}\`, and ${at} is no directory: no container can be made, \`not a directory\`.`,
+    why: printable(
+      `config.WorkingDir is \`${config.workingDir}\`, and ${at} ${what}: no container can be made.`,
+    ),
     fix: 'Name a directory. One that does not exist is made when a container starts.',
   }
 }

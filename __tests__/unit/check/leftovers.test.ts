@@ -27,7 +27,6 @@ test('private keys, whoever made them', async () => {
     ).sort(),
     [
       'private-key warning /root/.ssh/id_ed25519',
-      'private-key warning /srv/tls/server.key',
       'private-key warning /srv/tls/both.pem',
       'private-key warning /etc/ssh/ssh_host_ecdsa_key',
       `private-key warning ${store('id_rsa')}`,
@@ -44,6 +43,7 @@ test("what is no private key, or is nobody's", async () => {
       '/etc/ssl/certs/ca.pem': '-----BEGIN CERTIFICATE-----\nMIIE\n-----END CERTIFICATE-----\n',
       '/etc/ssl/public.key': '-----BEGIN PUBLIC KEY-----\nMIIE\n-----END PUBLIC KEY-----\n',
       '/usr/share/doc/openssl/demo.key': key(''),
+      '/etc/ssl/private/ssl-cert-snakeoil.key': key(''),
       [`${store('python3-3.13')}/lib/python3.13/test/certdata/ssl_key.pem`]: key(''),
       [`${store('node-26')}/lib/node_modules/agent/key.pem`]: key(''),
       '/srv/keys.txt': key(''),

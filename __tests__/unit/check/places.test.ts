@@ -117,5 +117,6 @@ test('nsswitch: without it only an old glibc does something else', async () => {
   )
   assert.deepEqual(await says('passwd: files\n'), [])
   assert.deepEqual(await says('passwd: files\nhosts: dns\n'), ['nsswitch warning /etc/nsswitch.conf:2'])
+  assert.deepEqual(await says('hosts: dns # files\n'), ['nsswitch warning /etc/nsswitch.conf:1'])
   assert.deepEqual(await says('hosts:\tfiles\n'), ['nsswitch warning /etc/nsswitch.conf:1'])
 })

@@ -63,7 +63,11 @@ test('supervisord behind a script that changes files: nothing is certain', async
     await of('adduser nobody\nexec supervisord -n\n'),
     places.map(place => `supervisord warning ${place}`),
   )
-  assert.deepEqual(await of('exec other\n'), [])
+  // Who starts it cannot be seen.
+  assert.deepEqual(
+    await of('exec other\n'),
+    places.map(place => `supervisord warning ${place}`),
+  )
   // One that is mounted when the container starts.
   assert.deepEqual(await of('exec supervisord -nc /config/supervisord.conf\n'), [])
   // Beside itself it looks first.
@@ -92,6 +96,24 @@ command=/usr/bin/x 100%% %(program_name)s %(process_num)02d
   ])
   const volumes = ['/logs']
   assert.equal((await findingsOf(supervisordRule, files, { entrypoint, env, volumes })).length, 2)
+})
+
+test('supervisord: a number must have a user, too; a program that may not be run is not looked for elsewhere', async () => {
+  const conf = '[supervisord]\n[program:a]\ncommand=/usr/bin/y\nuser=1234\n'
+  const files = {
+    ...base,
+    '/usr/bin/supervisord': busybox,
+    '/usr/bin/y': { data: '', mode: 0o644 },
+    '/nix/store/00000000000000000000000000000000-y-1.0/bin/y': busybox,
+    '/etc/supervisord.conf': conf,
+  }
+  await using image = await inspected(files, { entrypoint: ['/usr/bin/supervisord'] })
+  const [user, program, ...more] = supervisordRule.inspect(image.subject)
+  assert.deepEqual(
+    [user?.place, program?.place, more],
+    ['/etc/supervisord.conf:4', '/etc/supervisord.conf:3', []],
+  )
+  assert.match(program?.fix ?? '', /chmod \+x/)
 })
 
 const system: Files = {

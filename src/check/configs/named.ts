@@ -48,7 +48,7 @@ function fixFor({ fs }: Subject, start: Start, otherwise: string): string {
   const [name = ''] = start.argv
   if (fs.find(name) !== undefined) return otherwise
   const program = name.slice(name.lastIndexOf('/') + 1)
-  const path = elsewhere(fs, program, start)?.path
+  const path = elsewhere(fs, program, start)
   if (path === undefined)
     return `Add the package that has \`${program}\`, and write \`\${pkg}/bin/${program}\` in place of \`${name}\`: so Nix puts it into the image, too.`
   const [, storePath, rest] = /^(\/nix\/store\/[^/]+)(\/.*)$/.exec(path) ?? []

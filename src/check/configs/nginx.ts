@@ -61,7 +61,7 @@ export function* neededByNginx(subject: Subject): Iterable<{ text: string; place
 }
 
 function* readings(subject: Subject): Iterable<Reading> {
-  const { fs, config } = subject
+  const { fs } = subject
   for (const started of startedPrograms(subject)) {
     const { argv } = started
     if (started.name !== 'nginx' || argv.some(arg => ['-t', '-T', '-v', '-V', '-h', '-s'].includes(arg)))
@@ -76,7 +76,7 @@ function* readings(subject: Subject): Iterable<Reading> {
     if (file === undefined || text === undefined) continue
     const given = parseNginx(`${option('g') ?? ''};`, '-g')
     const directives = [...given, ...included(subject, parseNginx(text, file), file, deepest)]
-    yield { started: { ...started, argv: [...argv.slice(0, 1), config.user] }, built, file, directives }
+    yield { started, built, file, directives }
   }
 }
 

@@ -2,6 +2,8 @@ import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import { isDirectory } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
+import { elsewhere } from '../programs/not-started.ts'
+import { startOf } from '../programs/start.ts'
 import { namedProgram, namedUser } from './named.ts'
 import { absoluteIn, optionOf, type Started, startedPrograms } from './started.ts'
 import {
@@ -56,12 +58,13 @@ export function* neededBySupervisord(subject: Subject): Iterable<Setting & { rea
       if (isTemporary(folder.text)) yield { ...folder, sure: started.sure }
 }
 
+/** Configs that supervisord reads, where it is seen to start; else the one that it would, if something starts it. */
 function* supervisordConfigs(
   subject: Subject,
 ): Iterable<{ readonly started: Started; readonly config: SupervisordConfig }> {
   const { fs, config } = subject
-  for (const started of startedPrograms(subject)) {
-    if (started.name !== 'supervisord') continue
+  const seen = startedPrograms(subject).filter(({ name }) => name === 'supervisord')
+  for (const started of seen.length > 0 ? seen : unseen(subject)) {
     const named = optionOf(started.argv, {
       short: 'c',
       long: 'configuration',
@@ -75,6 +78,15 @@ function* supervisordConfigs(
     const read = path === undefined ? undefined : readSupervisord(fs, path, config.env)
     if (read !== undefined) yield { started, config: read }
   }
+}
+
+/** A supervisord that is in the image, and may be started by what cannot be looked into. */
+function unseen(subject: Subject): Started[] {
+  const { fs, config } = subject
+  const nobody = startOf(subject, { argv: [], rule, place: '' })
+  const path = elsewhere(fs, 'supervisord', nobody)
+  if (path === undefined) return []
+  return [{ name: 'supervisord', path, argv: [path], searched: config.env.get('PATH'), sure: false }]
 }
 
 /** Where supervisord looks when it is told nothing: beside its own folder first. */

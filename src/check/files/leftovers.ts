@@ -7,9 +7,9 @@ const keyName = /^(?:id_(?:rsa|dsa|ecdsa|ed25519)|ssh_host_\w+_key)$|\.(?:pem|ke
 const privateKey = /-----BEGIN (?:RSA |EC |DSA |OPENSSH |ENCRYPTED )?PRIVATE KEY-----/
 /** A key with all its certificates is smaller. */
 const keyLimit = 64 * 1024
-/** What programs bring along to be tested with, or as an example, is nobody's secret. */
+/** What programs bring along to be tested with, or as an example, is nobody's secret; nor is one that says so. */
 const sample =
-  /\/(?:tests?|testing|testdata|test[-_][^/]*|fixtures?|examples?|samples?|demos?|docs?|spec|node_modules)\//i
+  /\/(?:tests?|testing|testdata|test[-_][^/]*|fixtures?|examples?|samples?|demos?|docs?|spec|node_modules)\/|snakeoil/i
 
 /** Private keys, credentials and git repositories: whoever pulls the image has them. No part of a secret is shown. */
 export const leftoverRule: Rule = {
@@ -18,6 +18,7 @@ export const leftoverRule: Rule = {
     const { fs } = subject
     yield* tokensOfEnv(subject)
     const repositories: string[] = []
+    const keys: string[] = []
     // One walk for all: an image may have a hundred thousand files.
     for (const found of fs.named(name => name === '.git' || keyName.test(name) || secretFiles.has(name))) {
       const { path, entry } = found
@@ -26,10 +27,11 @@ export const leftoverRule: Rule = {
       if (name === '.git') {
         if (entry.type === 'directory' && fs.find(`${path}/HEAD`) !== undefined) repositories.push(path)
       } else if (entry.type === 'file' && entry.size <= keyLimit) {
-        if (keyName.test(name)) yield* keyIn(fs, found)
-        else yield* credentialsIn(fs, found, name)
+        if (!keyName.test(name)) yield* credentialsIn(fs, found, name)
+        else if (privateKey.test(fs.read(found).toString('latin1'))) keys.push(path)
       }
     }
+    for (const inOneFolder of Map.groupBy(keys.sort(), folderOf).values()) yield* keysIn(inOneFolder)
     yield* gitIn(repositories.sort())
   },
 }
@@ -48,18 +50,28 @@ function* tokensOfEnv({ config }: Subject): Iterable<Finding> {
   }
 }
 
-function* keyIn(fs: RootFs, found: Found): Iterable<Finding> {
-  const { path } = found
-  if (!privateKey.test(fs.read(found).toString('latin1'))) return
+function* keysIn([path, ...more]: readonly string[]): Iterable<Finding> {
+  if (path === undefined) return
   // Packages have keys to show and to test with; a file that someone put into the store has a store path of its own.
   const inPackage = /^\/nix\/store\/[^/]+\//.test(path) && !/^\/nix\/store\/[^/]+-source\//.test(path)
+  const what =
+    more.length === 0 ? 'This is a private key' : `This is a private key, and so ${others(more)} here`
   yield {
     rule: 'private-key',
     severity: inPackage ? 'hint' : 'warning',
     place: path,
-    why: 'This is a private key. Everyone who can pull the image has it, also where a later layer deletes it.',
+    why: `${what}. Everyone who can pull the image has it, even where a layer above takes it away again.`,
     fix: 'Keep it out of the image and mount it when the container is started; make a new one where it was in use.',
   }
+}
+
+/** `is one more`, `are 2 more` */
+function others({ length }: readonly string[]): string {
+  return length === 1 ? 'is one more' : `are ${length} more`
+}
+
+function folderOf(path: string): string {
+  return path.slice(0, path.lastIndexOf('/'))
 }
 
 function* credentialsIn(fs: RootFs, found: Found, name: string): Iterable<Finding> {
@@ -68,7 +80,7 @@ function* credentialsIn(fs: RootFs, found: Found, name: string): Iterable<Findin
     rule: 'secret',
     severity: 'warning',
     place: found.path,
-    why: 'This file holds credentials. Everyone who can pull the image has them, also where a later layer deletes it.',
+    why: 'This file holds credentials. Everyone who can pull the image has them, even where a layer above takes it away again.',
     fix: 'Keep it out of the image (`builtins.path` with a `filter`, or `lib.fileset`) and mount it when the container is started; replace what was in it.',
   }
 }
@@ -79,7 +91,7 @@ function* gitIn([first, ...more]: readonly string[]): Iterable<Finding> {
     rule: 'git',
     severity: 'warning',
     place: first,
-    why: `This is a git repository${more.length === 0 ? '' : `, and so ${more.length === 1 ? 'is one more' : `are ${more.length} more`}`}: its whole history is published with the image, and whoever made the clone may have left credentials in its config.`,
+    why: `This is a git repository${more.length === 0 ? '' : `, and so ${others(more)}`}: its whole history is published with the image, and whoever made the clone may have left credentials in its config.`,
     fix: 'Copy what git tracks alone: `src = self` of a flake, `lib.fileset.gitTracked ./.`, or `builtins.path` with a `filter`; with `fetchgit` no `leaveDotGit`.',
   }
 }

@@ -6,16 +6,18 @@ const arm: Machine = { bits: 32, bigEndian: false, number: 40 }
 const aarch64: Machine = { bits: 64, bigEndian: false, number: 183 }
 
 /** Programs that run on an image's architecture: the first everywhere, the others on some machines. */
-const machines: Readonly<Record<string, readonly Machine[]>> = {
-  amd64: [x86_64, x86, { ...x86_64, bits: 32 }],
-  '386': [x86, x86_64],
-  arm64: [aarch64, arm],
-  arm: [arm, aarch64],
-  riscv64: [{ bits: 64, bigEndian: false, number: 243 }],
-  ppc64le: [{ bits: 64, bigEndian: false, number: 21 }],
-  s390x: [{ bits: 64, bigEndian: true, number: 22 }],
-  loong64: [{ bits: 64, bigEndian: false, number: 258 }],
-}
+const machines: ReadonlyMap<string, readonly Machine[]> = new Map(
+  Object.entries({
+    amd64: [x86_64, x86, { ...x86_64, bits: 32 }],
+    '386': [x86, x86_64],
+    arm64: [aarch64, arm],
+    arm: [arm, aarch64],
+    riscv64: [{ bits: 64, bigEndian: false, number: 243 }],
+    ppc64le: [{ bits: 64, bigEndian: false, number: 21 }],
+    s390x: [{ bits: 64, bigEndian: true, number: 22 }],
+    loong64: [{ bits: 64, bigEndian: false, number: 258 }],
+  } as const),
+)
 
 const names: Readonly<Record<number, string>> = {
   3: '386',
@@ -32,7 +34,7 @@ const names: Readonly<Record<number, string>> = {
 
 /** Whether a program certainly runs on no machine of an image's architecture. What nobody knows here may run. */
 export function cannotRun(machine: Machine, architecture: string): boolean {
-  const known = machines[architecture]
+  const known = machines.get(architecture)
   return known !== undefined && !known.some(one => sameMachine(one, machine))
 }
 

@@ -12,5 +12,5 @@ export function isBusybox({ path, entry }: Found): boolean {
 /** Whether a program may be one that the busybox has which is to start it: it may be built to prefer its own. */
 export function isApplet({ fs }: Subject, { busybox }: Start, name: string): boolean {
   // Their names are one list of texts.
-  return busybox !== undefined && fs.read(busybox).includes(`\0${name}\0`)
+  return busybox !== undefined && !name.includes('/') && fs.read(busybox).includes(`\0${name}\0`)
 }

@@ -17,6 +17,7 @@ export type Elf = {
 export type Dynamic = {
   readonly needed: readonly string[]
   readonly soname: string | undefined
+  /** Not read where there is a `runpath`: then loaders do not, either. */
   readonly rpath: string | undefined
   readonly runpath: string | undefined
   /** Libraries are not looked for where the loader looks by default. */
@@ -134,11 +135,12 @@ function dynamicOf(
     const index = values.get(key)?.at(-1)
     return index === undefined ? undefined : string(index)
   }
+  const runpath = last(tag.runpath)
   return {
     needed: (values.get(tag.needed) ?? []).map(string),
     soname: last(tag.soname),
-    rpath: last(tag.rpath),
-    runpath: last(tag.runpath),
+    rpath: runpath === undefined ? last(tag.rpath) : undefined,
+    runpath,
     noDefaultFolders: ((values.get(tag.flags1)?.at(-1) ?? 0) & noDefaultLib) !== 0,
   }
 }

@@ -109,7 +109,7 @@ function libraryFinding(start: Start, found: Found, { name, neededBy, damaged, l
       why: `LD_PRELOAD names ${name}, which is not where the loader looks: \`object '${name}' from LD_PRELOAD cannot be preloaded: ignored\`.`,
       fix: `Name it in full, \`"LD_PRELOAD=\${pkgs.jemalloc}/lib/libjemalloc.so"\`, or leave it out.`,
     })
-  const by = neededBy === found.path ? '' : `, which ${neededBy} needs`
+  const by = neededBy === found.path ? '' : `, which ${neededBy} needs,`
   const missing =
     loader === 'glibc'
       ? `error while loading shared libraries: ${name}: cannot open shared object file: No such file or directory`

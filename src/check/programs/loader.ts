@@ -48,13 +48,15 @@ type Loader = {
 
 const largestLoader = 8 * 1024 * 1024
 const largestCache = 16 * 1024 * 1024
-/** No program has as many; one that claims them is not looked at further. */
-const mostLibraries = 5000
+/** Of a loader; real ones have four. */
+const mostFolders = 64
+/** For one program. Large ones of Nix look at some thousand places. */
+const mostLooks = 50_000
 
 /**
  * Which libraries the loader of a program will not find, searching where glibc's or musl's would.
  * https://man7.org/linux/man-pages/man8/ld.so.8.html, https://git.musl-libc.org/cgit/musl/tree/ldso/dynlink.c
- * @returns none for a loader of another kind
+ * @returns none for a loader of another kind, nor for a program that wants to be looked at for ever
  */
 export function lackingLibraries(loading: Loading): Lacking[] {
   const loader = loaderOf(loading)
@@ -63,12 +65,14 @@ export function lackingLibraries(loading: Loading): Lacking[] {
   const found: Lacking[] = []
   const names = new Set([loading.interpreter.name, loader.soname ?? '', loading.interpreter.found.path])
   const files = new Set([loading.interpreter.found.path])
-  const queue: Loaded[] = [{ path: program.path, dynamic: elf.dynamic, loader: undefined }]
+  const main: Loaded = { path: program.path, dynamic: elf.dynamic, loader: undefined }
+  const queue = [main]
 
+  const looks = { left: mostLooks }
   const take = (name: string, by: Loaded, isPreloaded = false) => {
     if (names.has(name) || (loader.kind === 'musl' && isMuslItself(name))) return
     names.add(name)
-    const library = search(name, by, loader, loading)
+    const library = search(name, by, loader, loading, looks)
     if (library === undefined || 'damaged' in library) {
       if (isPreloaded && loader.kind === 'musl') return
       const neededBy = isPreloaded ? undefined : by.path
@@ -82,12 +86,10 @@ export function lackingLibraries(loading: Loading): Lacking[] {
     queue.push({ path: library.path, dynamic, loader: by })
   }
 
-  for (const name of preloaded(loading)) for (const by of queue.slice(0, 1)) take(name, by, true)
-  for (let i = 0; i < queue.length && i < mostLibraries; i++) {
-    const by = queue[i]
-    for (const name of by?.dynamic?.needed ?? []) if (by !== undefined) take(name, by)
-  }
-  return found
+  for (const name of preloaded(loading)) take(name, main, true)
+  // More come in as it goes on.
+  for (const by of queue) for (const name of by.dynamic?.needed ?? []) take(name, by)
+  return looks.left > 0 ? found : []
 }
 
 /** Names that musl's loader stands for itself, as its `load_library` has them. */
@@ -124,7 +126,7 @@ function readLoader({ fs, interpreter: { name, found } }: Loading): Loader | und
   const soname = sonameOf(bytes)
   return {
     kind: 'glibc',
-    folders: [...new Set(folders)],
+    folders: [...new Set(folders)].slice(0, mostFolders),
     cache: isCache ? parseLdCache(fs.read(known)) : new Map(),
     soname,
   }
@@ -174,10 +176,12 @@ function search(
   by: Loaded,
   loader: Loader,
   loading: Loading,
+  looks: { left: number },
 ): Library | { readonly damaged: string } | undefined {
   const { machine } = loading.elf
   const candidates = name.includes('/') ? expanded(name, by.path, machine) : paths(name, by, loader, loading)
   for (const path of candidates) {
+    if (looks.left-- <= 0) return undefined
     const library = open(absolute(path, loading.directory), loader, loading)
     if (library !== undefined) return library
   }
@@ -201,8 +205,7 @@ function* paths(name: string, by: Loaded, loader: Loader, loading: Loading): Gen
   }
   // Who has a RUNPATH uses no RPATH, neither his own nor those of whoever loaded him.
   if (by.dynamic?.runpath === undefined)
-    for (const { path, dynamic } of chain(by))
-      if (dynamic?.runpath === undefined) yield* within(dynamic?.rpath, path, /:/)
+    for (const { path, dynamic } of chain(by)) yield* within(dynamic?.rpath, path, /:/)
   yield* within(user, loading.program.path, /[:;]/)
   yield* within(by.dynamic?.runpath, by.path, /:/)
   const noDefault = by.dynamic?.noDefaultFolders === true
@@ -217,7 +220,8 @@ function* chain(by: Loaded): Generator<Loaded> {
 }
 
 /** There, and in the folders for better processors: which of these the machine has, nobody knows here. */
-function* inFolder(fs: RootFs, folder: string, name: string): Generator<string> {
+function* inFolder(fs: RootFs, path: string, name: string): Generator<string> {
+  const folder = path.replace(/\/$/, '')
   yield `${folder}/${name}`
   const better = `${folder}/glibc-hwcaps`
   for (const level of fs.list(better)) yield `${better}/${level}/${name}`

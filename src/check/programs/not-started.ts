@@ -1,23 +1,31 @@
 import type { Found, RootFs } from '../../image/rootfs/model.ts'
 import type { Finding, Subject } from '../model.ts'
-import { basename, mayExecute } from './access.ts'
+import { absolute, basename, mayExecute } from './access.ts'
 import type { LookedUp } from './lookup.ts'
 import { finding, type Start } from './start.ts'
 
 type NotFound = Exclude<LookedUp, { readonly is: 'found' | 'mounted' }>
 
 /** What helps where a well-known program is not where everybody expects it. */
-const helpers: Readonly<Record<string, string>> = {
-  '/bin/sh': 'add `pkgs.dockerTools.binSh` to `contents`',
-  '/usr/bin/env': 'add `pkgs.dockerTools.usrBinEnv` to `contents`',
-}
+const helpers: ReadonlyMap<string, string> = new Map([
+  ['/bin/sh', 'add `pkgs.dockerTools.binSh` to `contents`'],
+  ['/usr/bin/env', 'add `pkgs.dockerTools.usrBinEnv` to `contents`'],
+])
 
 /** A program that cannot be started since nothing that can be run is where it is looked for. */
 export function notStarted(subject: Subject, start: Start, found: NotFound): Finding {
   const [name = ''] = start.argv
   const { rule, place } = start
   const fix = fixFor(subject, start, name, found)
-  return finding(start, { rule, place, why: whyNot(start, name, found), fix })
+  // What is mounted there may have it.
+  const isMountable =
+    found.is === 'failed' && subject.config.volumes.some(volume => isWithin(found.at, absolute(volume, '')))
+  const severity = isMountable ? 'warning' : 'error'
+  return finding(start, { rule, place, severity, why: whyNot(start, name, found), fix })
+}
+
+function isWithin(path: string, directory: string): boolean {
+  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
 }
 
 /** A program that is there, but not for the user; what starts it has more rights than he, with some engines. */
@@ -49,7 +57,9 @@ function whyNot(start: Start, name: string, found: NotFound): string {
   if (errno === 'ENOTDIR')
     return `\`${name}\` goes through ${at}${through}, which is no directory: \`${quoted}: not a directory\`.`
   const what =
-    at === name ? `The image has no \`${name}\`` : `The image has no ${at}${through}, where \`${name}\` leads`
+    link === undefined
+      ? `The image has no \`${name}\``
+      : `The image has no ${at}, where \`${name}\` leads${through}`
   const said =
     start.by === 'runtime'
       ? `${quoted}: stat ${name}: no such file or directory`
@@ -64,26 +74,38 @@ function fixFor(subject: Subject, start: Start, name: string, found: NotFound): 
     return `Open the directory for that user, for instance \`extraCommands = "chmod 755 .${found.at}"\`, or set another \`config.User\`.`
   if (found.is === 'refused' || (found.is === 'failed' && found.errno !== 'ENOENT'))
     return `Name a program there, such as \`"\${pkgs.hello}/bin/hello"\`.`
-  const helper = helpers[name]
+  if (name.endsWith('\r'))
+    return 'The line ends as on Windows: write the file with plain line ends, and keep git from changing them (`* text=auto eol=lf` in .gitattributes).'
+  if (start.rule === 'shebang' && name.includes(' '))
+    return `Linux gives all that follows to \`env\` as one word: write \`#!/usr/bin/env -S ${name}\`, or name the program in full.`
+  const helper = helpers.get(name)
   if (helper !== undefined) return `Let the image have it: ${helper}.`
   const program = basename(name)
   const other = elsewhere(subject.fs, program, start)
   if (other === undefined)
     return `Put the package that has it into the image and name it in full: \`"\${pkgs.${attribute(program)}}/bin/${program}"\`.`
-  return `The image has ${other.path}: name it in full, \`"\${…}${inPackage(other.path)}"\` with its package, or add that package to \`contents\`.`
+  return `The image has ${other}: name it in full, \`"\${…}${inPackage(other)}"\` with its package, or add that package to \`contents\`.`
 }
 
-/** A program of that name elsewhere in the image, one of the store rather than any other. */
-export function elsewhere(fs: RootFs, name: string, start: Start): Found | undefined {
-  const isProgram = ({ path, entry }: Found) =>
-    entry.type === 'file' && /\/s?bin\/[^/]+$/.test(path) && mayExecute(entry, start.user)
-  const all = [...fs.named(other => other === name)]
-    .map(({ path }) => ({ path, target: fs.find(path) }))
-    .filter(({ path, target }) => target !== undefined && isProgram({ path, entry: target.entry }))
-    .map(({ path }) => path)
-    .sort()
-  const path = all.find(path => path.startsWith('/nix/store/')) ?? all[0]
-  return path === undefined ? undefined : fs.find(path) && { ...(fs.find(path) as Found), path }
+/** Looking through thousands of packages takes a while, and many programs may be missing. */
+const folders = new WeakMap<RootFs, readonly string[]>()
+
+/** A program of that name elsewhere in the image: in a package rather than where distributions have it. */
+export function elsewhere(fs: RootFs, name: string, start: Start): string | undefined {
+  const known = folders.get(fs) ?? programFolders(fs)
+  folders.set(fs, known)
+  const isProgram = (path: string) => {
+    const entry = fs.find(path)?.entry
+    return entry?.type === 'file' && mayExecute(entry, start.user)
+  }
+  return known.map(folder => `${folder}/${name}`).find(isProgram)
+}
+
+function programFolders(fs: RootFs): string[] {
+  const packages = fs.list('/nix/store').map(path => `/nix/store/${path}`)
+  return [...packages, '', '/usr', '/usr/local']
+    .flatMap(prefix => [`${prefix}/bin`, `${prefix}/sbin`])
+    .filter(folder => fs.find(folder)?.entry.type === 'directory')
 }
 
 /** What follows a package's store path; all of any other path. */

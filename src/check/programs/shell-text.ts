@@ -15,6 +15,9 @@ const own = new Set(
   test then time times trap true type typeset ulimit umask unalias unset until wait while`.split(/\s+/),
 )
 
+/** Of a text that is looked at. */
+const longest = 8 * 1024
+
 const assignment = /^[A-Za-z_]\w*\+?=/
 /** What may stand for anything, in the word that names a program. */
 const clever = /[$`*?[\]{}~\\()!]/
@@ -24,6 +27,7 @@ const clever = /[$`*?[\]{}~\\()!]/
  * understand.
  */
 export function firstCommand(text: string): ShellCommand | undefined {
+  if (text.length > longest) return undefined
   const plain = text
     .trim()
     // Where its output goes decides nothing.
@@ -45,7 +49,7 @@ export function firstCommand(text: string): ShellCommand | undefined {
 }
 
 /** Lines that cannot keep a script from going on to its last one, as nixpkgs' makeWrapper writes them. */
-const value = String.raw`(?:[^\s;&|()\`'"]|'[^']*'|"[^"\`(]*"|\$\{[^}]*\})*`
+const value = String.raw`(?:[^\s;&|()\`'"$]|'[^']*'|"[^"\`(]*"|\$\{[^}]*\}|\$(?![({]))*`
 const harmless = new RegExp(
   [
     String.raw`^(?:#.*|(?:export\s+)?[A-Za-z_]\w*\+?=${value}|(?:export|unset)(?:\s+[A-Za-z_]\w*)+`,
@@ -62,7 +66,7 @@ export function lastExec(script: string, args: readonly string[]): ShellCommand 
   const last = lines.at(-1) ?? ''
   const before = lines.slice(1, -1)
   const [exec, ...rest] = splitWords(last)
-  if (lines.length < 2 || exec !== 'exec' || /[;&|<>]/.test(last)) return undefined
+  if (lines.length < 2 || last.length > longest || exec !== 'exec' || /[;&|<>]/.test(last)) return undefined
   const words = rest[0] === '-a' ? rest.slice(2) : rest
   const isCertain = before.every(line => harmless.test(line))
   const [name = '-'] = words
@@ -78,9 +82,11 @@ export function lastExec(script: string, args: readonly string[]): ShellCommand 
   return { argv: upToClever(words.flatMap(word => (word === '$@' ? args : [word]))), isCertain }
 }
 
-/** Names that a script gives values: which, takes a shell to know. */
-export function assigned(script: string): Set<string> {
-  return new Set([...script.matchAll(/\b(?<name>[A-Za-z_]\w*)\+?=/g)].map(({ groups }) => groups?.name ?? ''))
+/** Names that a script gives values: which, takes a shell to know. What it reads may do so, too. */
+export function assigned(script: string): string[] {
+  const names = [...script.matchAll(/\b(?<name>[A-Za-z_]\w*)\+?=/g)].map(({ groups }) => groups?.name ?? '')
+  const reads = /(?:^|[\s;&|])(?:\.|source|eval)\s/m.test(script)
+  return reads ? [...names, 'PATH', 'LD_LIBRARY_PATH', 'LD_PRELOAD'] : names
 }
 
 function isPlain(name: string): boolean {

@@ -22,10 +22,12 @@ export function shell(subject: Subject, start: Start): Next[] {
   if (start.argv[at] === '--') at++
   const operand = start.argv[at]
   if (operand === undefined || operand.startsWith('-')) return []
-  if (!isText) return script(subject, start, operand, start.argv.slice(at + 1))
+  const isCmd = start.cmdAt !== undefined && at >= start.cmdAt
+  const from = isCmd ? { ...start, rule: 'command', place: 'Cmd' } : start
+  if (!isText) return script(subject, from, operand, start.argv.slice(at + 1))
   // Its profile may set everything.
   const unknown = isLogin || start.env.has('BASH_ENV') ? new Set(['PATH', 'LD_LIBRARY_PATH']) : start.unknown
-  return command(start, firstCommand(operand), unknown)
+  return command(from, firstCommand(operand), unknown)
 }
 
 function command(
@@ -74,14 +76,15 @@ function script(subject: Subject, start: Start, name: string, args: readonly str
   }))
   const next = lastExec(text, args)
   if (next === undefined) return absent
+  const unknown = new Set([...(start.unknown ?? []), ...assigned(text)])
   // An end that is what the script was given is still the config's Cmd.
   const isGiven = next.argv === args
   const told = isGiven
     ? rest(start, start.argv.length - args.length, {
         isCertain: start.isCertain && next.isCertain,
-        unknown: assigned(text),
+        unknown,
       })
-    : command({ ...start, rule: 'script', place: followed.found.path }, next, assigned(text))
+    : command({ ...start, rule: 'script', place: followed.found.path }, next, unknown)
   return [...absent, ...told]
 }
 

@@ -2,6 +2,7 @@ import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import type { Finding, Subject } from '../model.ts'
+import { printable } from '../printable.ts'
 import { accountOf, root, type User } from './account.ts'
 import { textAt } from './file.ts'
 import { defaultPath } from './lookup.ts'
@@ -106,5 +107,12 @@ export function finding(
     ...rest
   }: Pick<Finding, 'rule' | 'place' | 'why' | 'fix'> & { severity?: Finding['severity'] },
 ): Finding {
-  return { severity: start.isCertain ? severity : severity === 'hint' ? 'hint' : 'warning', ...rest }
+  const { rule, place, why, fix } = rest
+  return {
+    rule,
+    severity: severity === 'error' && !start.isCertain ? 'warning' : severity,
+    place: printable(place),
+    why: printable(why),
+    fix: printable(fix),
+  }
 }

@@ -10,46 +10,52 @@ import { finding, leadsTo, type Next, rest, type Start, splitWords } from './sta
 
 type Wrapper = (subject: Subject, start: Start) => Next[]
 
-const inits = {
-  tini: ['-p', '-e'],
-  'tini-static': ['-p', '-e'],
-  'docker-init': ['-p', '-e'],
-  'dumb-init': ['-r', '--rewrite'],
-  catatonit: [],
+/** Options that inits take before the program: those alone, and those that a value follows. */
+const tini = { flags: /^-[svwg]+$/, valued: ['-p', '-e'] }
+const dumbInit = {
+  flags: /^(?:-[cv]+|--single-child|--verbose|--rewrite=.*)$/,
+  valued: ['-r', '--rewrite'],
 }
+const catatonit = { flags: /^-[gP]+$/, valued: [] }
 
-const wrappers: Readonly<Record<string, Wrapper>> = {
-  ...Object.fromEntries(Object.entries(inits).map(([name, valued]) => [name, initWrapper(valued)])),
-  ...Object.fromEntries(['gosu', 'su-exec', 's6-setuidgid'].map(name => [name, otherUser])),
-  ...Object.fromEntries(['sh', 'bash', 'dash', 'ash'].map(name => [name, shell])),
-  env,
-  busybox: (subject, start) => {
-    const argv = start.argv.slice(1)
-    const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt - 1
-    return wrappers[basename(argv[0] ?? '')]?.(subject, { ...start, argv, cmdAt }) ?? []
-  },
-}
+const wrappers: ReadonlyMap<string, Wrapper> = new Map([
+  ...['tini', 'tini-static', 'docker-init'].map(name => [name, init(tini)] as const),
+  ['dumb-init', init(dumbInit)],
+  ['catatonit', init(catatonit)],
+  ...['gosu', 'su-exec', 's6-setuidgid'].map(name => [name, otherUser] as const),
+  ...['sh', 'bash', 'dash', 'ash'].map(name => [name, shell] as const),
+  ['env', env],
+  ['busybox', applet],
+])
 
 /** What a program starts in turn, and what keeps it from that, where either is certain enough. */
 export function startedBy(subject: Subject, start: Start, found: Found): Next[] {
   const [name = ''] = start.argv
-  const wrapper = wrappers[basename(name)]
+  const wrapper = wrappers.get(basename(name))
   if (wrapper === undefined) return binaryWrapper(subject, start, found)
   const busybox = isBusybox(found) ? found : undefined
   return wrapper(subject, { ...start, busybox })
 }
 
-/** Options first, then the program. @param valued options that a value follows */
-function initWrapper(valued: readonly string[]): Wrapper {
+/** Options first, then the program; with any other option there may be none. */
+function init({ flags, valued }: { readonly flags: RegExp; readonly valued: readonly string[] }): Wrapper {
   return (_, start) => {
     let at = 1
-    while (start.argv[at]?.startsWith('-')) {
-      const option = start.argv[at++] ?? ''
-      if (option === '--') break
+    for (; start.argv[at]?.startsWith('-'); at++) {
+      const option = start.argv[at] ?? ''
+      if (option === '--') return rest(start, at + 1)
       if (valued.includes(option)) at++
+      else if (!flags.test(option)) return []
     }
     return rest(start, at)
   }
+}
+
+/** A busybox by its own name: its first argument says what it is. */
+function applet(subject: Subject, start: Start): Next[] {
+  const argv = start.argv.slice(1)
+  const cmdAt = start.cmdAt === undefined ? undefined : start.cmdAt - 1
+  return wrappers.get(basename(argv[0] ?? ''))?.(subject, { ...start, argv, cmdAt }) ?? []
 }
 
 function otherUser({ fs }: Subject, start: Start): Next[] {

@@ -70,7 +70,14 @@ const anyElf: fc.Arbitrary<Elf> = fc.record(
 )
 
 test('what is written into an ELF file of any machine is read from it', () => {
-  fc.assert(fc.property(anyElf, elf => assert.deepEqual(parse(makeElf(elf)), elf)))
+  fc.assert(
+    fc.property(anyElf, elf => {
+      const { dynamic } = elf
+      // Of an RPATH beside a RUNPATH nobody takes notice.
+      const rpath = dynamic?.runpath === undefined ? dynamic?.rpath : undefined
+      assert.deepEqual(parse(makeElf(elf)), { ...elf, dynamic: dynamic && { ...dynamic, rpath } })
+    }),
+  )
 })
 
 test('whatever is wrong in an ELF file is an ElfError, and little of it is read', () => {

@@ -74,3 +74,9 @@ test('an option is no program that a script could become', () => {
   assert.equal(lastExec('#!/bin/sh\nexec "$@"', ['--port', '1']), undefined)
   assert.equal(lastExec('#!/bin/sh\nexec "$@"', []), undefined)
 })
+
+test('texts that are made to take long do not', () => {
+  const line = `A=${'$'.concat('{a}').repeat(1000)}(`
+  assert.deepEqual(lastExec(`#!/bin/sh\n${line}\nexec /bin/app\n`, []), perhaps('/bin/app'))
+  assert.equal(firstCommand(`app${' '.repeat(1_000_000)}(`), undefined)
+})
