@@ -70,14 +70,14 @@ autostart=false
       rule: 'supervisord',
       severity: 'error',
       place: '/etc/supervisord.conf:11',
-      why: "The image has no /usr, where `/usr/bin/Xvfb` leads: `no such file or directory`. supervisord goes on without `program:xvfb`: `can't find command`, then `FATAL`.",
+      why: "The image has no `/usr/bin/Xvfb`: `no such file or directory`. supervisord goes on without `program:xvfb`: `can't find command`, then `FATAL`.",
       fix: `Write \`\${pkg}/bin/Xvfb\` in place of \`/usr/bin/Xvfb\`, with the package \`xorg-server-21.1.13\`: the image has ${xorg}/bin/Xvfb.`,
     },
     {
       rule: 'supervisord',
       severity: 'error',
       place: '/etc/supervisord.conf:15',
-      why: "The image has no /usr, where `/usr/bin/openbox` leads: `no such file or directory`. supervisord goes on without `program:openbox`: `can't find command`, then `FATAL`.",
+      why: "The image has no `/usr/bin/openbox`: `no such file or directory`. supervisord goes on without `program:openbox`: `can't find command`, then `FATAL`.",
       fix: `Write \`\${pkg}/bin/openbox\` in place of \`/usr/bin/openbox\`, with the package \`openbox-3.6.1\`: the image has ${openbox}/bin/openbox.`,
     },
     {

@@ -70,7 +70,7 @@ export function lackingLibraries(loading: Loading): Lacking[] {
 
   const looks = { left: mostLooks }
   const take = (name: string, by: Loaded, isPreloaded = false) => {
-    if (names.has(name) || (loader.kind === 'musl' && isMuslItself(name))) return
+    if (looks.left <= 0 || names.has(name) || (loader.kind === 'musl' && isMuslItself(name))) return
     names.add(name)
     const library = search(name, by, loader, loading, looks)
     if (library === undefined || 'damaged' in library) {
