@@ -18,7 +18,7 @@ import { newState, type State, writeState } from './state.ts'
 import { build, evaluateAll } from './steps/build.ts'
 import { copyTo } from './steps/copy.ts'
 import { findByOutput, findBySource, type Known, publishKnown } from './steps/known.ts'
-import { findEngine } from './steps/load.ts'
+import { endTrial, findEngine } from './steps/load.ts'
 import { hideSecrets, logIn, type Registry, whyUnpushed } from './steps/login.ts'
 import { withMachines } from './steps/machines.ts'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.ts'
@@ -166,6 +166,7 @@ export async function post(runner: Runner, env: NodeJS.ProcessEnv): Promise<void
   const places = placesIn(folder)
   // First, so that nothing below can leave it behind.
   await attempt(runner, 'Tokens, logins and keys were not removed', () => removeSecrets(places.confFile))
+  await attempt(runner, 'The image under test was not removed', () => endTrial(places, env))
   await attempt(runner, 'The store cache was not saved', () => save(places, runner, env))
   await attempt(runner, 'The end of this job was not noted', () => endJob(folder))
   await attempt(runner, `${folder} was not removed`, () => removePlaces(places))

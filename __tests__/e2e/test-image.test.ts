@@ -148,18 +148,24 @@ test(
   },
 )
 
+/** A job in whose test the container has begun to run, for as long as it is let. */
+async function amidst(words: string) {
+  const prepared = await world.prepare(settings(words))
+  const begun = Promise.withResolvers<void>()
+  const step = await prepared.job.startUses({
+    ...{ action: actionFolder, id: 'image', with: prepared.with },
+    onLine: line => line === 'begun' && begun.resolve(),
+  })
+  await Promise.race([begun.promise, step.done.then(({ log }) => assert.fail(log))])
+  return { prepared, step }
+}
+
 test('a job that is cancelled in its test leaves nothing behind', skip, async () => {
   for (const words of [
     "sh -c 'echo begun; sleep 1000'",
     "start: sh -c 'echo begun; sleep 1000'\nwait: port 1",
   ]) {
-    await using prepared = await world.prepare(settings(words))
-    const begun = Promise.withResolvers<void>()
-    const step = await prepared.job.startUses({
-      ...{ action: actionFolder, id: 'image', with: prepared.with },
-      onLine: line => line === 'begun' && begun.resolve(),
-    })
-    await Promise.race([begun.promise, step.done.then(({ log }) => assert.fail(log))])
+    const { prepared, step } = await amidst(words)
     step.kill('SIGINT')
     const main = await step.done
     assert.deepEqual(
@@ -170,6 +176,16 @@ test('a job that is cancelled in its test leaves nothing behind', skip, async ()
     assert.deepEqual(await whatDockerHas(), [])
     await prepared.job.end()
   }
+})
+
+test('a step that is killed in its test leaves it to the end of the job', skip, async () => {
+  const { prepared, step } = await amidst("sh -c 'echo begun; sleep 1000'")
+  step.kill('SIGKILL')
+  await step.done
+  assert.equal((await whatDockerHas()).length, 2)
+  const post = await prepared.post()
+  assert.deepEqual([post.code, post.warnings], [0, []], post.log)
+  assert.deepEqual(await whatDockerHas(), [])
 })
 
 test(

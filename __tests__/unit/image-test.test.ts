@@ -33,6 +33,11 @@ test('plain lines are commands, each split into words', () => {
     },
   )
   assert.equal(parseImageTest('true')?.timeout, 300)
+  // What is quoted, or in a comment, is nobody's operator.
+  const quoted = parseImageTest(`sh -c "a && it's; b" c\\&d 'e $f' # why & what`)
+  assert.deepEqual(quoted?.kind === 'commands' && quoted.commands[0]?.argv, [
+    ...['sh', '-c', "a && it's; b", 'c&d', 'e $f'],
+  ])
   assert.deepEqual(parseImageTest("'start:' x")?.lines, ["'start:' x"])
 })
 

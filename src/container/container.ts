@@ -50,7 +50,6 @@ const inspectedSchema = z
       Pid: z.number(),
       Running: z.boolean(),
       StartedAt: z.string(),
-      ExitCode: z.number(),
       OOMKilled: z.boolean().default(false),
       Error: z.string().default(''),
     }),
@@ -64,7 +63,6 @@ const inspectedSchema = z
     running: State.Running,
     // Go's zero time stands for never.
     started: !State.StartedAt.startsWith('0001-'),
-    code: State.ExitCode,
     outOfMemory: State.OOMKilled,
     error: State.Error,
     addresses: Object.values(NetworkSettings.Networks ?? {})
@@ -129,8 +127,9 @@ export async function withContainer<T>(
     return await work({
       inspect,
       async ended() {
-        await end
-        const { started, code, outOfMemory, error } = await inspect()
+        // Not as the engine has it, which says 0 of one that runs on when the connection is lost.
+        const { code } = await end
+        const { started, outOfMemory, error } = await inspect()
         return { started, code, outOfMemory, error }
       },
       exec: argv => attach(['exec', name, ...argv]),

@@ -3,6 +3,8 @@ import type { Engine } from '../container/model.ts'
 import { dockerArchive } from '../image/docker-save.ts'
 import type { Image } from '../image/model.ts'
 import type { Job } from '../job.ts'
+import type { Places } from '../places.ts'
+import { readState } from '../state.ts'
 import type { Digest } from '../util/digest.ts'
 import { withoutInputs } from '../util/environment.ts'
 import { UserError } from '../util/errors.ts'
@@ -49,6 +51,7 @@ export async function tryOut(job: Job, engine: Engine, image: Image): Promise<Di
     inputs.load && repository !== undefined ? inputs.tags.map(tag => `${repository.name}:${tag}`) : []
   // A name that nobody else has: by its id another step might remove it, or this one what was there before.
   const own = test && `localhost/nix-image-action:${randomBytes(8).toString('hex')}`
+  if (own !== undefined) job.save({ trial: { engine: engine.name, image: own } })
   try {
     const id = await phases.time('load', () =>
       load(job, engine, image, [...references, ...(own === undefined ? [] : [own])]),
@@ -63,7 +66,10 @@ export async function tryOut(job: Job, engine: Engine, image: Image): Promise<Di
       await phases.time('test', () => testImage(job, { engine, test, image: own, id }))
     return id
   } finally {
-    if (own !== undefined) await unname(job, engine, own)
+    if (own !== undefined) {
+      await unname(job, engine, own)
+      job.save({ trial: undefined })
+    }
   }
 }
 
@@ -92,4 +98,16 @@ async function unname({ runner }: Job, { name, env }: Engine, reference: string)
   const patience = AbortSignal.timeout(longestAnswer)
   const { code, stderr } = await exec(name, ['rmi', reference], { env, signal: patience })
   if (code !== 0) runner.debug(`${name} did not remove ${reference}: ${harmless(stderr.trim())}`)
+}
+
+/** Takes away the image that was being tested when main was killed, and its container. */
+export async function endTrial({ folder }: Places, env: NodeJS.ProcessEnv): Promise<void> {
+  const { trial } = readState(folder) ?? {}
+  if (trial === undefined) return
+  const run = (...args: string[]) =>
+    exec(trial.engine, args, { env: withoutInputs(env), signal: AbortSignal.timeout(longestAnswer) })
+  const { stdout } = await run('ps', '--all', '--quiet', '--filter', `ancestor=${trial.image}`)
+  const containers = stdout.split('\n').filter(Boolean)
+  if (containers.length > 0) await run('rm', '--force', '--volumes', ...containers)
+  await run('rmi', trial.image)
 }
