@@ -99,13 +99,13 @@ test('an inspection is held against the quickest push from the same source, and 
   ]
   const image = imageWith(rows, [
     { from: 'store', samples: [use(1), use(5), use(0.5)] },
-    { from: 'archive', samples: [use(1.1), { ...use(1), peak: 201e6 }, use(2)] },
+    { from: 'archive', samples: [use(1.25), { ...use(1), peak: 201e6 }, use(2)] },
   ])
   const figures = figuresOf([image], undefined, []).filter(({ what }) => what.includes('inspection'))
   assert.deepEqual(met(figures), [
     ['big: inspection, from the store, to our fastest push', 0.1, true],
     ['big: inspection, from the store: memory', 100, true],
-    ['big: inspection, from the archive, to our fastest push', 0.11, false],
+    ['big: inspection, from the archive, to our fastest push', 0.125, false],
     ['big: inspection, from the archive: memory', 201, false],
   ])
 })

@@ -11,7 +11,9 @@ export type StoreInfo = {
 /** What Nix knows of store paths, by path: of the valid ones only. */
 export type StorePaths<Known extends StoreInfo = StoreInfo> = ReadonlyMap<string, Known>
 
-export type PathInfo<Known extends StoreInfo = StoreInfo> = (paths: readonly string[]) => Promise<StorePaths<Known>>
+export type PathInfo<Known extends StoreInfo = StoreInfo> = (
+  paths: readonly string[],
+) => Promise<StorePaths<Known>>
 
 /** https://nix.dev/manual/nix/2.34/protocols/store-path */
 const storeName = /^[\w+?=-][\w+.?=-]*$/
