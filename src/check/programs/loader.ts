@@ -270,8 +270,8 @@ function open(
     const elf = parseElf(read)
     const same = sameMachine(elf.machine, program.machine)
     if (same) return { path, found, elf }
-    // glibc goes on, musl gives up.
-    return loader.kind === 'glibc' ? undefined : { damaged: `${path} is for another processor` }
+    // glibc goes on; musl does not look, and what comes of that nobody knows.
+    return loader.kind === 'glibc' ? undefined : { path, found, elf: { ...elf, dynamic: undefined } }
   } catch (error) {
     if (error instanceof ElfError) return { damaged: `${path}: ${error.message}` }
     throw error
