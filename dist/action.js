@@ -18,7 +18,7 @@ import { newState, writeState } from './state.js'
 import { build, evaluateAll } from './steps/build.js'
 import { copyTo } from './steps/copy.js'
 import { findByOutput, findBySource, publishKnown } from './steps/known.js'
-import { findEngine } from './steps/load.js'
+import { endTrial, findEngine } from './steps/load.js'
 import { hideSecrets, logIn, whyUnpushed } from './steps/login.js'
 import { withMachines } from './steps/machines.js'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.js'
@@ -166,6 +166,7 @@ export async function post(runner, env) {
   const places = placesIn(folder)
   // First, so that nothing below can leave it behind.
   await attempt(runner, 'Tokens, logins and keys were not removed', () => removeSecrets(places.confFile))
+  await attempt(runner, 'The image under test was not removed', () => endTrial(places, env))
   await attempt(runner, 'The store cache was not saved', () => save(places, runner, env))
   await attempt(runner, 'The end of this job was not noted', () => endJob(folder))
   await attempt(runner, `${folder} was not removed`, () => removePlaces(places))

@@ -1,4 +1,6 @@
 import { parseInstallable, parsePattern } from './build/installable.js'
+import { ruleNames } from './check/inspect.js'
+import { parseImageTest } from './container/image-test.js'
 import { chosenPlatforms, chosenSystems } from './image/chosen.js'
 
 import { readMetadata } from './metadata/metadata.js'
@@ -30,6 +32,7 @@ export const inputNames = [
   'compression-level',
   'load',
   'check',
+  'check-ignore',
   'test',
   'reproducible',
   'provenance',
@@ -137,6 +140,9 @@ export function parseInputs(read, { system, event }) {
     compressionLevel: compressionLevel(),
     release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
     load: oneOf('load', ['true', 'false'], 'false') === 'true',
+    check: oneOf('check', ['error', 'warn', 'off'], 'error'),
+    checkIgnored: list('check-ignore').sort(),
+    test: parsed('test', () => parseImageTest(read('test'))),
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -164,11 +170,18 @@ export function parseInputs(read, { system, event }) {
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'copy-to'])
+    for (const name of ['warm', 'load', 'test', 'copy-to'])
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
-  } else if (inputs.load && !systems.includes(system))
-    problem('load', `is for the system of this runner, ${system}, which \`systems\` does not name`)
+  } else if (!systems.includes(system))
+    for (const name of ['load', 'test'])
+      if (inputs[name])
+        problem(name, `is for the system of this runner, ${system}, which \`systems\` does not name`)
+  for (const name of inputs.checkIgnored)
+    if (!ruleNames.includes(name))
+      problem('check-ignore', `there is no rule '${name}': rules are ${ruleNames.join(', ')}`)
+  if (read('image') === '' && inputs.test !== undefined)
+    problem('test', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (sha256 !== undefined && version === undefined)
@@ -239,8 +252,6 @@ export function parseInputs(read, { system, event }) {
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater = [
-  ['check', ['off'], 'inspecting the image'],
-  ['test', [], 'running a test in the image'],
   ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],

@@ -3,7 +3,7 @@ import { code, codeBlock, cut, details, join, plain, quote, table, words } from 
 import { count, formatBytes, formatSeconds } from './util/text.js'
 
 /** GitHub refuses a step's summary above 1 MiB; ours stays far below. */
-const most = { listed: 10, lines: 60, text: 4000, logLines: 12, logLine: 500 }
+const most = { listed: 10, findings: 30, lines: 60, text: 4000, logLines: 12, logLine: 500 }
 
 /** What people look at after main: what was published, what it cost, where the time went. Markdown. */
 export function mainSummary(report) {
@@ -13,6 +13,7 @@ export function mainSummary(report) {
     ...failure(report),
     push === undefined ? '' : codeBlock(`docker pull ${push.name}@${push.digest}`),
     table(['What', 'This run'], facts(report)),
+    ...findings(report),
     timeTable(report),
     ...more(
       'The slowest of what was built',
@@ -27,9 +28,7 @@ export function mainSummary(report) {
 
 function heading({ push, failure, unpushed, build, cache }) {
   if (failure !== undefined) {
-    const what = failure.cancelled
-      ? '🚫 Cancelled'
-      : `❌ ${failure.phase === undefined ? 'Failed' : `Could not ${plain(failure.phase)}`}`
+    const what = failure.cancelled ? '🚫 Cancelled' : `❌ ${whatFailed(failure.phase)}`
     // A push that ends early may have published the image, and some of the tags.
     return push !== undefined || failure.phase === 'push' ? what : `${what}: nothing was published`
   }
@@ -47,6 +46,11 @@ function heading({ push, failure, unpushed, build, cache }) {
   if (push.changed) return `📦 Published: ${name}`
   if (push.tagged.length === 0) return `✅ Unchanged: ${name}`
   return `🏷️ Unchanged image, ${count(push.tagged.length, 'tag')} set: ${name}`
+}
+
+function whatFailed(phase) {
+  if (phase === undefined) return 'Failed'
+  return phase === 'test' ? 'The test failed' : `Could not ${plain(phase)}`
 }
 
 function failure({ failure }) {
@@ -68,7 +72,7 @@ function endOf(detail) {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, build, copy, cache, nix }) {
+function facts({ push, loaded, check, tested, build, copy, cache, nix }) {
   const rows = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -106,6 +110,11 @@ function facts({ push, loaded, build, copy, cache, nix }) {
     const references = loaded.references.slice(0, most.listed).map(code)
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
   }
+  if (check !== undefined) rows.push(['Inspection', inspected(check)])
+  if (tested !== undefined) {
+    const lines = list(tested.lines.slice(0, most.listed).map(code), tested.lines, ', ')
+    rows.push(['Tested', `with ${tested.with} in ${formatSeconds(tested.seconds)}: ${lines}`])
+  }
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])
@@ -124,6 +133,37 @@ function facts({ push, loaded, build, copy, cache, nix }) {
     rows.push(['Nix', `${plain(nix.version)}, ${origins[nix.from]}, ${sandbox}`])
   }
   return rows
+}
+
+function inspected({ findings, ignored }) {
+  const found = ['error', 'warning', 'hint'].flatMap(severity => {
+    const number = findings.filter(finding => finding.severity === severity).length
+    return number === 0 ? [] : [count(number, severity)]
+  })
+  const turnedOff = ignored.length === 0 ? '' : `; turned off: ${ignored.map(code).join(', ')}`
+  return (found.join(', ') || 'nothing amiss') + turnedOff
+}
+
+const marks = { error: '❌', warning: '⚠️', hint: '💡' }
+
+/** Hints alone are no reason to take up a screen. */
+function findings({ check }) {
+  const all = check?.findings ?? []
+  const several = new Set(all.map(({ platform }) => platform)).size > 1
+  const rows = all.slice(0, most.findings).map(({ rule, severity, place, why, fix, platform }) => {
+    const where = `${code(place)}${several ? ` (${plain(platform)})` : ''}`
+    return [`${marks[severity]} ${code(rule)}`, where, words(cut(why, 1000)), words(cut(fix, 1000))]
+  })
+  const rest = all.length - rows.length
+  if (rest > 0) rows.push(['…', '', `${count(rest, 'more finding')}: see the log`, ''])
+  const shown = table(['Inspection', 'Where', 'What happens', 'What to write'], rows)
+  return all.some(({ severity }) => severity !== 'hint')
+    ? [shown]
+    : [
+        shown === ''
+          ? ''
+          : details(count(all.length, 'hint of the inspection', 'hints of the inspection'), shown),
+      ]
 }
 
 function built({ builds }) {

@@ -137,6 +137,8 @@ export async function pushImage(options) {
 
   function configOf(blobs) {
     const bytes = image.config(image.layers.map(({ key }) => of(blobs, key).diffId))
+    const { id = sha256(bytes) } = options
+    if (sha256(bytes) !== id) throw changed(name, id, sha256(bytes))
     return { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length, bytes }
   }
 
@@ -166,6 +168,17 @@ function of(blobs, key) {
   const blob = blobs.get(key)
   if (blob === undefined) throw new Error(`no blob was made of the layer ${key}`)
   return blob
+}
+
+/** No manifest is made of it. */
+function changed(name, tried, made) {
+  return new UserError(
+    `${name}: the image is not the one that was loaded or tested: that was ${tried}, and what is pushed would be ${made}.`,
+    {
+      advice:
+        'What it is made of has changed since, in the Nix store of this machine: run `nix-store --verify --check-contents --repair` there.',
+    },
+  )
 }
 
 function sum(numbers) {

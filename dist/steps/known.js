@@ -14,9 +14,21 @@ import { isAlone, publishIndex, tagAlone } from './together.js'
 
 /** What the image's manifest depends on besides what Nix makes. */
 function writer({ inputs }) {
-  const { compression, compressionLevel, labels, annotations } = inputs
+  const { compression, compressionLevel, labels, annotations, check, checkIgnored } = inputs
   const said = sha256(JSON.stringify([labels, annotations.manifest])).slice(7, 23)
-  return `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion} ${said}`
+  const written = `${compression} ${compressionLevel ?? defaultLevel[compression]} ${writerVersion} ${said}`
+  // Whoever asks for an inspection is not given what was published without one, or in spite of it.
+  const strict = check === 'error' && checkIgnored.length === 0
+  return strict ? written : `${written} check ${[check, ...checkIgnored].join(' ')}`
+}
+
+/**
+ * What an image has to have passed before it is published, besides what its own key says; empty where nothing is asked
+ * for. Only the cache index knows that it has: a manifest that said so would be another one for each kind of run.
+ */
+function proof({ inputs }) {
+  const { test } = inputs
+  return test === undefined ? '' : ` passed ${sha256(JSON.stringify(test)).slice(7, 23)}`
 }
 
 /**
@@ -40,7 +52,7 @@ async function sourceKey(job, system, evaluated) {
   const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined
   const settings = [commit, context.repository, image.text, system, nixArgs, nixConf, release.version]
-  return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}`
+  return `source ${sha256(JSON.stringify(settings)).slice(7)} ${writer(job)}${proof(job)}`
 }
 
 /**
@@ -69,8 +81,9 @@ export async function findByOutput(job, cache, registry, images) {
     // A changed tree may stand for an image that nobody will see again.
     if (evaluated.source.dirty || !isPure(inputs.nixArgs, inputs.nixConf, job.env)) continue
     const key = outputKey(job, { system, evaluated })
-    const tagged = registry.published.images.find(one => one.image === key)
-    const manifest = tagged ?? (await remembered(key, cache, registry, signal))
+    const passed = proof(job)
+    const tagged = passed === '' ? registry.published.images.find(one => one.image === key) : undefined
+    const manifest = tagged ?? (await remembered(key + passed, cache, registry, signal))
     if (manifest !== undefined)
       found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }) })
   }
@@ -138,7 +151,8 @@ export async function keysOf(job, { system, evaluated }) {
     inputs.image !== undefined &&
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
   const key = locked ? await sourceKey(job, system, source.rev) : undefined
-  return [outputKey(job, { system, evaluated }), ...(key === undefined ? [] : [key])]
+  const output = outputKey(job, { system, evaluated })
+  return [...new Set([output, output + proof(job), ...(key === undefined ? [] : [key])])]
 }
 
 /** Leaves to post what the image was published as. */

@@ -1,19 +1,25 @@
+import { randomBytes } from 'node:crypto'
+
 import { dockerArchive } from '../image/docker-save.js'
+
+import { readState } from '../state.js'
 
 import { withoutInputs } from '../util/environment.js'
 import { UserError } from '../util/errors.js'
 import { exec } from '../util/exec.js'
 import { harmless } from '../util/harmless.js'
+import { testImage } from './test.js'
 
-/** Milliseconds that a daemon may take to say that it is there. */
+/** Milliseconds that a daemon may take to say that it is there, or to take a name from an image. */
 const longestAnswer = 30_000
 
 /**
- * Looks for Docker, then Podman, if the image shall be loaded.
+ * Looks for Docker, then Podman, if the image shall be loaded or tested.
  * @throws UserError when neither answers
  */
 export async function findEngine({ inputs, env, signal }) {
-  if (!inputs.load) return undefined
+  const { load, test } = inputs
+  if (!load && test === undefined) return undefined
   const said = []
   const plain = withoutInputs(env)
   for (const name of ['docker', 'podman']) {
@@ -24,32 +30,77 @@ export async function findEngine({ inputs, env, signal }) {
     if (asked?.code === 0) return { name, env: plain }
     if (asked !== undefined) said.push(`${name}: ${asked.stderr.trim().split('\n').at(-1)}`)
   }
-  throw new UserError('`load` is `true`, and neither Docker nor Podman answers on this runner.', {
+  const [why, input] = load ? ['`load` is `true`', '`load`'] : ['There is a `test`', '`test`']
+  throw new UserError(`${why}, and neither Docker nor Podman answers on this runner.`, {
     detail: harmless(said.join('\n')),
-    advice: 'Use a runner that has one of them, start its daemon before this step, or leave `load` out.',
+    advice: `Use a runner that has one of them, start its daemon before this step, or leave ${input} out.`,
   })
 }
 
 /**
- * Gives the image to the engine as it reads it: no archive is written.
- * @throws UserError when the engine does not take it, or the image cannot be read
+ * Gives the image to the engine as far as it is asked for: to keep it under its references, and to test it.
+ * @returns the image id, sha256 of the config that the engine was given
+ * @throws UserError when the engine does not take it, the image cannot be read, or the test fails
  */
-export async function load(job, { name, env }, image) {
-  const { inputs, runner, report, signal } = job
-  const repository = inputs.repository?.name
-  const references = repository === undefined ? [] : inputs.tags.map(tag => `${repository}:${tag}`)
+export async function tryOut(job, engine, image) {
+  const { inputs, phases, report, runner } = job
+  const { test, repository } = inputs
+  const references =
+    inputs.load && repository !== undefined ? inputs.tags.map(tag => `${repository.name}:${tag}`) : []
+  // A name that nobody else has: by its id another step might remove it, or this one what was there before.
+  const own = test && `localhost/nix-image-action:${randomBytes(8).toString('hex')}`
+  if (own !== undefined) job.save({ trial: { engine: engine.name, image: own } })
+  try {
+    const id = await phases.time('load', () =>
+      load(job, engine, image, [...references, ...(own === undefined ? [] : [own])]),
+    )
+    if (inputs.load) {
+      runner.info(
+        `Loaded ${id} into ${engine.name}${references.length > 0 ? ` as ${references.join(', ')}` : ''}`,
+      )
+      report.loaded = { into: engine.name, id, references }
+    }
+    if (test !== undefined && own !== undefined)
+      await phases.time('test', () => testImage(job, { engine, test, image: own, id }))
+    return id
+  } finally {
+    if (own !== undefined) {
+      await unname(job, engine, own)
+      job.save({ trial: undefined })
+    }
+  }
+}
+
+/** Gives the image to the engine as it reads it: no archive is written. */
+async function load({ signal }, { name, env }, image, references) {
   let id
   const input = dockerArchive(image, references, written => {
     id = written
   })
   const result = await exec(name, ['load'], { env, input, signal })
   signal.throwIfAborted()
-  if (result.code !== 0 || id === undefined) {
-    throw new UserError(`${name} did not take the image: \`${name} load\` ended with ${result.code}.`, {
-      detail: harmless(result.stderr.trim()),
-      advice: `See what ${name} says of it; it may need more space or a newer version.`,
-    })
-  }
-  runner.info(`Loaded ${id} into ${name}${references.length > 0 ? ` as ${references.join(', ')}` : ''}`)
-  report.loaded = { into: name, id, references }
+  if (result.code === 0 && id !== undefined) return id
+  throw new UserError(`${name} did not take the image: \`${name} load\` ended with ${result.code}.`, {
+    detail: harmless(result.stderr.trim()),
+    advice: `See what ${name} says of it; it may need more space or a newer version.`,
+  })
+}
+
+/** Takes the name from the image, and the image away where it has no other. */
+async function unname({ runner }, { name, env }, reference) {
+  const patience = AbortSignal.timeout(longestAnswer)
+  const { code, stderr } = await exec(name, ['rmi', reference], { env, signal: patience })
+  if (code !== 0) runner.debug(`${name} did not remove ${reference}: ${harmless(stderr.trim())}`)
+}
+
+/** Takes away the image that was being tested when main was killed, and its container. */
+export async function endTrial({ folder }, env) {
+  const { trial } = readState(folder) ?? {}
+  if (trial === undefined) return
+  const run = (...args) =>
+    exec(trial.engine, args, { env: withoutInputs(env), signal: AbortSignal.timeout(longestAnswer) })
+  const { stdout } = await run('ps', '--all', '--quiet', '--filter', `ancestor=${trial.image}`)
+  const containers = stdout.split('\n').filter(Boolean)
+  if (containers.length > 0) await run('rm', '--force', '--volumes', ...containers)
+  await run('rmi', trial.image)
 }

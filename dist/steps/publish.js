@@ -7,30 +7,41 @@ import { pathInfo } from '../nix/cli.js'
 
 import { UserError } from '../util/errors.js'
 
+import { check } from './check.js'
 import { pushedBefore } from './known.js'
-import { load } from './load.js'
+import { tryOut } from './load.js'
 import { whyUnpushed } from './login.js'
 import { push } from './push.js'
 import { isAlone, publishIndex } from './together.js'
 
-/** Opens what was built, and gives it to whoever is to have it: the engine, then the registry. */
+/** Opens what was built, inspects it, and gives it to whoever is to have it: the engine, then the registry. */
 export async function publish(job, options) {
   const { inputs, context, phases, report, signal } = job
   const { cache, engine, registry, images, known } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
-  if (engine === undefined && registry === undefined) return
+  if (engine === undefined && registry === undefined && inputs.check === 'off') return
   const opened = []
   try {
     // All of them before the first is pushed: where one is not what it should be, nothing is.
     for (const wanted of images) opened.push({ wanted, image: await open(job, options.nix, wanted) })
     signal.throwIfAborted()
+    if (inputs.check !== 'off')
+      await phases.time('inspect', () =>
+        check(
+          job,
+          options.nix,
+          opened.map(({ image }) => image),
+        ),
+      )
     const own = opened.find(({ wanted }) => wanted.system === job.system)
-    if (engine !== undefined && own !== undefined)
-      await phases.time('load', () => load(job, engine, own.image))
+    const tried = engine && own && { ...own, id: await tryOut(job, engine, own.image) }
     if (registry === undefined) return
     const pushed = pushedBefore(job, registry, known)
     await phases.time('push', async () => {
-      for (const one of opened) pushed.push(await push(job, { cache, registry, ...one }))
+      for (const one of opened) {
+        const id = one.image === tried?.image ? tried.id : undefined
+        pushed.push(await push(job, { cache, registry, id, ...one }))
+      }
     })
     if (!isAlone(job)) await phases.time('publish', () => publishIndex(job, registry, pushed))
   } finally {

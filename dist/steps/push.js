@@ -13,7 +13,7 @@ import { isAlone, tagsToSet } from './together.js'
 /** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(job, options) {
   const { inputs, places, runner, signal } = job
-  const { cache, registry, wanted, image } = options
+  const { cache, registry, wanted, image, id } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
   const { repository } = client
@@ -26,7 +26,7 @@ export async function push(job, options) {
   }
   const tags = isAlone(job) ? tagsToSet(job) : []
   const { tagged, ...pushed } = await pushImage({
-    ...{ client, published, image, compression, level, tags, signal, programs },
+    ...{ client, published, image, id, compression, level, tags, signal, programs },
     annotations: { ...inputs.annotations.manifest, [annotation.image]: outputKey(job, wanted) },
     memo: cache.index.layers,
     onPublished: note,

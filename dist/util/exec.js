@@ -18,8 +18,11 @@ const requests = [
   [5000, 'SIGKILL'],
 ]
 
-/** Bytes of stderr that are kept where somebody reads its lines: a build's log may be larger than a string can be. */
+/** Bytes that are kept where somebody reads the lines: a build's log may be larger than a string can be. */
 const tailBytes = 64 * 1024
+
+/** Characters of a line; what is longer comes in several. */
+const longestLine = 1024 * 1024
 
 /**
  * Runs a program by argv, never through a shell, and prints nothing.
@@ -31,7 +34,7 @@ const tailBytes = 64 * 1024
  * @param program a path, or a name that is looked for in the PATH of `options.env`
  */
 export function exec(program, args, options) {
-  const { onStderrLine, input, cwd, env } = options
+  const { input, cwd, env } = options
   return new Promise((resolve, reject) => {
     const child = spawn(program, args, {
       cwd,
@@ -50,22 +53,11 @@ export function exec(program, args, options) {
     }
     options.signal?.addEventListener('abort', interrupt)
     if (options.signal?.aborted) interrupt()
-    const stdout = []
-    const stderr = []
-    let stderrBytes = 0
-    const decoder = new StringDecoder('utf8')
-    let rest = ''
+    const stdout = new Output(options.onStdoutLine)
+    const stderr = new Output(options.onStderrLine)
     let grace
-    child.stdout?.on('data', chunk => stdout.push(chunk))
-    child.stderr?.on('data', chunk => {
-      stderr.push(chunk)
-      stderrBytes += chunk.length
-      while (onStderrLine !== undefined && stderr.length > 1 && stderrBytes > tailBytes)
-        stderrBytes -= stderr.shift()?.length ?? 0
-      const lines = (rest + decoder.write(chunk)).split(/\r?\n/)
-      rest = lines.pop() ?? ''
-      for (const line of lines) onStderrLine?.(line)
-    })
+    child.stdout?.on('data', chunk => stdout.add(chunk))
+    child.stderr?.on('data', chunk => stderr.add(chunk))
     // The exit code says more than a broken pipe.
     child.stdin?.on('error', () => {})
     if (input === undefined || Buffer.isBuffer(input)) child.stdin?.end(input)
@@ -78,14 +70,9 @@ export function exec(program, args, options) {
       clearTimeout(grace)
       for (const timer of pending) clearTimeout(timer)
       options.signal?.removeEventListener('abort', interrupt)
-      rest += decoder.end()
-      if (rest !== '') onStderrLine?.(rest)
+      const printed = { stdout: stdout.end(), stderr: stderr.end() }
       if (broken !== undefined) reject(broken.error)
-      resolve({
-        code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]),
-        stdout: Buffer.concat(stdout).toString(),
-        stderr: Buffer.concat(stderr).toString(),
-      })
+      resolve({ code: code ?? 128 + (signal === null ? 0 : constants.signals[signal]), ...printed })
     }
     child.on('close', finish)
     // What the program left in the background may hold its pipes for ever.
@@ -113,4 +100,38 @@ async function feed(stdin, input) {
   }
   await pipeline(source, stdin).catch(() => {})
   if (broken !== undefined) throw broken.error
+}
+
+/** What a program writes: all of it, or its lines as they come and its end. */
+class Output {
+  #onLine
+  #chunks = []
+  #decoder = new StringDecoder('utf8')
+  #bytes = 0
+  #rest = ''
+
+  constructor(onLine) {
+    this.#onLine = onLine
+  }
+
+  add(chunk) {
+    this.#chunks.push(chunk)
+    if (this.#onLine === undefined) return
+    this.#bytes += chunk.length
+    while (this.#chunks.length > 1 && this.#bytes > tailBytes)
+      this.#bytes -= this.#chunks.shift()?.length ?? 0
+    const lines = (this.#rest + this.#decoder.write(chunk)).split(/\r?\n/)
+    this.#rest = lines.pop() ?? ''
+    if (this.#rest.length > longestLine) {
+      lines.push(this.#rest)
+      this.#rest = ''
+    }
+    for (const line of lines) this.#onLine(line)
+  }
+
+  end() {
+    const rest = this.#rest + this.#decoder.end()
+    if (rest !== '') this.#onLine?.(rest)
+    return Buffer.concat(this.#chunks).toString()
+  }
 }

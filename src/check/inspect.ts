@@ -50,7 +50,11 @@ export async function inspectImage(
 function inspect(subject: Subject): Finding[] {
   return rules
     .flatMap(rule => [...rule.inspect(subject)])
-    .sort((a, b) => severities.indexOf(a.severity) - severities.indexOf(b.severity))
+    .sort(
+      (a, b) =>
+        severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+        a.place.localeCompare(b.place, 'en', { numeric: true }),
+    )
 }
 
 function storePathsOf(fs: RootFs): string[] {

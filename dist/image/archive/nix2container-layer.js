@@ -49,25 +49,36 @@ function* partsOf(paths, root) {
  */
 function placesOf(paths, root) {
   const places = new Map()
-  for (const { path, options } of paths) {
-    const rewrite = options?.rewrite.regex ? goRegexp(options.rewrite.regex) : undefined
-    const rules = (options?.perms ?? []).map(rule => ({ ...rule, matches: goRegexp(rule.regex) }))
-    for (const entry of walk(rawOf(path), root, names => names.sort())) {
-      const name = rewrite?.replaceAll(entry.path, options?.rewrite.repl ?? '') ?? entry.path
-      if (name === '') continue
+  for (const path of paths) {
+    for (const [name, source] of sourcesOf(path, root)) {
       const place = placeOf(name)
       for (let end = place.lastIndexOf('\0'); end >= 0; end = place.lastIndexOf('\0', end - 1)) {
         const parent = place.slice(0, end)
         if (places.has(parent)) break
         places.set(parent, undefined)
       }
-      const source = { entry, options, rules }
       const before = places.get(place)
-      if (before && !areSame(before, source)) throw twice(name, before.entry.path, entry.path)
+      if (before && !areSame(before, source)) throw twice(name, before.entry.path, source.entry.path)
       places.set(place, source)
     }
   }
   return places
+}
+
+/** All that a path brings, by what it is called in the image. */
+function* sourcesOf({ path, options }, root) {
+  const rewrite = options?.rewrite.regex ? goRegexp(options.rewrite.regex) : undefined
+  const rules = (options?.perms ?? []).map(rule => ({ ...rule, matches: goRegexp(rule.regex) }))
+  for (const entry of walk(rawOf(path), root, names => names.sort())) {
+    const name = rewrite?.replaceAll(entry.path, options?.rewrite.repl ?? '') ?? entry.path
+    if (name !== '') yield [name, { entry, options, rules }]
+  }
+}
+
+/** The members of a layer that one of its paths brings, each with the raw path of the file that it is made from. */
+export function* membersOfPath(path) {
+  for (const [name, source] of sourcesOf(path, ''))
+    yield { member: memberOf(name, source), file: source.entry.path }
 }
 
 function placeOf(name) {

@@ -21,7 +21,13 @@ export function* walk(path, root, sort) {
   }
 }
 
-function look(path, root) {
+/**
+ * What is at a path, symlinks not followed.
+ * @param path raw and absolute
+ * @param root raw; put before the path where the file system is asked
+ * @throws UserError when it cannot be read, or is what no store path can hold
+ */
+export function look(path, root) {
   const file = fsPath(root + path)
   const stats = readable(path, () => lstatSync(file))
   const mode = stats.mode & 0o7777

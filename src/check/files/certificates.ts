@@ -27,7 +27,7 @@ const bundles = [
  * nothing: servers have it, too.
  */
 const clients =
-  /^(?:curl|wget2?|git|git-remote-https|aria2c|rclone|restic|skopeo|nix|gh|aws|kubectl|helm|terraform|vault|psql|msmtp)$/
+  /^(?:curl|wget2?|git|git-remote-https|aria2c|rclone|restic|skopeo|nix|gh|aws|kubectl|helm|terraform|vault|msmtp)$/
 
 /** Whether programs that are clients of TLS find certificates: without, every connection is refused. */
 export const certificatesRule: Rule = {

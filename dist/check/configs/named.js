@@ -1,0 +1,55 @@
+import { accountOf } from '../programs/account.js'
+import { examineProgram } from '../programs/examine.js'
+import { textAt } from '../programs/file.js'
+import { elsewhere } from '../programs/not-started.js'
+import { startOf } from '../programs/start.js'
+
+/** Why a program that a config names will not run. */
+export function* namedProgram(subject, program) {
+  const { rule, severity, place, argv, user, path, effect } = program
+  const name = argv[0] ?? ''
+  // A relative path depends on where it is started.
+  if (name.includes('/') ? !name.startsWith('/') : path === undefined) return
+  const as = user === undefined ? subject : { ...subject, config: { ...subject.config, user } }
+  const start = startOf(as, { argv, rule, place })
+  const env = path === undefined ? start.env : new Map([...start.env, ['PATH', path]])
+  const problems = examineProgram(subject, {
+    ...start,
+    env,
+    by: 'kernel',
+    isCertain: severity === 'error',
+  })
+  for (const finding of problems) {
+    // What is wrong with the program itself is said of the program.
+    if (finding.place !== place) yield finding
+    else yield { ...finding, why: `${finding.why} ${effect}.`, fix: fixFor(subject, start, finding.fix) }
+  }
+}
+
+/** Where the image has such a program at another place: what to write instead, into the same file. */
+function fixFor({ fs }, start, otherwise) {
+  const [name = ''] = start.argv
+  if (fs.find(name) !== undefined) return otherwise
+  const program = name.slice(name.lastIndexOf('/') + 1)
+  const path = elsewhere(fs, program, start)
+  if (path === undefined)
+    return `Add the package that has \`${program}\`, and write \`\${pkg}/bin/${program}\` in place of \`${name}\`: so Nix puts it into the image, too.`
+  const [, storePath, rest] = /^(\/nix\/store\/[^/]+)(\/.*)$/.exec(path) ?? []
+  if (storePath === undefined) return `Write \`${path}\` in place of \`${name}\`.`
+  return `Write \`\${pkg}${rest}\` in place of \`${name}\`, with the package \`${storePath.slice(44)}\`: the image has ${path}.`
+}
+
+/** A user whom a config names, and who is not there. One whom it names again is missing once. */
+export function* namedUser({ fs }, named) {
+  const { rule, severity, user, effect } = named
+  if (user === undefined || user.text === '') return
+  const account = accountOf(user.text, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  if ('user' in account && account.name !== undefined) return
+  yield {
+    rule,
+    severity,
+    place: user.place,
+    why: `The user \`${user.text}\` is not in the image's /etc/passwd: ${effect}.`,
+    fix: `Add it: \`(pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ "${user.text}:x:1000:1000::/home/${user.text}:/bin/sh" ]; })\`, with its group in \`extraGroupLines\`.`,
+  }
+}

@@ -1,0 +1,136 @@
+import { UserError } from '../../util/errors.js'
+import { splitShellWords } from '../../util/shell-words.js'
+import { readText } from '../files/text.js'
+
+import { lookUp } from '../programs/lookup.js'
+import { startOf } from '../programs/start.js'
+import { startedBy } from '../programs/wrappers.js'
+
+/** A longer line is nobody's plain command. */
+const longest = 4096
+/** Deeper than that nobody wraps. */
+const deepest = 8
+
+/** Several rules ask. */
+const known = new WeakMap()
+
+/** All that is seen to start: what the config names, and what that runs in turn where it says so plainly. */
+export function startedPrograms(subject) {
+  const { entrypoint, cmd } = subject.config
+  const start = startOf(subject, { argv: [...entrypoint, ...cmd], rule: '', place: '' })
+  const started = known.get(subject) ?? follow(subject, start, deepest)
+  known.set(subject, started)
+  return started
+}
+
+function follow(subject, start, left) {
+  const { argv, isCertain: sure } = start
+  const [first] = argv
+  if (first === undefined || left === 0) return []
+  const searched = searchedBy(start)
+  const looked = lookUp(subject.fs, first, { ...start, path: searched ?? '' })
+  const found = looked.is === 'found' ? looked.found : undefined
+  const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
+  // A path is told to a program as it is written.
+  const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
+  const next = found === undefined ? [] : nextOf(subject, start, found)
+  return [{ name, path, argv, searched, sure }, ...next.flatMap(one => follow(subject, one, left - 1))]
+}
+
+function searchedBy({ env, unknown }) {
+  return unknown?.has('PATH') ? undefined : env.get('PATH')
+}
+
+function nextOf(subject, start, found) {
+  const script = shellScript(subject, found.path)
+  if (script === undefined)
+    return startedBy(subject, start, found).flatMap(next => ('start' in next ? [next.start] : []))
+  const how = { searched: searchedBy(start), sure: start.isCertain }
+  return commandsOf(script, start.argv.slice(1), how).map(({ words, searched, sure }) => {
+    const unknown = searched === undefined ? [...(start.unknown ?? []), 'PATH'] : start.unknown
+    return { ...start, argv: words, unknown: new Set(unknown), isCertain: sure }
+  })
+}
+
+function shellScript({ fs }, path) {
+  const found = fs.find(path)
+  if (found?.entry.type !== 'file' || found.entry.size > 256 * 1024) return undefined
+  const head = fs.read(found, 0, 256).toString('latin1')
+  return /^#!\s*(?:\S*\/env\s+(?:-S\s+)?)?\S*\b(?:ba|da|a)?sh(?:\s|$)/.test(head)
+    ? readText(fs, path)
+    : undefined
+}
+
+/** Lines that change no file and start nothing. */
+const harmless =
+  /^(?:set|export|readonly|unset|cd|umask|ulimit|trap|shift|:|true|echo|printf|local)(?:\s|$)|^[A-Za-z_]\w*=[^\s(`]*$/
+const control =
+  /^(?:if|then|else|elif|fi|for|while|until|do|done|case|esac|function|\{|\}|\()|\(\)\s*\{|&&|\|\||;;/
+
+/**
+ * Commands of a shell's text that are written out plainly. After what may change a file, or not be run at all, nothing
+ * is sure any more.
+ */
+export function commandsOf(text, args, how) {
+  const commands = []
+  let { searched, sure } = how
+  let begun = ''
+  let isInBlock = false
+  for (const [index, part] of text.split('\n').entries()) {
+    if (begun === '') isInBlock = /^\s/.test(part)
+    const line = begun + part.trim()
+    begun = /(?:^|[^\\])\\$/.test(line) ? `${line.slice(0, -1)} ` : ''
+    if (begun !== '') continue
+    if (line === '' || line.startsWith('#')) continue
+    if (/\bPATH=/.test(line)) searched = undefined
+    if (harmless.test(line) && !/[;|`]|\$\(|&&/.test(line)) continue
+    if (control.test(line) || /^[A-Za-z_]\w*=/.test(line)) {
+      sure = false
+      continue
+    }
+    const words = line.length > longest ? undefined : plainWords(line, args)
+    const last = words?.exec === true && !isInBlock
+    if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, searched, sure })
+    // What follows is not reached, or is no command but a text.
+    if ((last && sure) || line.includes('<<')) break
+    sure = false
+  }
+  return commands
+}
+
+/** The words of a line that is one command; undefined where the shell would make something of it that is not written. */
+function plainWords(line, args) {
+  const simple = line.replace(/(?:\s+\d?>>?\s*\S+|\s+\d?>&\d|\s+<\s*\S+)+$/, '').replace(/\s+&$/, '')
+  const marked = simple.replace(/"\$@"|"\$\{@\}"|\$@/g, '\u0001')
+  if (/[$`*?~|;&<>()]/.test(marked)) return undefined
+  let words
+  try {
+    words = splitShellWords(marked)
+  } catch (error) {
+    if (error instanceof UserError) return undefined
+    throw error
+  }
+  const exec = words[0] === 'exec'
+  const rest = exec ? words.slice(words[1] === '-a' ? 3 : 1) : words
+  return { argv: rest.flatMap(word => (word === '\u0001' ? args : [word])), exec }
+}
+
+/** The value of an option as getopt finds it: `-c X`, `-cX`, `-nc X`, `--configuration X`, `--configuration=X`. */
+export function optionOf(argv, option) {
+  for (let at = 1; at < argv.length; at++) {
+    const arg = argv[at] ?? ''
+    const [name, value] = arg.split(/=(.*)/s)
+    if (option.long !== undefined && name === `--${option.long}`) return value ?? argv[at + 1]
+    if (!/^-[^-]/.test(arg)) continue
+    const letter = [...arg].findIndex((letter, index) => index > 0 && option.shortWithValue.includes(letter))
+    if (letter === -1) continue
+    const own = arg.slice(letter + 1) || argv[++at]
+    if (arg[letter] === option.short) return own
+  }
+  return undefined
+}
+
+/** A path of an image's file, which may be relative to where the container starts. */
+export function absoluteIn(directory, path) {
+  return path.startsWith('/') ? path : `${directory === '' ? '/' : directory.replace(/\/?$/, '/')}${path}`
+}

@@ -1,0 +1,53 @@
+import { openRootFs } from '../image/rootfs/open.js'
+import { knownPaths } from '../image/store-paths.js'
+import { sha256 } from '../util/digest.js'
+import { fileRules } from './file-rules.js'
+
+import { programRules } from './program-rules.js'
+import { parseRunConfig } from './run-config.js'
+
+const rules = [...programRules, ...fileRules]
+
+/** Names that findings can have: what can be turned off. */
+export const ruleNames = rules.flatMap(({ names }) => names)
+
+const severities = ['error', 'warning', 'hint']
+const store = '/nix/store'
+
+/**
+ * What all rules find in an image, the worst first.
+ * @param options.ignored names of findings that are not wanted
+ * @param options.scratch an existing directory, for layers that come packed
+ * @throws UserError when the image is damaged or cannot be read
+ */
+export async function inspectImage(image, options) {
+  const { ignored, scratch, pathInfo } = options
+  // Which layers they are does not matter for how a container starts.
+  const config = parseRunConfig(image.config(image.layers.map(({ diffId }) => diffId ?? sha256(''))))
+  const fs = await openRootFs(image, { scratch })
+  try {
+    const infos = await knownPaths(storePathsOf(fs), store, pathInfo)
+    const references = new Map(
+      [...infos].map(([path, { references }]) => [path, references.filter(to => to !== path)]),
+    )
+    return inspect({ fs, config, platform: image.platform, references }).filter(
+      ({ rule }) => !ignored.includes(rule),
+    )
+  } finally {
+    await fs.close()
+  }
+}
+
+function inspect(subject) {
+  return rules
+    .flatMap(rule => [...rule.inspect(subject)])
+    .sort(
+      (a, b) =>
+        severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+        a.place.localeCompare(b.place, 'en', { numeric: true }),
+    )
+}
+
+function storePathsOf(fs) {
+  return fs.list(store).map(name => `${store}/${name}`)
+}
