@@ -49,6 +49,7 @@ mkdir -p opt/lib/${triplet} && ln -s ../liblz4.so.1 opt/lib/${triplet}/
 cp $lz4 opt/foreign/liblz4.so.1
 printf '\\002\\001' | dd of=opt/foreign/liblz4.so.1 bs=1 seek=18 conv=notrunc 2>/dev/null
 variant foreign --set-rpath /opt/foreign:/opt/lib
+variant foreign-alone --set-rpath /opt/foreign
 
 # What a library needs is looked for by the program's RPATH, but not by its RUNPATH.
 library opt/deep/libdeep.so.1

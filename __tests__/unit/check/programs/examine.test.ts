@@ -230,3 +230,25 @@ test('a program that would be searched for ever is left', async () => {
   const files = { '/app': linked({ needed, runpath: rpath }, '/ld.so'), '/ld.so': loader }
   assert.deepEqual(await of(files, { entrypoint: ['/app'] }), [])
 })
+
+test("where musl's loader looks by default, and what is beside it to say otherwise", async () => {
+  const text = Buffer.from('\0%.*s/etc/ld-musl-x86_64.path\0')
+  const musl = { data: Buffer.concat([linked({}, undefined), text]), mode: 0o755 }
+  const files = (interpreter: string): Files => ({
+    '/app': linked({ needed: ['libc.so', 'liba.so'] }, interpreter),
+    [interpreter]: musl,
+  })
+  const config = { entrypoint: ['/app'] }
+  const library = linked({}, undefined)
+  const usual = files('/lib/ld-musl-x86_64.so.1')
+  assert.deepEqual(await of({ ...usual, '/usr/local/lib/liba.so': library }, config), [])
+  assert.deepEqual(await of({ ...usual, '/usr/local/lib64/liba.so': library }, config), [
+    'library error /app',
+  ])
+  const path = { [`${store}musl/etc/ld-musl-x86_64.path`]: `/a\n${store}x/lib\n` }
+  const ofStore = { ...files(`${store}musl/lib/ld-musl-x86_64.so.1`), ...path }
+  assert.deepEqual(await of({ ...ofStore, [`${store}x/lib/liba.so`]: library }, config), [])
+  assert.deepEqual(await of({ ...ofStore, '/usr/local/lib/liba.so': library }, config), [
+    'library error /app',
+  ])
+})
