@@ -83,6 +83,8 @@ export type Inputs = Metadata & {
   readonly release: Release
   /** Whether the image is also given to Docker or Podman. */
   readonly load: boolean
+  /** Whether what was built is built a second time, and compared. */
+  readonly reproducible: boolean
   readonly releaseAsked: boolean
   readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
@@ -196,6 +198,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     compressionLevel: compressionLevel(),
     release: parsed('nix-version', () => selectRelease(version, sha256, system)) ?? noRelease,
     load: oneOf('load', ['true', 'false'], 'false') === 'true',
+    reproducible: oneOf('reproducible', ['true', 'false'], 'false') === 'true',
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -223,13 +226,15 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'copy-to'] as const)
+    for (const name of ['warm', 'load', 'reproducible', 'copy-to'] as const)
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (inputs.load && !systems.includes(system))
     problem('load', `is for the system of this runner, ${system}, which \`systems\` does not name`)
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
+  if (inputs.reproducible && read('image') === '')
+    problem('reproducible', 'is about the image, and image is empty')
   if (sha256 !== undefined && version === undefined)
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
   if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')
@@ -300,7 +305,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
   ['check', ['off'], 'inspecting the image'],
   ['test', [], 'running a test in the image'],
-  ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],

@@ -30,6 +30,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   build: ['nix', 'image'],
   cache: ['nix', 'image'],
   registry: ['nix', 'image', 'gzip'],
+  reproduce: ['build', 'nix', 'image'],
   runner: [],
 }
 
