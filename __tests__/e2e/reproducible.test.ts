@@ -3,6 +3,7 @@ import { after, describe, test } from 'node:test'
 import { nixRelease } from '../../script/parts/paths.ts'
 import type { BuiltAgain, Reproduction } from '../../src/reproduce/model.ts'
 import { Machine } from '../harness/machine.ts'
+import { installForAll, startDaemon } from '../harness/nix-by-hand.ts'
 import type { StepResult } from '../harness/runner/step.ts'
 import { actionFolder, type Prepared, type RunOptions, World } from '../harness/world.ts'
 
@@ -116,12 +117,8 @@ for (const [index, release] of nixRelease().releases.entries()) {
         const found = reproductionOf(main)
         const own = named(found, 'docker-image-own.tar.gz')
         assert.deepEqual(
-          own.differences.map(({ where, kind, bytes }) => [
-            where.replace(/\/.*\//, '…/'),
-            kind,
-            bytes?.offset,
-          ]),
-          [['layer 1: …/seed', 'content', 0]],
+          own.differences.map(({ where, kind, bytes }) => [where, kind, bytes?.offset]),
+          [['layer 1: build/content/seed', 'content', 0]],
         )
       })
     })
@@ -150,6 +147,40 @@ test('what an earlier job has left in the cache is built again as well', async (
   const { build } = JSON.parse(main.outputs.metadata ?? '').details
   assert.ok(!build.builds.some(({ name }: { name: string }) => name === 'part-random'), main.log)
   assert.equal(named(reproductionOf(main), 'part-random').verdict, 'different')
+})
+
+for (const trusted of [true, false])
+  test(`with a daemon that ${trusted ? 'trusts' : 'does not trust'} the user`, {
+    skip: Machine.withoutUsers(),
+  }, async () => {
+    const [release] = nixRelease().releases
+    assert.ok(release)
+    await using machine = await world.machine({ user: 'runner' })
+    await installForAll(machine, release, trusted ? 'trusted-users = root runner' : '')
+    await startDaemon(machine)
+    await using prepared = await prepare('stream', { release, on: machine })
+    const main = await prepared.main()
+    assert.notEqual(main.code, 0)
+    const random = named(reproductionOf(main), 'part-random')
+    assert.equal(random.verdict, 'different', main.log)
+    // Only for those whom it trusts it keeps what the second build has made.
+    assert.deepEqual(
+      random.differences.map(({ where, kind }) => `${where} ${kind}`),
+      trusted ? ['share/seed content'] : [],
+    )
+    assert.equal(random.outputs[0]?.again !== undefined, trusted)
+    if (!trusted) assert.match(main.errors[0]?.message ?? '', /trusted-users/)
+    assert.deepEqual(await left(prepared), [])
+  })
+
+test('without a sandbox: what differs for that reason is not held against the flake unsaid', async () => {
+  await using prepared = await prepare('bad', { with: { 'nix-conf': 'substituters =\nsandbox = false' } })
+  const main = await prepared.main()
+  const found = reproductionOf(main)
+  assert.equal(named(found, 'part-steady').verdict, 'same')
+  assert.equal(named(found, 'part-path').verdict, 'different')
+  assert.match(main.errors[0]?.message ?? '', /There was no sandbox/)
+  assert.deepEqual(await left(prepared), [])
 })
 
 /** A folder that builds can write to. */

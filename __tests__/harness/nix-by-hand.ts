@@ -38,6 +38,30 @@ export async function installByHand(machine: Machine, release: NixTarball): Prom
   return env
 }
 
+/** A multi-user Nix, as root installs it; nix-daemon is not started. */
+export async function installForAll(machine: Machine, release: NixTarball, settings: string): Promise<void> {
+  const script = `set -e
+    mkdir -p /nix/var/nix/profiles /etc/nix
+    tar -xJf "$1" -C /nix --strip-components=1 --no-same-owner "$2/store" "$2/.reginfo"
+    chmod -R a-w /nix/store/*
+    groupadd --gid 30000 nixbld
+    for n in 1 2; do useradd --uid 3000$n --gid nixbld --groups nixbld --no-create-home nixbld$n; done
+    cat > /etc/nix/nix.conf
+    "$3/bin/nix-store" --load-db < /nix/.reginfo
+    rm /nix/.reginfo
+    ln -s "$3" /nix/var/nix/profiles/default`
+  const argv = ['sh', '-c', script, 'sh', release.file, basename(release.file, '.tar.xz'), release.storePath]
+  const env = { ...machine.env, HOME: '/root' }
+  await expect(machine.run(argv, { as: 'root', cwd: '/', env, stdin: `${settings}\nsubstituters =\n` }))
+}
+
+export async function startDaemon(machine: Machine): Promise<void> {
+  const env = { ...machine.env, HOME: '/root' }
+  machine.start(['/nix/var/nix/profiles/default/bin/nix-daemon'], { as: 'root', cwd: '/', env })
+  const wait = 'until [ -S /nix/var/nix/daemon-socket/socket ]; do sleep 0.01; done'
+  await expect(machine.run(['sh', '-c', wait]))
+}
+
 /** Gives the stdout of a command that must succeed. */
 export async function expect(running: Promise<RunResult>): Promise<string> {
   const { code, signal, stdout, stderr } = await running

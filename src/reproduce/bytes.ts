@@ -73,5 +73,6 @@ export async function bytesAt(first: ByteSource, second: ByteSource, offset: num
 
 /** What there is of a range. */
 export async function readUpTo(source: ByteSource, { start, end }: Range): Promise<Buffer> {
-  return await source.read(start, Math.max(0, Math.min(end, source.size) - start))
+  const [from, to] = [Math.min(start, source.size), Math.min(end, source.size)]
+  return await source.read(from, Math.max(0, to - from))
 }

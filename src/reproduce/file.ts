@@ -3,6 +3,7 @@ import { type ArchiveFile, spoolArchive } from '../image/archive-file.ts'
 import { packingOf, unpack } from '../image/compression.ts'
 import { codeOf } from '../util/errors.ts'
 import { type ByteSource, isTar } from '../util/tar.ts'
+import { any } from './any.ts'
 import { buildIdsOf } from './build-id.ts'
 import { bytesAt, chunksOf, endedBy, firstDifference, readUpTo } from './bytes.ts'
 import { areReordered, kindOf } from './kind.ts'
@@ -55,28 +56,18 @@ async function* compareInside(
     if (one === undefined || other === undefined) return false
     const compare = (one: ByteSource, other: ByteSource, name: string) =>
       compareFiles(one, other, { ...options, where: name })
-    return yield* told(compareTars(one, other, { where, compare }))
+    return yield* any(compareTars(one, other, { where, compare }))
   }
   const [packing, same] = heads.map(packingOf)
   if (packing !== same || (packing !== 'gzip' && packing !== 'zstd')) return false
   const one = await unpacked(first, packing, options)
   const other = await unpacked(second, packing, options)
   try {
-    return one !== undefined && other !== undefined && (yield* told(compareFiles(one, other, options)))
+    return one !== undefined && other !== undefined && (yield* any(compareFiles(one, other, options)))
   } finally {
     await one?.close()
     await other?.close()
   }
-}
-
-/** Passes differences on. @returns whether there were any */
-async function* told(differences: AsyncIterable<Difference>): AsyncGenerator<Difference, boolean> {
-  let any = false
-  for await (const difference of differences) {
-    any = true
-    yield difference
-  }
-  return any
 }
 
 async function headOf(source: ByteSource): Promise<Buffer> {

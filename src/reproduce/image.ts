@@ -6,6 +6,7 @@ import type { FilePart, Image, Layer } from '../image/model.ts'
 import { isArchive, type OpenImageOptions, openImage } from '../image/open.ts'
 import { isDiskFull, UserError } from '../util/errors.ts'
 import type { ByteSource } from '../util/tar.ts'
+import { any } from './any.ts'
 import { slice } from './bytes.ts'
 import { compareFiles, type FileOptions } from './file.ts'
 import type { Difference } from './model.ts'
@@ -30,13 +31,8 @@ export async function* compareOutputs(
   const one = await openArchive({ ...options, path: first })
   const other = one && (await openArchive({ ...options, path: second }))
   try {
-    let same = true
-    if (one !== undefined && other !== undefined)
-      for await (const difference of compareImages(one, other, { scratch, signal })) {
-        same = false
-        yield difference
-      }
-    if (!same) return
+    const both = one !== undefined && other !== undefined
+    if (both && (yield* any(compareImages(one, other, { scratch, signal })))) return
   } finally {
     await one?.close()
     await other?.close()

@@ -1,5 +1,6 @@
 import { UserError } from '../util/errors.ts'
 import { type ByteSource, indexTar, type TarMember } from '../util/tar.ts'
+import { any } from './any.ts'
 import { bytesAt, slice } from './bytes.ts'
 import { kindOf } from './kind.ts'
 import type { Difference, Kind } from './model.ts'
@@ -64,14 +65,10 @@ export async function* compareTars(
   async function* compareMembers(one: Member, other: Member, where: string): AsyncGenerator<Difference> {
     if (one.type !== other.type) return yield { where, kind: 'type' }
     if (one.linkName !== other.linkName) return yield { where, kind: 'link' }
-    let same = true
-    for await (const difference of compare(dataOf(first, one), dataOf(second, other), where)) {
-      same = false
-      yield difference
-    }
+    const differ = yield* any(compare(dataOf(first, one), dataOf(second, other), where))
     const about = await compareHeads(headOf(first, one), headOf(second, other), where)
     // One of another size has another header as well.
-    if (about !== undefined && (same || about.kind !== 'content')) yield about
+    if (about !== undefined && (!differ || about.kind !== 'content')) yield about
   }
 }
 
