@@ -98,7 +98,7 @@ for (const [index, release] of nixRelease().releases.entries()) {
 
         assert.equal(main.errors.length, 1, main.log)
         const message = main.errors[0]?.message ?? ''
-        assert.match(message, /of 9 derivations that were built a second time 6 did not come out the same/)
+        assert.match(message, /built a second time, 6 of 9 derivations did not come out the same/)
         assert.match(message, /part-time:\n.*share\/version: a time at byte \d+/)
         assert.match(message, /SOURCE_DATE_EPOCH/)
         assert.match(main.summary, /^### ❌ Could not reproduce: nothing was published/)
@@ -198,6 +198,16 @@ test('a build that fails the second time: said as such, with the end of its log'
   assert.equal(failed.verdict, 'failed')
   assert.match(failed.why ?? '', /exit code 3/)
   assert.match(main.summary, /this is the second build/)
+})
+
+test('a full disk in the second build: said as such', async () => {
+  await using prepared = await prepare('fills-again', { ...withMark, machine: { nixSize: '150m' } })
+  await mark(prepared)
+  const main = await prepared.main()
+  assert.notEqual(main.code, 0)
+  assert.match(main.log, /this is the second build/)
+  assert.match(main.errors[0]?.message ?? '', /^The disk is full/)
+  assert.deepEqual(await left(prepared), [])
 })
 
 test('a job that is cancelled in the second build: nothing runs on, nothing of it is left', async () => {

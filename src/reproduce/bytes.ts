@@ -27,6 +27,24 @@ export function endedBy(signal: AbortSignal | undefined, source: ByteSource): By
   }
 }
 
+/** A source for many small reads, one after the other: it is read in large pieces. */
+export function buffered(source: ByteSource): ByteSource {
+  let piece: Buffer = Buffer.alloc(0)
+  let start = 0
+  return {
+    name: source.name,
+    size: source.size,
+    async read(position, length) {
+      if (length > stride) return await source.read(position, length)
+      if (position < start || position + length > start + piece.length) {
+        piece = await source.read(position, Math.min(stride, source.size - position))
+        start = position
+      }
+      return piece.subarray(position - start, position - start + length)
+    },
+  }
+}
+
 /** A part of a source, as a source. */
 export function slice(source: ByteSource, offset: number, size: number): ByteSource {
   return {

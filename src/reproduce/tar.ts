@@ -1,7 +1,6 @@
 import { UserError } from '../util/errors.ts'
 import { type ByteSource, indexTar, type TarMember } from '../util/tar.ts'
-import { any } from './any.ts'
-import { bytesAt, slice } from './bytes.ts'
+import { buffered, bytesAt, slice } from './bytes.ts'
 import { kindOf } from './kind.ts'
 import type { Difference, Kind } from './model.ts'
 
@@ -17,7 +16,9 @@ type Member = TarMember & {
 export type Tar = { readonly archive: ByteSource; readonly members: readonly Member[] }
 
 /** @returns undefined where the archive is damaged */
-export async function readTar(archive: ByteSource): Promise<Tar | undefined> {
+export async function readTar(source: ByteSource): Promise<Tar | undefined> {
+  // Members are small, mostly, and gone through in their order.
+  const archive = buffered(source)
   let end = 0
   try {
     const members = (await indexTar(archive, { members: mostMembers })).map(member => {
@@ -65,10 +66,9 @@ export async function* compareTars(
   async function* compareMembers(one: Member, other: Member, where: string): AsyncGenerator<Difference> {
     if (one.type !== other.type) return yield { where, kind: 'type' }
     if (one.linkName !== other.linkName) return yield { where, kind: 'link' }
-    const differ = yield* any(compare(dataOf(first, one), dataOf(second, other), where))
+    yield* compare(dataOf(first, one), dataOf(second, other), where)
     const about = await compareHeads(headOf(first, one), headOf(second, other), where)
-    // One of another size has another header as well.
-    if (about !== undefined && (!differ || about.kind !== 'content')) yield about
+    if (about !== undefined) yield about
   }
 }
 

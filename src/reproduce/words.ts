@@ -1,7 +1,7 @@
 import { UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import { count } from '../util/text.ts'
-import type { BuiltAgain, Bytes, Difference, Kind, Reproduction } from './model.ts'
+import type { BuiltAgain, Bytes, Kind, Reproduction } from './model.ts'
 
 /** What a difference is, in a word or two. */
 export const kinds: Readonly<Record<Kind, string>> = {
@@ -54,27 +54,21 @@ const most = { derivations: 10, differences: 5 }
 export function failureOf({ derivations }: Reproduction, sandbox: boolean): UserError | undefined {
   const failed = derivations.filter(({ verdict }) => verdict === 'different' || verdict === 'failed')
   if (failed.length === 0) return undefined
-  const built = derivations.filter(({ verdict }) => verdict !== 'skipped').length
+  const built = derivations.filter(({ verdict }) => verdict !== 'skipped')
   const lines = failed.slice(0, most.derivations).flatMap(inLines)
   if (failed.length > most.derivations) lines.push(`and ${failed.length - most.derivations} more`)
+  const said = `Not reproducible: built a second time, ${failed.length} of ${count(built.length, 'derivation')} did not come out the same. Nothing was published.`
   const found = new Set(failed.flatMap(({ differences }) => differences.map(({ kind }) => kind)))
-  const what = [...found].map(kind => `${kinds[kind]}: ${advice[kind]}`)
   const hints = [
-    ...new Set(what),
-    ...failed
-      .filter(isUnknown)
-      .map(() => unknown)
-      .slice(0, 1),
+    ...[...found].map(kind => `${kinds[kind]}: ${advice[kind]}`),
+    ...(failed.some(isUnknown) ? [unknown] : []),
     ...(failed.some(({ verdict }) => verdict === 'failed') ? [failedAgain] : []),
     ...(sandbox ? [] : [noSandbox]),
   ]
-  return new UserError(
-    `Not reproducible: of ${count(built, 'derivation')} that ${built === 1 ? 'was' : 'were'} built a second time ${failed.length} did not come out the same. Nothing was published.\n${lines.map(line => `  ${line}`).join('\n')}`,
-    {
-      advice: `${hints.map(hint => hint.charAt(0).toUpperCase() + hint.slice(1)).join('. ')}.`,
-      detail: dumps(failed),
-    },
-  )
+  return new UserError(harmless([said, ...lines.map(line => `  ${line}`)].join('\n')), {
+    advice: `${hints.map(hint => hint.charAt(0).toUpperCase() + hint.slice(1)).join('. ')}.`,
+    detail: harmless(failed.slice(0, most.derivations).flatMap(inBytes).join('\n')),
+  })
 }
 
 const isUnknown = ({ verdict, differences }: BuiltAgain) =>
@@ -88,31 +82,20 @@ const noSandbox =
   'there was no sandbox, so that each build had other paths: some of this may be gone where user namespaces are allowed'
 
 function inLines({ name, verdict, why, differences, more }: BuiltAgain): string[] {
-  if (verdict === 'failed') return [`${name}: ${harmless(why ?? '')}`.split('\n')[0] ?? name]
+  if (verdict === 'failed') return [`${name}: ${why}`.split('\n')[0] ?? name]
   const shown = differences.slice(0, most.differences).map(({ where, kind, bytes }) => {
     const at = bytes === undefined ? '' : ` at byte ${bytes.offset}`
-    return `  ${harmless(where)}: ${kinds[kind]}${at}`
+    return `  ${where}: ${kinds[kind]}${at}`
   })
   if (more || differences.length > shown.length) shown.push('  and more')
   return [`${name}:`, ...shown]
 }
 
-/** The first bytes of both builds, of the first difference of each. */
-function dumps(failed: readonly BuiltAgain[]): string {
-  const first = ({ differences }: BuiltAgain): Difference | undefined =>
-    differences.find(({ bytes }) => bytes !== undefined)
-  return failed
-    .slice(0, most.derivations)
-    .flatMap(one => {
-      const found = first(one)
-      if (found?.bytes === undefined) return one.log ?? []
-      const { where, bytes } = found
-      return [
-        `${one.name}, ${where}, first and second build:`,
-        dump(bytes, bytes.first),
-        dump(bytes, bytes.second),
-      ]
-    })
-    .map(harmless)
-    .join('\n')
+/** The first bytes of both builds, of the first of its differences that has any; else the log of what failed. */
+function inBytes({ name, differences, log }: BuiltAgain): string[] {
+  const [first] = differences.flatMap(({ where, bytes }) => (bytes === undefined ? [] : { where, bytes }))
+  if (first === undefined) return log === undefined ? [] : [log]
+  const { where, bytes } = first
+  const title = `${name}, ${where}, first and second build:`
+  return [title, dump(bytes, bytes.first), dump(bytes, bytes.second)]
 }

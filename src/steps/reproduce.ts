@@ -62,9 +62,12 @@ function verdictOf(derivations: readonly BuiltAgain[]): Reproduction['verdict'] 
 }
 
 async function buildAgain(job: Job, nix: Nix, choice: Choice, image: BuiltImage): Promise<BuiltAgain[]> {
-  const { inputs, context, env, runner, signal } = job
-  const diffHook = await findProgram('true', env.PATH)
-  if (diffHook === undefined) throw new UserError('There is no program `true` in PATH.')
+  const { inputs, context, runner, signal } = job
+  const diffHook = await findProgram('true', nix.env.PATH)
+  if (diffHook === undefined)
+    throw new UserError('There is no program `true` in PATH, which Nix is to call.', {
+      advice: 'Install coreutils.',
+    })
   const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner, diffHook }
   const { installable, source } = image.evaluated
   const options = { ...common, installables: [installable], source }

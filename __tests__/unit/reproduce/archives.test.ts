@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { createHash } from 'node:crypto'
-import { mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readdirSync, readlinkSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -67,6 +67,19 @@ test('members of a tar: added, removed, changed, of another type, linked elsewhe
   )
 })
 
+/** What this process has open, also what has no name any more. */
+function openFiles(): string[] {
+  const folder = '/proc/self/fd'
+  return readdirSync(folder).flatMap(fd => {
+    try {
+      return readlinkSync(join(folder, fd))
+    } catch {
+      // That of the folder itself.
+      return []
+    }
+  })
+}
+
 /** A tar whose member's header has other bytes in a field. */
 function withField(at: number, text: string): Buffer {
   const tar = writeTar([{ name: 'a', data: 'text' }])
@@ -114,6 +127,7 @@ test('compressed archives: what differs in them, else how they are compressed', 
     'x: inner.tar.gz: page content',
   ])
   assert.deepEqual(readdirSync(scratch), [], 'nothing is left of what was unpacked')
+  assert.ok(!openFiles().some(file => file.startsWith(scratch)), 'nor open')
 })
 
 test('what is damaged or cut short is compared by its bytes', async () => {

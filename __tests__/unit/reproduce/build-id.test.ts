@@ -20,11 +20,22 @@ function elf({ wide, big }: Form, id: string, code: string): Buffer {
     if (!wide) return word(value)
     return big ? Buffer.concat([word(0), word(value)]) : Buffer.concat([word(value), word(0)])
   }
+  const fillOf = ({ length }: { length: number }) => Buffer.alloc((4 - (length % 4)) % 4)
   const note = (type: number, name: string, value: Buffer) => {
-    const fill = Buffer.alloc((4 - (value.length % 4)) % 4)
-    return Buffer.concat([word(name.length), word(value.length), word(type), Buffer.from(name), value, fill])
+    return Buffer.concat([
+      word(name.length),
+      word(value.length),
+      word(type),
+      Buffer.from(name),
+      fillOf(name),
+      value,
+      fillOf(value),
+    ])
   }
-  const notes = Buffer.concat([note(1, 'GNU\0', Buffer.alloc(16)), note(3, 'GNU\0', Buffer.from(id, 'hex'))])
+  const notes = Buffer.concat([
+    note(1, 'Other\0', Buffer.alloc(15)),
+    note(3, 'GNU\0', Buffer.from(id, 'hex')),
+  ])
   const [head, entry] = wide ? [64, 56] : [52, 32]
   const at = head + 2 * entry
   const segment = (type: number, offset: number, size: number) =>

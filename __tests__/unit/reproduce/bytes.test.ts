@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { bytesAt, endedBy, firstDifference, type Range } from '../../../src/reproduce/bytes.ts'
+import { buffered, bytesAt, endedBy, firstDifference, type Range } from '../../../src/reproduce/bytes.ts'
 import { sourceOf } from './sample.ts'
 
 /** Larger than what is read at a time. */
@@ -56,6 +56,31 @@ test('what is shown is the line of the difference with its neighbours, as far as
       },
     ),
   )
+})
+
+test('a buffered source gives the same bytes, with fewer reads', async () => {
+  const content = Buffer.from(Array.from({ length: size }, (_, at) => (at * 7919) % 251))
+  const piece = fc.tuple(position, fc.oneof(fc.nat({ max: 600 }), fc.nat({ max: size })))
+  await fc.assert(
+    fc.asyncProperty(fc.array(piece, { maxLength: 20 }), async pieces => {
+      const source = buffered(sourceOf(content))
+      for (const [at, length] of pieces) {
+        const end = Math.min(size, at + length)
+        assert.ok((await source.read(at, end - at)).equals(content.subarray(at, end)))
+      }
+    }),
+  )
+  let reads = 0
+  const counted = {
+    ...sourceOf(content),
+    read: (at: number, length: number) => {
+      reads++
+      return sourceOf(content).read(at, length)
+    },
+  }
+  const source = buffered(counted)
+  for (let at = 0; at + 500 <= size; at += 500) await source.read(at, 500)
+  assert.ok(reads < 5, String(reads))
 })
 
 test('nothing is read any more after an abort', async () => {

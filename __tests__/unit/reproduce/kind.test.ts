@@ -62,7 +62,8 @@ test('words and numbers that are neither are content', () => {
   const rows = [
     ['seed 0.123', 'seed 0.456'],
     ['version 1.2.3', 'version 1.2.4'],
-    ['deadbeef1700000000cafe', 'deadbeef1700000001cafe'],
+    ['deadbeef1700000000 x', 'deadbeef1700000001 x'],
+    ['x 1700000000cafe', 'x 1700000001cafe'],
     ['/usr/lib/a', '/usr/lib/b'],
     ['2024-01-01 a', '2024-01-01 b'],
     [`sha256-${'A'.repeat(43)}=`, `sha256-${'B'.repeat(43)}=`],
