@@ -61,12 +61,17 @@ async function* compareInside(
   const [packing, same] = heads.map(packingOf)
   if (packing !== same || (packing !== 'gzip' && packing !== 'zstd')) return false
   const one = await unpacked(first, packing, options)
-  const other = await unpacked(second, packing, options)
+  if (one === undefined) return false
   try {
-    return one !== undefined && other !== undefined && (yield* any(compareFiles(one, other, options)))
+    const other = await unpacked(second, packing, options)
+    if (other === undefined) return false
+    try {
+      return yield* any(compareFiles(one, other, options))
+    } finally {
+      await other.close()
+    }
   } finally {
-    await one?.close()
-    await other?.close()
+    await one.close()
   }
 }
 

@@ -28,16 +28,29 @@ export async function* compareOutputs(
   { name, ...options }: OutputOptions,
 ): AsyncGenerator<Difference> {
   const { scratch, signal } = options
+  if (!(yield* compareArchives(first, second, options)))
+    yield* compareTrees(first, second, { where: name, scratch, signal })
+}
+
+/** @returns whether they are archives of images that differ */
+async function* compareArchives(
+  first: string,
+  second: string,
+  options: Omit<OpenImageOptions, 'path'>,
+): AsyncGenerator<Difference, boolean> {
   const one = await openArchive({ ...options, path: first })
-  const other = one && (await openArchive({ ...options, path: second }))
+  if (one === undefined) return false
   try {
-    const both = one !== undefined && other !== undefined
-    if (both && (yield* any(compareImages(one, other, { scratch, signal })))) return
+    const other = await openArchive({ ...options, path: second })
+    if (other === undefined) return false
+    try {
+      return yield* any(compareImages(one, other, options))
+    } finally {
+      await other.close()
+    }
   } finally {
-    await one?.close()
-    await other?.close()
+    await one.close()
   }
-  yield* compareTrees(first, second, { where: name, scratch, signal })
 }
 
 /** @returns undefined for what is no archive of an image, or cannot be read as one */
@@ -56,7 +69,7 @@ async function openArchive(options: OpenImageOptions): Promise<Image | undefined
 async function* compareImages(
   first: Image,
   second: Image,
-  options: Omit<FileOptions, 'where'>,
+  { scratch, signal }: Omit<FileOptions, 'where'>,
 ): AsyncGenerator<Difference> {
   const count = Math.max(first.layers.length, second.layers.length)
   for (let at = 0; at < count; at++) {
@@ -64,11 +77,11 @@ async function* compareImages(
     const [layer, other] = [first.layers[at], second.layers[at]]
     if (layer === undefined || other === undefined)
       yield { where, kind: other === undefined ? 'removed' : 'added' }
-    else if (layer.key !== other.key) yield* compareLayers(layer, other, { ...options, where })
+    else if (layer.key !== other.key) yield* compareLayers(layer, other, { where, scratch, signal })
   }
   // The config names layers by their hashes.
   const [config, other] = [first, second].map(withoutHashes)
-  if (config && other) yield* compareFiles(config, other, { ...options, where: 'config' })
+  if (config && other) yield* compareFiles(config, other, { where: 'config', scratch, signal })
 }
 
 function withoutHashes({ config, layers }: Image): ByteSource {

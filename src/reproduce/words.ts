@@ -71,8 +71,8 @@ export function failureOf({ derivations }: Reproduction, sandbox: boolean): User
   })
 }
 
-const isUnknown = ({ verdict, differences }: BuiltAgain) =>
-  verdict === 'different' && differences.length === 0
+const isUnknown = ({ verdict, outputs }: BuiltAgain) =>
+  verdict === 'different' && outputs.every(({ again }) => again === undefined)
 
 const unknown =
   'what differs is seen where Nix keeps the second result, which a daemon does for those in `trusted-users` only'

@@ -74,7 +74,11 @@ test('each kind of difference has its advice, once', () => {
 
 test('what else there is to know: no sandbox, nothing kept, a second build that failed', () => {
   const advice = (one: BuiltAgain, sandbox = true) => failureOf(reproduction(one), sandbox)?.advice ?? ''
-  const seen = built({ verdict: 'different', differences: [{ where: 'a', kind: 'path' }] })
+  const again = { narHash: 'sha256-xyz=', narSize: 1000 }
+  const seen = built({
+    ...{ verdict: 'different', outputs: [{ ...output, again }] },
+    differences: [{ where: 'a', kind: 'path' }],
+  })
   assert.match(advice(seen, false), /There was no sandbox/)
   assert.doesNotMatch(advice(seen), /sandbox|trusted-users/)
   assert.match(advice(built({ verdict: 'different' })), /trusted-users/)
