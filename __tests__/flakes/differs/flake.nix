@@ -48,7 +48,7 @@
 
           # These look at a folder of the machine's, so that the second build knows that it is one.
           fails-again = archive "fails-again" [ (run "part-fails" ./second.sh { second = "exit 3"; }) ];
-          fills-again = archive "fills-again" [ (run "part-fills" ./second.sh { second = "$bin/busybox head -c 4000000000 /dev/zero >$out"; }) ];
+          fills-again = archive "fills-again" [ (run "part-fills" ./second.sh { second = "$bin/busybox dd if=/dev/zero of=$out bs=1M count=1000"; }) ];
           waits-again = archive "waits-again" [ (run "part-waits" ./second.sh { second = "$bin/busybox sleep 100000"; }) ];
         };
       # The program is that of the machine that makes the flake: the others run it where their kernel does.
