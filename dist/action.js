@@ -23,6 +23,7 @@ import { hideSecrets, logIn, whyUnpushed } from './steps/login.js'
 import { withMachines } from './steps/machines.js'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.js'
 import { publish } from './steps/publish.js'
+import { reproduce } from './steps/reproduce.js'
 import { save } from './steps/save.js'
 import { openTheCache } from './steps/store-cache.js'
 import { publishIndex } from './steps/together.js'
@@ -121,7 +122,11 @@ async function run(job) {
   if (await publishedAs(job, registry, await looking)) return
 
   const nix = { ...installed.nix, signal }
-  const made = await withMachines(job, nix, nix => make(job, nix, cache, registry))
+  const made = await withMachines(job, nix, async nix => {
+    const made = await make(job, nix, cache, registry)
+    if (made !== undefined) await reproduce(job, nix, made.built)
+    return made
+  })
   if (made === undefined) return
   // Before the push: what is deployed from that store is there when the image is.
   await copyTo(job, nix, cache, made.built)

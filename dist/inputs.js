@@ -143,6 +143,7 @@ export function parseInputs(read, { system, event }) {
     check: oneOf('check', ['error', 'warn', 'off'], 'error'),
     checkIgnored: list('check-ignore').sort(),
     test: parsed('test', () => parseImageTest(read('test'))),
+    reproducible: oneOf('reproducible', ['true', 'false'], 'false') === 'true',
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -170,7 +171,7 @@ export function parseInputs(read, { system, event }) {
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'test', 'copy-to'])
+    for (const name of ['warm', 'load', 'test', 'reproducible', 'copy-to'])
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (!systems.includes(system))
@@ -184,6 +185,8 @@ export function parseInputs(read, { system, event }) {
     problem('test', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
+  if (inputs.reproducible && read('image') === '')
+    problem('reproducible', 'is about the image, and image is empty')
   if (sha256 !== undefined && version === undefined)
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
   if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')
@@ -252,7 +255,6 @@ export function parseInputs(read, { system, event }) {
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater = [
-  ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],

@@ -1,3 +1,4 @@
+import { differenceTable, reproducible } from './reproduce/summary.js'
 import { code, codeBlock, cut, details, join, plain, quote, table, words } from './util/markdown.js'
 
 import { count, formatBytes, formatSeconds } from './util/text.js'
@@ -12,6 +13,7 @@ export function mainSummary(report) {
     `### ${heading(report)}`,
     ...failure(report),
     push === undefined ? '' : codeBlock(`docker pull ${push.name}@${push.digest}`),
+    differenceTable(report.reproducible),
     table(['What', 'This run'], facts(report)),
     ...findings(report),
     timeTable(report),
@@ -72,7 +74,8 @@ function endOf(detail) {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, check, tested, build, copy, cache, nix }) {
+function facts(report) {
+  const { push, loaded, check, tested, build, reproducible: again, copy, cache, nix } = report
   const rows = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -123,6 +126,7 @@ function facts({ push, loaded, check, tested, build, copy, cache, nix }) {
       rows.push(['Failed', list(build.failed.slice(0, most.listed).map(code), build.failed)])
     rows.push(['Substituted', substituted(build.substituted)])
   }
+  if (again !== undefined) rows.push(['Reproducible', reproducible(again)])
   if (copy !== undefined) {
     const { paths, to } = copy
     rows.push(['Copied', `${paths === 0 ? 'nothing new' : count(paths, 'path')} to ${code(to)}`])

@@ -23,6 +23,7 @@ import { hideSecrets, logIn, type Registry, whyUnpushed } from './steps/login.ts
 import { withMachines } from './steps/machines.ts'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.ts'
 import { publish } from './steps/publish.ts'
+import { reproduce } from './steps/reproduce.ts'
 import { save } from './steps/save.ts'
 import { openTheCache } from './steps/store-cache.ts'
 import { publishIndex } from './steps/together.ts'
@@ -121,7 +122,11 @@ async function run(job: Job): Promise<void> {
   if (await publishedAs(job, registry, await looking)) return
 
   const nix = { ...installed.nix, signal }
-  const made = await withMachines(job, nix, nix => make(job, nix, cache, registry))
+  const made = await withMachines(job, nix, async nix => {
+    const made = await make(job, nix, cache, registry)
+    if (made !== undefined) await reproduce(job, nix, made.built)
+    return made
+  })
   if (made === undefined) return
   // Before the push: what is deployed from that store is there when the image is.
   await copyTo(job, nix, cache, made.built)

@@ -92,6 +92,8 @@ export type Inputs = Metadata & {
   readonly checkIgnored: readonly string[]
   /** What has to work in the image before it is pushed. */
   readonly test: ImageTest | undefined
+  /** Whether what was built is built a second time, and compared. */
+  readonly reproducible: boolean
   readonly releaseAsked: boolean
   readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
@@ -208,6 +210,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     check: oneOf('check', ['error', 'warn', 'off'], 'error'),
     checkIgnored: list('check-ignore').sort(),
     test: parsed('test', () => parseImageTest(read('test'))),
+    reproducible: oneOf('reproducible', ['true', 'false'], 'false') === 'true',
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -235,7 +238,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'test', 'copy-to'] as const)
+    for (const name of ['warm', 'load', 'test', 'reproducible', 'copy-to'] as const)
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (!systems.includes(system))
@@ -249,6 +252,8 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     problem('test', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
+  if (inputs.reproducible && read('image') === '')
+    problem('reproducible', 'is about the image, and image is empty')
   if (sha256 !== undefined && version === undefined)
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
   if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')
@@ -317,7 +322,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],

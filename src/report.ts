@@ -2,6 +2,7 @@ import type { Build, Substitution } from './build/progress.ts'
 import type { Brought } from './cache/bring.ts'
 import type { OpenedCache } from './cache/open.ts'
 import type { Finding } from './check/model.ts'
+import type { Reproduction } from './reproduce/model.ts'
 import type { Phase } from './util/phases.ts'
 
 /** What one run of main did: the source of the outputs, of `metadata` and of the summary. Filled as it becomes known. */
@@ -36,6 +37,8 @@ export type Report = {
       readonly bytes: number
     }
   }
+  /** Of what was built a second time. */
+  reproducible?: Reproduction
   copy?: {
     /** The store's URL. */
     readonly to: string

@@ -1,4 +1,5 @@
 import type { Report } from './report.ts'
+import { differenceTable, reproducible } from './reproduce/summary.ts'
 import { code, codeBlock, cut, details, join, plain, quote, table, words } from './util/markdown.ts'
 import type { Phase } from './util/phases.ts'
 import { count, formatBytes, formatSeconds } from './util/text.ts'
@@ -13,6 +14,7 @@ export function mainSummary(report: Report): string {
     `### ${heading(report)}`,
     ...failure(report),
     push === undefined ? '' : codeBlock(`docker pull ${push.name}@${push.digest}`),
+    differenceTable(report.reproducible),
     table(['What', 'This run'], facts(report)),
     ...findings(report),
     timeTable(report),
@@ -73,7 +75,8 @@ function endOf(detail: string): string {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report): string[][] {
+function facts(report: Report): string[][] {
+  const { push, loaded, check, tested, build, reproducible: again, copy, cache, nix } = report
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -124,6 +127,7 @@ function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report)
       rows.push(['Failed', list(build.failed.slice(0, most.listed).map(code), build.failed)])
     rows.push(['Substituted', substituted(build.substituted)])
   }
+  if (again !== undefined) rows.push(['Reproducible', reproducible(again)])
   if (copy !== undefined) {
     const { paths, to } = copy
     rows.push(['Copied', `${paths === 0 ? 'nothing new' : count(paths, 'path')} to ${code(to)}`])

@@ -8,6 +8,7 @@ import { zstdDecompressSync } from 'node:zlib'
 import { nixRelease, readStamp } from '../../script/parts/paths.ts'
 import { narOf } from '../../src/cache/nar.ts'
 import { writeSmallNars } from '../../src/cache/small-nars.ts'
+import { narSizeOf } from '../../src/reproduce/nar-size.ts'
 import { nixBase32 } from '../../src/util/base32.ts'
 import { Machine } from '../harness/machine.ts'
 import { expect, installByHand } from '../harness/nix-by-hand.ts'
@@ -77,6 +78,10 @@ suite('NARs', { skip: unavailable ?? false }, () => {
   test('are byte for byte what Nix makes', () => {
     for (const { path, narSize, sha256 } of trees)
       assert.equal(createHash('sha256').update(narOf(path, narSize)).digest('hex'), sha256, path)
+  })
+
+  test('are as long as it is said of what is in no database', () => {
+    for (const { path, narSize } of trees) assert.equal(narSizeOf(path), narSize, path)
   })
 
   test('are refused where the size is another one', () => {

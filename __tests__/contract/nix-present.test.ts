@@ -1,10 +1,10 @@
 import assert from 'node:assert/strict'
 import { readdirSync, statSync } from 'node:fs'
-import { basename, join } from 'node:path'
+import { join } from 'node:path'
 import { after, before, suite, test } from 'node:test'
-import { type NixTarball, readStamp } from '../../script/parts/paths.ts'
+import { readStamp } from '../../script/parts/paths.ts'
 import { Machine } from '../harness/machine.ts'
-import { expect, installByHand } from '../harness/nix-by-hand.ts'
+import { expect, installByHand, installForAll, startDaemon } from '../harness/nix-by-hand.ts'
 import { type NixMirror, nixMirror } from '../harness/nix-mirror.ts'
 import { install, tarball } from './drivers/install-in.ts'
 
@@ -13,30 +13,6 @@ const versions = readStamp()?.nix.map(release => release.version) ?? []
 const other = { version: '2.30.0', sha256: '0'.repeat(64) }
 const system = process.arch === 'arm64' ? 'aarch64-linux' : 'x86_64-linux'
 const derivation = `derivation { name = "x"; system = "${system}"; builder = "/bin/sh"; args = [ "-c" "echo > $out" ]; }`
-
-/** A multi-user Nix, as root installs it; nix-daemon is not started. */
-async function installForAll(machine: Machine, release: NixTarball, settings: string): Promise<void> {
-  const script = `set -e
-    mkdir -p /nix/var/nix/profiles /etc/nix
-    tar -xJf "$1" -C /nix --strip-components=1 --no-same-owner "$2/store" "$2/.reginfo"
-    chmod -R a-w /nix/store/*
-    groupadd --gid 30000 nixbld
-    for n in 1 2; do useradd --uid 3000$n --gid nixbld --groups nixbld --no-create-home nixbld$n; done
-    cat > /etc/nix/nix.conf
-    "$3/bin/nix-store" --load-db < /nix/.reginfo
-    rm /nix/.reginfo
-    ln -s "$3" /nix/var/nix/profiles/default`
-  const argv = ['sh', '-c', script, 'sh', release.file, basename(release.file, '.tar.xz'), release.storePath]
-  const env = { ...machine.env, HOME: '/root' }
-  await expect(machine.run(argv, { as: 'root', cwd: '/', env, stdin: `${settings}\nsubstituters =\n` }))
-}
-
-async function startDaemon(machine: Machine): Promise<void> {
-  const env = { ...machine.env, HOME: '/root' }
-  machine.start(['/nix/var/nix/profiles/default/bin/nix-daemon'], { as: 'root', cwd: '/', env })
-  const wait = 'until [ -S /nix/var/nix/daemon-socket/socket ]; do sleep 0.01; done'
-  await expect(machine.run(['sh', '-c', wait]))
-}
 
 suite('a Nix that is there already', { skip }, () => {
   let mirror: NixMirror

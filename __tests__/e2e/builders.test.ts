@@ -46,6 +46,7 @@ for (const [index, release] of nixRelease().releases.entries()) {
         systems: 'x86_64-linux aarch64-linux',
         builders: `ssh-ng://runner@127.0.0.1:${builder.sshd.port} aarch64-linux${known}`,
         'ssh-key': key.secret,
+        reproducible: 'true',
         'cache-scope': release.version,
         name: `${world.registry.host}/org/built-${index}`,
         cache: 'false',
@@ -63,6 +64,22 @@ for (const [index, release] of nixRelease().releases.entries()) {
     })
     assert.notEqual(there.code, 0)
     assert.match(main.log, /127\.0\.0\.1/)
+
+    await t.test('built a second time is what this machine can build, and the rest is named', () => {
+      const { reproducible } = JSON.parse(main.outputs.metadata ?? '').details
+      assert.equal(reproducible.verdict, 'partly')
+      const verdicts = reproducible.derivations.map(
+        ({ name, verdict }: { name: string; verdict: string }) => `${name} ${verdict}`,
+      )
+      assert.deepEqual(verdicts.sort(), [
+        ...['busybox same', 'busybox skipped', 'stream-busybox same', 'stream-busybox skipped'],
+      ])
+      assert.equal(main.warnings.filter(({ message }) => /not built a second time/.test(message)).length, 2)
+      assert.match(
+        main.summary,
+        /\*\*not built again here\*\*: <code>stream-busybox<\/code>, <code>busybox<\/code>/,
+      )
+    })
 
     await t.test('the key was there only as long', async () => {
       const left = await expect(

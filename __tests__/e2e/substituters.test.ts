@@ -48,6 +48,25 @@ const buildOf = (metadata: string | undefined): Build => JSON.parse(metadata ?? 
 const namesOf = ({ builds }: Build) => builds.map(({ name }) => name)
 const warmed = { image: '', warm: '.#busybox' }
 
+test('what another cache has signed is not built a second time', async () => {
+  await using cache = await serveBinaryCache(caches.content)
+  const { main } = await world.run({
+    cache: 'none',
+    with: {
+      ...{ image: '.#image', push: 'false', reproducible: 'true' },
+      ...{ substituters: cache.url, 'trusted-public-keys': key.public },
+    },
+  })
+  assert.equal(main.code, 0, main.log)
+  const { reproducible } = JSON.parse(main.outputs.metadata ?? '').details
+  assert.deepEqual(
+    reproducible.derivations.map(({ name }: { name: string }) => name),
+    ['docker-image-busybox.tar'],
+  )
+  assert.equal(reproducible.signed, 1)
+  assert.match(main.summary, /not built again: 1 path signed by binary caches/)
+})
+
 test('a path comes from another cache that has signed it, and only by the right key', async () => {
   await using cache = await serveBinaryCache(caches.content)
   const good = await world.run({

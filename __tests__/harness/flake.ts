@@ -8,11 +8,12 @@ import { plainDeb } from './deb.ts'
 const run = promisify(execFile)
 
 /** The folders of `__tests__/flakes`; each flake.nix says what it is. */
-export type FlakeTemplate = 'busybox' | 'redis' | 'shells'
+export type FlakeTemplate = 'busybox' | 'differs' | 'redis' | 'shells'
 
 /** Sample packages whose files a template wants, in `debs/<package>`; what all share is in `debs/libs`. */
 const packages: Record<FlakeTemplate, readonly string[]> = {
   busybox: [],
+  differs: [],
   redis: ['redis', 'python3', 'patchelf', 'zstd'],
   shells: [],
 }
@@ -34,6 +35,9 @@ export async function materialise(options: {
   if (!stamp) throw new Error('The parts are not in place: run `node script/parts.ts`')
   await cp(resolve(import.meta.dirname, '../flakes', template), dir, { recursive: true })
   await plantProgram(dir, 'busybox', 'busybox')
+  if (template === 'differs')
+    for (const name of ['archive.sh', 'image.sh', 'stream.sh', 'package.sh'])
+      await copyFile(resolve(import.meta.dirname, '../flakes/busybox', name), join(dir, name))
   if (template === 'shells') {
     await plantProgram(dir, 'bash-static', 'bash')
     await plantProgram(join(dir, 'nixpkgs'), 'busybox', 'busybox')

@@ -32,9 +32,36 @@ export async function installByHand(machine: Machine, release: NixTarball): Prom
   await expect(machine.run(copy))
   const paths = (await readdir(machine.path('/nix/store'))).map(name => join('/nix/store', name))
   await expect(machine.run(['chmod', '-R', 'a-w', ...paths]))
-  const registration = await readFile(join(dirname(release.store), '.reginfo'))
+  const registration = await readFile(registrationOf(release))
   await expect(machine.run(['nix-store', '--load-db'], { env, stdin: registration }))
   return env
+}
+
+/** A multi-user Nix, as root installs it; nix-daemon is not started. */
+export async function installForAll(machine: Machine, release: NixTarball, settings: string): Promise<void> {
+  const script = `set -e
+    mkdir -p /nix/store /nix/var/nix/profiles /etc/nix
+    cp -a --no-preserve=ownership "$1/." /nix/store
+    chmod -R a-w /nix/store/*
+    groupadd --gid 30000 nixbld
+    for n in 1 2; do useradd --uid 3000$n --gid nixbld --groups nixbld --no-create-home nixbld$n; done
+    cat > /etc/nix/nix.conf
+    "$3/bin/nix-store" --load-db < "$2"
+    ln -s "$3" /nix/var/nix/profiles/default`
+  const argv = ['sh', '-c', script, 'sh', release.store, registrationOf(release), release.storePath]
+  const env = { ...machine.env, HOME: '/root' }
+  await expect(machine.run(argv, { as: 'root', cwd: '/', env, stdin: `${settings}\nsubstituters =\n` }))
+}
+
+function registrationOf({ store }: NixTarball): string {
+  return join(dirname(store), '.reginfo')
+}
+
+export async function startDaemon(machine: Machine): Promise<void> {
+  const env = { ...machine.env, HOME: '/root' }
+  machine.start(['/nix/var/nix/profiles/default/bin/nix-daemon'], { as: 'root', cwd: '/', env })
+  const wait = 'until [ -S /nix/var/nix/daemon-socket/socket ]; do sleep 0.01; done'
+  await expect(machine.run(['sh', '-c', wait]))
 }
 
 /** Gives the stdout of a command that must succeed. */

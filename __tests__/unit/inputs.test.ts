@@ -86,6 +86,16 @@ test('action.yml marks those inputs as to come that are refused, and no others',
   }
 })
 
+test('what is built twice is an image', () => {
+  assert.equal(parse({}).reproducible, false)
+  assert.equal(parse({ reproducible: 'true' }).reproducible, true)
+  assert.match(problemsOf({ reproducible: 'yes' }), /reproducible: 'yes' is not one of true, false/)
+  assert.match(
+    problemsOf({ reproducible: 'true', image: '', warm: '.#x' }),
+    /reproducible: is about the image/,
+  )
+})
+
 test('every problem is listed in one error', () => {
   const message = problemsOf({
     push: 'maybe',

@@ -61,6 +61,11 @@ test('what was published without the inspection that is asked for is another ima
   assert.equal(key({ check: 'error' }), key())
 })
 
+test('a test, or a second build, is asked of the runs before and not of the image', () => {
+  const keys = [key(), key({ test: 'app --version' }), key({ reproducible: 'true' })]
+  assert.equal(new Set(keys).size, 1)
+})
+
 test('the same output for another platform is another image', () => {
   assert.notEqual(key(), key({}, sampleEvent(), 'aarch64-linux'))
 })

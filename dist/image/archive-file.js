@@ -13,7 +13,7 @@ const stride = 16 * 1024 ** 2
 
 /** @param path a readable file */
 export async function openArchiveFile(path) {
-  return archiveFile(path, await open(path))
+  return archiveFile(String(path), await open(path))
 }
 
 /**

@@ -27,8 +27,8 @@ const usualLimits: SpoolLimits = { most: 256 * 1024 ** 3, reserve: 128 * 1024 **
 const stride = 16 * 1024 ** 2
 
 /** @param path a readable file */
-export async function openArchiveFile(path: string): Promise<ArchiveFile> {
-  return archiveFile(path, await open(path))
+export async function openArchiveFile(path: string | Buffer): Promise<ArchiveFile> {
+  return archiveFile(String(path), await open(path))
 }
 
 /**

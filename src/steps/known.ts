@@ -37,8 +37,9 @@ function writer({ inputs }: Job): string {
  * for. Only the cache index knows that it has: a manifest that said so would be another one for each kind of run.
  */
 function proof({ inputs }: Job): string {
-  const { test } = inputs
-  return test === undefined ? '' : ` passed ${sha256(JSON.stringify(test)).slice(7, 23)}`
+  const { test, reproducible } = inputs
+  if (test === undefined && !reproducible) return ''
+  return ` passed ${sha256(JSON.stringify([test ?? null, reproducible])).slice(7, 23)}`
 }
 
 /**

@@ -1,0 +1,1 @@
+echo 'what the hash says' >"$out"

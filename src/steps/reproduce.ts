@@ -1,0 +1,163 @@
+import { existsSync } from 'node:fs'
+import { shortName } from '../build/progress.ts'
+import { platformOf } from '../image/platform.ts'
+import type { Job } from '../job.ts'
+import { pathInfo, runNix } from '../nix/cli.ts'
+import type { Nix } from '../nix/model.ts'
+import { findProgram } from '../nix/privilege.ts'
+import { setting } from '../nix/store.ts'
+import { type Candidate, type Choice, choose } from '../reproduce/choose.ts'
+import { compareOutputs } from '../reproduce/image.ts'
+import type { BuiltAgain, Difference, Output, Reproduction } from '../reproduce/model.ts'
+import { narSizeOf } from '../reproduce/nar-size.ts'
+import { type Rebuilt, rebuild } from '../reproduce/rebuild.ts'
+import { failureOf } from '../reproduce/words.ts'
+import { isDiskFull, UserError } from '../util/errors.ts'
+import { queue } from '../util/queue.ts'
+import { count } from '../util/text.ts'
+import type { Built, BuiltImage } from './build.ts'
+
+/** Of each derivation: what is found after these is not looked for. */
+const mostDifferences = 20
+
+/**
+ * Builds a second time what the images are made from, as far as nobody else vouches for it, and compares.
+ * @throws UserError when something came out different, or did not build
+ */
+export async function reproduce(job: Job, nix: Nix, { images }: Pick<Built, 'images'>): Promise<void> {
+  const { inputs, phases, report, runner, signal } = job
+  const [first] = images
+  if (!inputs.reproducible || first === undefined) return
+  await phases.time('reproduce', async () => {
+    const roots = images.map(({ evaluated, path }) => ({ drvPath: evaluated.drvPath, path }))
+    const choice = await choose(nix, roots)
+    const { candidates, fixed, signed } = choice
+    const title = `Build ${count(candidates.length, 'derivation')} a second time`
+    let derivations: readonly BuiltAgain[]
+    try {
+      derivations = await runner.group(title, () => buildAgain(job, nix, choice, first))
+    } finally {
+      await removeKept(job, nix, candidates)
+    }
+    signal.throwIfAborted()
+    const reproduction: Reproduction = {
+      verdict: verdictOf(derivations),
+      ...{ derivations, fixed: fixed.length, signed: signed.length },
+    }
+    report.reproducible = reproduction
+    for (const { name, why } of derivations.filter(({ verdict }) => verdict === 'skipped'))
+      runner.warning(`${name} was not built a second time: ${why}.`)
+    const failure = failureOf(reproduction, report.nix?.sandbox ?? true)
+    if (failure !== undefined) throw failure
+    const built = derivations.filter(({ verdict }) => verdict === 'same').length
+    runner.info(`${count(built, 'derivation')} built a second time, all the same`)
+  })
+}
+
+function verdictOf(derivations: readonly BuiltAgain[]): Reproduction['verdict'] {
+  const some = (verdict: BuiltAgain['verdict']) => derivations.some(one => one.verdict === verdict)
+  if (some('different')) return 'different'
+  if (some('failed')) return 'failed'
+  return some('skipped') ? 'partly' : 'same'
+}
+
+async function buildAgain(job: Job, nix: Nix, choice: Choice, image: BuiltImage): Promise<BuiltAgain[]> {
+  const { inputs, context, runner, signal } = job
+  const diffHook = await findProgram('true', nix.env.PATH)
+  if (diffHook === undefined)
+    throw new UserError('There is no program `true` in PATH, which Nix is to call.', {
+      advice: 'Install coreutils.',
+    })
+  const common = { nix, workspace: context.workspace, args: inputs.nixArgs, log: runner, diffHook }
+  const { installable, source } = image.evaluated
+  const options = { ...common, installables: [installable], source }
+  const jobs = queue(Number(await setting(nix, 'max-jobs')) || 1)
+  const all = await Promise.allSettled(
+    choice.candidates.map(candidate =>
+      jobs.run(candidate.drvPath, 0, async () => {
+        signal.throwIfAborted()
+        const started = performance.now()
+        const rebuilt = await rebuild(candidate, options)
+        return { candidate, rebuilt, seconds: (performance.now() - started) / 1000 }
+      }),
+    ),
+  )
+  signal.throwIfAborted()
+  const built = all.map(one => {
+    if (one.status === 'rejected') throw one.reason
+    return one.value
+  })
+  for (const { rebuilt } of built)
+    if (rebuilt.verdict === 'failed' && isDiskFull(rebuilt.error)) throw rebuilt.error
+  const derivations: BuiltAgain[] = []
+  // One after the other, since what is compared may have to be unpacked.
+  for (const { candidate, rebuilt, seconds } of built)
+    derivations.push(await compared(job, nix, candidate, rebuilt, seconds))
+  const why = 'there is no derivation that makes it'
+  const nothing = { outputs: [], differences: [], more: false, seconds: 0 }
+  for (const path of choice.orphans)
+    derivations.push({ name: shortName(path), verdict: 'skipped', why, ...nothing })
+  return derivations
+}
+
+async function compared(
+  job: Job,
+  nix: Nix,
+  { drvPath, outputs }: Candidate,
+  rebuilt: Rebuilt,
+  seconds: number,
+): Promise<BuiltAgain> {
+  const kept = rebuilt.verdict === 'different' ? rebuilt.kept : undefined
+  const made: Output[] = []
+  const differences: Difference[] = []
+  for (const { info } of outputs) {
+    const { path, narHash, narSize } = info
+    const isDifferent = rebuilt.verdict === 'different' && rebuilt.output === path
+    if (!isDifferent || kept === undefined) made.push({ path, narHash, narSize })
+    else {
+      made.push({ path, narHash, narSize, again: await contentOf(nix, kept) })
+      for await (const difference of compareOutputs(path, kept, optionsFor(job, nix, path))) {
+        differences.push(difference)
+        if (differences.length > mostDifferences) break
+      }
+    }
+  }
+  return {
+    ...{ name: shortName(drvPath), drvPath, verdict: rebuilt.verdict, outputs: made, seconds },
+    ...(rebuilt.verdict === 'skipped' ? { why: rebuilt.why } : {}),
+    ...(rebuilt.verdict === 'failed' ? whyFailed(rebuilt.error) : {}),
+    differences: differences.slice(0, mostDifferences),
+    more: differences.length > mostDifferences,
+  }
+}
+
+function whyFailed({ message, detail }: UserError) {
+  return { why: message, ...(detail === undefined ? {} : { log: detail }) }
+}
+
+function optionsFor({ places, runner, signal, system }: Job, nix: Nix, path: string) {
+  return {
+    ...{ name: shortName(path), scratch: places.scratch, env: nix.env, now: new Date(), log: runner, signal },
+    platform: platformOf(system),
+    pathInfo: (paths: readonly string[]) => pathInfo(nix, paths),
+  }
+}
+
+/** Of a path that is not in Nix's database. */
+async function contentOf(nix: Nix, path: string) {
+  const args = ['--extra-experimental-features', 'nix-command', 'hash', 'path', path]
+  const { code, stdout, stderr } = await runNix(nix, 'nix', args)
+  if (code !== 0) throw new Error(`nix hash path failed: ${stderr.trim()}`)
+  return { narHash: stdout.trim(), narSize: narSizeOf(path) }
+}
+
+/** What Nix kept of the second builds, also of one that was interrupted: nothing of it is in its database. */
+async function removeKept({ runner }: Job, nix: Nix, candidates: readonly Candidate[]): Promise<void> {
+  const paths = candidates.flatMap(({ outputs }) => outputs.map(({ info }) => `${info.path}.check`))
+  const kept = paths.filter(path => existsSync(path))
+  if (kept.length === 0) return
+  // Also at the end of a job that was cancelled, which would interrupt this too.
+  const { signal: _, ...calm } = nix
+  const { code, stderr } = await runNix(calm, 'nix-store', ['--delete', ...kept])
+  if (code !== 0) runner.info(`What Nix kept of the second build was not removed: ${stderr.trim()}`)
+}
