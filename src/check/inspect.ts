@@ -48,13 +48,13 @@ export async function inspectImage(
 }
 
 function inspect(subject: Subject): Finding[] {
-  return rules
-    .flatMap(rule => [...rule.inspect(subject)])
-    .sort(
-      (a, b) =>
-        severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
-        a.place.localeCompare(b.place, 'en', { numeric: true }),
-    )
+  const all = rules.flatMap(rule => [...rule.inspect(subject)])
+  // What two commands start is found twice.
+  return [...new Map(all.map(finding => [JSON.stringify(finding), finding])).values()].sort(
+    (a, b) =>
+      severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
+      a.place.localeCompare(b.place, 'en', { numeric: true }),
+  )
 }
 
 function storePathsOf(fs: RootFs): string[] {
