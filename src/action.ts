@@ -17,6 +17,7 @@ import { attempt, type Runner } from './runner/runner.ts'
 import { newState, type State, writeState } from './state.ts'
 import { build, evaluateAll } from './steps/build.ts'
 import { copyTo } from './steps/copy.ts'
+import { examine, withImages } from './steps/images.ts'
 import { findByOutput, findBySource, type Known, publishKnown } from './steps/known.ts'
 import { endTrial, findEngine } from './steps/load.ts'
 import { hideSecrets, logIn, type Registry, whyUnpushed } from './steps/login.ts'
@@ -95,7 +96,7 @@ async function eventOf(read: ReadInput, context: Context, env: NodeJS.ProcessEnv
 }
 
 async function run(job: Job): Promise<void> {
-  const { inputs, phases, signal } = job
+  const { inputs, context, phases, report, signal } = job
   if (inputs.systems.length === 0) return await publishOthers(job)
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
@@ -128,11 +129,16 @@ async function run(job: Job): Promise<void> {
     return made
   })
   if (made === undefined) return
-  // Before the push: what is deployed from that store is there when the image is.
-  await copyTo(job, nix, cache, made.built)
-  const { images } = made.built
-  if (inputs.image !== undefined)
-    await publish(job, { nix, cache, engine, registry, images, known: made.known })
+  const { built, known } = made
+  if (inputs.image !== undefined && registry === undefined) report.unpushed = whyUnpushed(inputs, context)
+  const isWanted = registry !== undefined || engine !== undefined || inputs.check !== 'off'
+  await withImages(job, nix, isWanted ? built.images : [], async images => {
+    const examined = await examine(job, nix, engine, images)
+    // Before the push: what is deployed from that store is there when the image is.
+    await copyTo(job, nix, cache, built)
+    if (inputs.image !== undefined && registry !== undefined)
+      await publish(job, { cache, registry, images: examined, known })
+  })
 }
 
 /**

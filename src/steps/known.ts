@@ -105,7 +105,7 @@ export async function findByOutput(
     const tagged = passed === '' ? registry.published.images.find(one => one.image === key) : undefined
     const manifest = tagged ?? (await remembered(key + passed, cache, registry, signal))
     if (manifest !== undefined)
-      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }) })
+      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }, true) })
   }
   return found
 }
@@ -168,8 +168,15 @@ export function pushedBefore(job: Job, registry: Registry, images: readonly Know
   })
 }
 
-/** What an image that Nix was asked for can be found by from now on. */
-export async function keysOf(job: Job, { system, evaluated }: WantedImage): Promise<string[]> {
+/**
+ * What an image that Nix was asked for can be found by from now on.
+ * @param passed whether it has passed all that is asked of it
+ */
+export async function keysOf(
+  job: Job,
+  { system, evaluated }: WantedImage,
+  passed: boolean,
+): Promise<string[]> {
   const { source } = evaluated
   const { context, inputs, env } = job
   const locked =
@@ -177,7 +184,7 @@ export async function keysOf(job: Job, { system, evaluated }: WantedImage): Prom
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
   const key = locked ? await sourceKey(job, system, source.rev) : undefined
   const output = outputKey(job, { system, evaluated })
-  return [...new Set([output, output + proof(job), ...(key === undefined ? [] : [key])])]
+  return [output, ...(passed ? [output + proof(job), ...(key === undefined ? [] : [key])] : [])]
 }
 
 /** Leaves to post what the image was published as. */

@@ -23,10 +23,10 @@ export async function push(
     readonly wanted: WantedImage
     readonly image: Image
     /** What it was loaded or tested as: sha256 of its config. */
-    readonly id: Digest | undefined
+    readonly id?: Digest | undefined
   },
 ): Promise<PushedImage> {
-  const { inputs, places, runner, signal } = job
+  const { inputs, places, report, runner, signal } = job
   const { cache, registry, wanted, image, id } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
@@ -49,7 +49,9 @@ export async function push(
   })
   const told = note(pushed)
   tell(job, repository, { tags, tagged })
-  remember(job, registry, pushed.digest, await keysOf(job, wanted))
+  // What could not be built again in this job may be so in the next.
+  const passed = !inputs.reproducible || report.reproducible?.verdict === 'same'
+  remember(job, registry, pushed.digest, await keysOf(job, wanted, passed))
   const { digest, manifestSize: size } = pushed
   return { child: { mediaType: manifestMediaType, digest, size, platform }, image: told }
 }
