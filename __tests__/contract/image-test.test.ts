@@ -13,7 +13,7 @@ const driver = join(import.meta.dirname, 'drivers/test-image.ts')
 type Outcome = {
   readonly said: readonly string[]
   readonly failure?: { readonly message: string; readonly detail?: string; readonly advice: string }
-  readonly tested?: { readonly lines: readonly string[] }
+  readonly tested?: { readonly with: string; readonly lines: readonly string[] }
 }
 
 /** An image of busybox, a program without its interpreter and one that may not be executed, imported by an engine. */
@@ -32,6 +32,16 @@ function outcomes(stdout: string): Outcome[] {
     .filter(Boolean)
     .map(line => JSON.parse(line))
 }
+
+/**
+ * In front of an engine: says where it keeps what a container prints before that goes away, and is a `docker` that is
+ * Podman where that is the engine.
+ */
+const watched = `#!/bin/sh
+for last; do :; done
+[ "$1" != rm ] || ENGINE inspect --format 'log: {{.HostConfig.LogConfig.Type}}' "$last" >>/tmp/logs
+exec ENGINE "$@"
+`
 
 /** What no test may leave behind. */
 const left = '"$0" ps --all --quiet; "$0" volume ls --quiet'
@@ -96,6 +106,16 @@ for (const engine of ['docker', 'podman'] as const)
       const proxy = { HTTP_PROXY: 'http://proxy.example', http_proxy: 'http://proxy.example' }
       const env = { ...machine.env, ...podman, ...proxy }
       await expect(machine.run(['sh', '-euc', sample, engine], { env }))
+      await machine.plant('/opt/watched/docker', watched.replaceAll('ENGINE', join(partsBin, engine)), 0o755)
+      const inFront = { env: { ...env, PATH: `/opt/watched:${podman.PATH}` } }
+      const shown = ['env', "sh -c 'echo shown; echo too >&2'", 'sleep 1000\ntimeout: 1']
+      const argv = [process.execPath, driver, engine, 'localhost/sample', ...shown]
+      const [plain, both] = outcomes(await expect(machine.run(argv, inFront)))
+      assert.equal(plain?.tested?.with, engine)
+      assert.doesNotMatch(plain?.said.join('\n') ?? '', /proxy.example/)
+      assert.match(both?.said.join('\n') ?? '', /^shown$/m)
+      assert.match(both?.said.join('\n') ?? '', /^too$/m)
+      assert.equal(await expect(machine.run(['sort', '-u', '/tmp/logs'], { env })), 'log: none\n')
       const texts = ['env', ...passes.map(([text]) => text), ...fails.map(([text]) => text)]
       const run = await expect(
         machine.run([process.execPath, driver, engine, 'localhost/sample', ...texts], { env }),
