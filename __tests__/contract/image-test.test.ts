@@ -89,9 +89,9 @@ const fails: readonly (readonly [string, RegExp])[] = [
   ['sleep 1000\ntimeout: 1', /`sleep 1000` was not done within 1 second\.$/],
   // It listens to nobody who asks it to end, and prints more than anyone wants to read.
   [`sh -c 'trap "" TERM INT; yes'\ntimeout: 1`, /was not done within 1 second\.$/],
-  ['start:\nwait: port 7001\ntimeout: 1', /`wait: port 7001` was not done within 1 second\.$/],
-  ['start:\nwait: log never\ntimeout: 1', /`wait: log never` was not done within 1 second\.$/],
-  ['start:\nrun: sleep 1000\ntimeout: 1', /`run: sleep 1000` was not done within 1 second\.$/],
+  ['start:\nwait: port 7001\ntimeout: 5', /`wait: port 7001` was not done within 5 seconds\.$/],
+  ['start:\nwait: log never\ntimeout: 5', /`wait: log never` was not done within 5 seconds\.$/],
+  ['start:\nrun: sleep 1000\ntimeout: 5', /`run: sleep 1000` was not done within 5 seconds\.$/],
 ]
 
 for (const engine of ['docker', 'podman'] as const)
