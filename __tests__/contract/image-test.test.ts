@@ -13,7 +13,7 @@ const driver = join(import.meta.dirname, 'drivers/test-image.ts')
 type Outcome = {
   readonly said: readonly string[]
   readonly failure?: { readonly message: string; readonly detail?: string; readonly advice: string }
-  readonly tested?: { readonly lines: readonly string[] }
+  readonly tested?: { readonly with: string; readonly lines: readonly string[] }
 }
 
 /** An image of busybox, a program without its interpreter and one that may not be executed, imported by an engine. */
@@ -32,6 +32,16 @@ function outcomes(stdout: string): Outcome[] {
     .filter(Boolean)
     .map(line => JSON.parse(line))
 }
+
+/**
+ * In front of an engine: says where it keeps what a container prints before that goes away, and is a `docker` that is
+ * Podman where that is the engine.
+ */
+const watched = `#!/bin/sh
+for last; do :; done
+[ "$1" != rm ] || ENGINE inspect --format 'log: {{.HostConfig.LogConfig.Type}}' "$last" >>/tmp/logs
+exec ENGINE "$@"
+`
 
 /** What no test may leave behind. */
 const left = '"$0" ps --all --quiet; "$0" volume ls --quiet'
@@ -79,9 +89,9 @@ const fails: readonly (readonly [string, RegExp])[] = [
   ['sleep 1000\ntimeout: 1', /`sleep 1000` was not done within 1 second\.$/],
   // It listens to nobody who asks it to end, and prints more than anyone wants to read.
   [`sh -c 'trap "" TERM INT; yes'\ntimeout: 1`, /was not done within 1 second\.$/],
-  ['start:\nwait: port 7001\ntimeout: 1', /`wait: port 7001` was not done within 1 second\.$/],
-  ['start:\nwait: log never\ntimeout: 1', /`wait: log never` was not done within 1 second\.$/],
-  ['start:\nrun: sleep 1000\ntimeout: 1', /`run: sleep 1000` was not done within 1 second\.$/],
+  ['start:\nwait: port 7001\ntimeout: 5', /`wait: port 7001` was not done within 5 seconds\.$/],
+  ['start:\nwait: log never\ntimeout: 5', /`wait: log never` was not done within 5 seconds\.$/],
+  ['start:\nrun: sleep 1000\ntimeout: 5', /`run: sleep 1000` was not done within 5 seconds\.$/],
 ]
 
 for (const engine of ['docker', 'podman'] as const)
@@ -96,6 +106,16 @@ for (const engine of ['docker', 'podman'] as const)
       const proxy = { HTTP_PROXY: 'http://proxy.example', http_proxy: 'http://proxy.example' }
       const env = { ...machine.env, ...podman, ...proxy }
       await expect(machine.run(['sh', '-euc', sample, engine], { env }))
+      await machine.plant('/opt/watched/docker', watched.replaceAll('ENGINE', join(partsBin, engine)), 0o755)
+      const inFront = { env: { ...env, PATH: `/opt/watched:${podman.PATH}` } }
+      const shown = ['env', "sh -c 'echo shown; echo too >&2'", 'sleep 1000\ntimeout: 1']
+      const argv = [process.execPath, driver, engine, 'localhost/sample', ...shown]
+      const [plain, both] = outcomes(await expect(machine.run(argv, inFront)))
+      assert.equal(plain?.tested?.with, engine)
+      assert.doesNotMatch(plain?.said.join('\n') ?? '', /proxy.example/)
+      assert.match(both?.said.join('\n') ?? '', /^shown$/m)
+      assert.match(both?.said.join('\n') ?? '', /^too$/m)
+      assert.equal(await expect(machine.run(['sort', '-u', '/tmp/logs'], { env })), 'log: none\n')
       const texts = ['env', ...passes.map(([text]) => text), ...fails.map(([text]) => text)]
       const run = await expect(
         machine.run([process.execPath, driver, engine, 'localhost/sample', ...texts], { env }),

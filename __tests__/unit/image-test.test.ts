@@ -38,6 +38,12 @@ test('plain lines are commands, each split into words', () => {
   assert.deepEqual(quoted?.kind === 'commands' && quoted.commands[0]?.argv, [
     ...['sh', '-c', "a && it's; b", 'c&d', 'e $f'],
   ])
+  const literal = parseImageTest(`x '*' "a?b[c]" \\* '{a,b}' \\~ '~' a~ 'a'~ ""~ {} {{.Id}} [ "FOO"=1 F=1`)
+  assert.deepEqual(literal?.kind === 'commands' && literal.commands[0]?.argv, [
+    ...['x', '*', 'a?b[c]', '*', '{a,b}', '~', '~', 'a~', 'a~', '~', '{}', '{{.Id}}', '[', 'FOO=1', 'F=1'],
+  ])
+  for (const text of ["'FOO=1' x", '"FOO"=1 x', '[ -e /data ]', 'start: a=1\nwait: port 1'])
+    assert.doesNotThrow(() => parseImageTest(text), text)
   assert.deepEqual(parseImageTest("'start:' x")?.lines, ["'start:' x"])
 })
 
@@ -88,15 +94,26 @@ test('everything else is refused, all of it at once', () => {
     ['a "$(b)"', /and \$ is for one/],
     ['a; b', /and ; is for one/],
     ['a `b`', /and ` is for one/],
+    ['a \\ #<', /and < is for one/],
+    ['cat *.conf', /and \* is for one/],
+    ['cat a?b', /and \? is for one/],
+    ['cat [ab]', /and \[ is for one/],
+    [`cat ["a b"]`, /and \[ is for one/],
+    ['cat {a,b}', /and \{ is for one/],
+    ['seq {1..3}', /and \{ is for one/],
+    ['~/app', /and ~ is for one/],
+    ['start: ~root\nwait: port 1', /and ~ is for one/],
+    ['FOO=1 app', /^'FOO=1 app': no shell reads this, and FOO= is for one: write env FOO=1 app$/],
+    [`start:\nrun: A='b c' app`, /^'run: A='b c' app': .* and A= is for one: write env A='b c' app$/],
     ['a | b\nwait: port 1\nc >d', /^.*and \| is.*\n'wait: port 1' needs.*\n.*and > is.*$/],
   ] as const)
     assert.match(problemsOf(text), words)
 })
 
-test('what is taken for a command has the words that sh sees', () => {
-  // Everything that sh gives a meaning, but for patterns and `~`, which it leaves alone where nothing fits.
+test('what is taken for a command has the words that shells see', () => {
+  // Everything that they give a meaning; bash also to braces.
   const line = fc.string({
-    unit: fc.constantFrom(...'ab  =:-\'"\\#&|;<>()$`!{}'),
+    unit: fc.constantFrom(...'ab  =:-\'"\\#&|;<>()$`!{},.*?[]~'),
     minLength: 1,
     maxLength: 14,
   })
@@ -113,14 +130,12 @@ test('what is taken for a command has the words that sh sees', () => {
       if (argv === undefined) return
       accepted++
       // No program can be found, and no file be written.
-      const { stdout } = spawnSync(
-        '/bin/sh',
-        ['-c', `set -- ${text.trim()}\nfor word; do printf '%s\\0' "$word"; done`],
-        {
-          ...{ encoding: 'utf8', cwd: '/proc/self', env: { PATH: '/nonexistent' } },
-        },
-      )
-      assert.deepEqual(argv, stdout.split('\0').slice(0, -1))
+      const script = `set -- ${text.trim()}\nfor word; do printf '%s\\0' "$word"; done`
+      for (const shell of ['/bin/sh', '/bin/bash']) {
+        const options = { encoding: 'utf8', cwd: '/proc/self', env: { PATH: '/nonexistent' } } as const
+        const { stdout } = spawnSync(shell, ['-c', script], options)
+        assert.deepEqual(argv, stdout.split('\0').slice(0, -1), shell)
+      }
     }),
   )
   assert.ok(accepted > 5, `${accepted} were accepted`)

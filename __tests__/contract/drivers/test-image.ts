@@ -1,6 +1,6 @@
 import { parseImageTest } from '../../../src/container/image-test.ts'
-import type { Engine } from '../../../src/container/model.ts'
 import type { Report } from '../../../src/report.ts'
+import { findEngine } from '../../../src/steps/load.ts'
 import { testImage } from '../../../src/steps/test.ts'
 import { UserError } from '../../../src/util/errors.ts'
 import type { Log } from '../../../src/util/log.ts'
@@ -10,7 +10,7 @@ import { Phases } from '../../../src/util/phases.ts'
  * Tests images that an engine has, and says as one line of JSON for each what was printed and what became of it.
  * Arguments: the engine, the image, and the texts of its tests.
  */
-const [engine, image = '', ...texts] = process.argv.slice(2)
+const [name, image = '', ...texts] = process.argv.slice(2)
 const env = Object.fromEntries(Object.entries(process.env).map(([name, value = '']) => [name, value]))
 for (const text of texts) {
   const said: string[] = []
@@ -28,10 +28,12 @@ for (const text of texts) {
   if (test === undefined) throw new Error(`'${text}' is no test`)
   const { signal } = new AbortController()
   const job = { runner, report, signal, phases: new Phases() }
+  const engine = await findEngine({ inputs: { load: false, test }, env, signal })
+  if (engine === undefined || engine.name !== name) throw new Error(`${name} does not answer`)
   let failure: Pick<UserError, 'message' | 'detail' | 'advice'> | undefined
   try {
     await testImage(job, {
-      engine: { name: engine as Engine['name'], env },
+      engine,
       test,
       image,
       id: 'sha256:sample',
