@@ -595,12 +595,9 @@ test('Podman refuses what Docker starts with more rights than the user has', { s
     await machine.plant('/root/image.tar', dockerArchive('image', [writeTar(membersOf(files))], config))
     const load = await machine.run(['podman', 'load', '--input', '/root/image.tar'], { env })
     assert.equal(load.code, 0, load.stderr)
-    const { code, stderr } = await machine.run(
-      ['podman', '--runtime', `${partsBin}/runc`, 'run', '--network=none', 'localhost/image'],
-      {
-        env,
-      },
-    )
+    const { code, stderr } = await machine.run(['podman', '--runtime', `${partsBin}/runc`, 'run', '--network=none', 'localhost/image'], {
+      env,
+    })
     assert.equal(code, podman, name)
     assert.match(stderr, /permission denied/i)
   }
