@@ -4,7 +4,7 @@ import { bundleFromJSON } from '@sigstore/bundle'
 import { TrustedRoot } from '@sigstore/protobuf-specs'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
 import { endpointsFor } from '../../src/attest/endpoints.ts'
-import { bundleMediaType, signerFor } from '../../src/attest/signer.ts'
+import { signerFor } from '../../src/attest/signer.ts'
 import { type Claim, signature, statement } from '../../src/attest/statement.ts'
 import { manifestMediaType } from '../../src/registry/manifest.ts'
 import { attach } from '../../src/registry/referrers.ts'
@@ -18,6 +18,8 @@ import { issuer } from '../harness/sigstore/id-tokens.ts'
 import { type Sigstore, startSigstore } from '../harness/sigstore/sigstore.ts'
 
 const workflow = 'https://github.com/org/app/.github/workflows/image.yml@refs/heads/main'
+const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
+
 type Bundle = Awaited<ReturnType<ReturnType<typeof signerFor>['attest']>>
 
 async function signerIn(sigstore: Sigstore, kind: 'public' | 'private' = 'public') {

@@ -10,6 +10,8 @@ export type SigningKey = {
   readonly publicKey: string
   /** Of the public key's DER. */
   readonly fingerprint: Digest
+  /** What no log may show. */
+  readonly secrets: readonly string[]
 }
 
 /**
@@ -45,6 +47,7 @@ export function parseSigningKey(pem: string, password: string): SigningKey {
     key,
     publicKey: publicKey.export({ format: 'pem', type: 'spki' }).toString(),
     fingerprint: sha256(publicKey.export({ format: 'der', type: 'spki' })),
+    secrets: [pem, ...(password === '' ? [] : [password])],
   }
 }
 

@@ -19,13 +19,15 @@ export type Provenance = {
     readonly run_id: string
     readonly run_attempt: string
   }
-  /** As it was asked for: `.#image` */
-  readonly installable: string
+  /** As it was asked for, `.#image`; undefined in a job that publishes what others have pushed. */
+  readonly installable: string | undefined
   /** The flake; undefined where Nix was not asked, since this commit's image is known. */
   readonly flake:
     | {
-        /** The locked reference, without credentials. */
-        readonly url: string
+        /** The locked reference, without credentials; undefined for a folder that is no commit. */
+        readonly url: string | undefined
+        /** `sha256-<base64>` of its tree. */
+        readonly narHash: string | undefined
         /** Whether it was not as it is committed. */
         readonly dirty: boolean
         /** 64 hex digits: sha256 of flake.lock, where there is one. */
@@ -37,9 +39,9 @@ export type Provenance = {
     /** `linux/amd64` */
     readonly platform: string
     readonly digest: string
-    /** Store paths; undefined where another run knows them. */
-    readonly derivation: string | undefined
-    readonly output: string | undefined
+    /** Store paths, but where another run knows them. */
+    readonly derivation?: string
+    readonly output?: string
   }[]
   /** Undefined where the job needed none. */
   readonly nix:
@@ -70,7 +72,7 @@ export function provenance(facts: Provenance): Claim {
       externalParameters: {
         workflow: { repository, ref: claims.ref, path },
         installable,
-        ...(flake && { flake: flake.url, ...(flake.lock && { lock: { sha256: flake.lock } }) }),
+        ...(flake && { flake: flakeParameter(flake) }),
       },
       internalParameters: {
         github: { event_name, repository_id, repository_owner_id, runner_environment },
@@ -94,6 +96,10 @@ export function provenance(facts: Provenance): Claim {
     },
   }
   return { predicateType: 'https://slsa.dev/provenance/v1', predicate }
+}
+
+function flakeParameter({ url, narHash, lock }: NonNullable<Provenance['flake']>) {
+  return { ...(url && { url }), ...(narHash && { narHash }), ...(lock && { lock: { sha256: lock } }) }
 }
 
 /** A NAR's hash is not that of a file, and so has a name of its own. */

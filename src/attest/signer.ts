@@ -12,9 +12,6 @@ import { messageOf, UserError } from '../util/errors.ts'
 import type { Endpoints } from './endpoints.ts'
 import { type SigningKey, sign } from './key.ts'
 
-/** Media type of what `attest` gives. */
-export const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
-
 /** Signs as a job, or with a key. Each signature is also told to the log and to the timestamp authority, if there are. */
 export type Signer = {
   /**

@@ -30,6 +30,10 @@ export type Sigstore = {
   readonly trustedRoot: string
   /** The same in PEM: the authority's certificate, the keys of the log and of the certificates' log. */
   readonly trusted: { readonly certificate: string; readonly log: string; readonly certificateLog: string }
+  /** A token for the API of this repository, `url`: whether it may write attestations, and its text. */
+  githubToken(repository: string, options: { readonly attestations: boolean; readonly token: string }): void
+  /** The bundles that GitHub was given, by any job. */
+  readonly stored: readonly unknown[]
   /** Method and path of each request. */
   readonly requests: readonly string[]
   /** From now on requests whose path begins so are answered by this status. */
@@ -46,6 +50,8 @@ export type Sigstore = {
 export async function startSigstore(): Promise<Sigstore> {
   const tokens = new IdTokens()
   const requests: string[] = []
+  const stored: unknown[] = []
+  const grants = new Map<string, { repository: string; attestations: boolean }>()
   const refused = new Map<string, number>()
   const server = createServer(async (request, answer) => {
     const { method = '', headers } = request
@@ -85,9 +91,30 @@ export async function startSigstore(): Promise<Sigstore> {
         return handle(rekor.fn, () => canonicalEntry(JSON.parse(body)))
       case timestamps.path:
         return handle(timestamps.fn, () => JSON.parse(body))
-      default:
-        return { status: 404, body: 'not found' }
+      default: {
+        const [, repository] = /^\/repos\/([^/]+\/[^/]+)\/attestations$/.exec(url.pathname) ?? []
+        return repository === undefined
+          ? { status: 404, body: 'not found' }
+          : keep(repository, grants.get(authorization ?? ''), JSON.parse(body))
+      }
     }
+  }
+
+  /** https://docs.github.com/en/rest/repos/repos#create-an-attestation */
+  function keep(
+    repository: string,
+    grant: { readonly repository: string; readonly attestations: boolean } | undefined,
+    document: { readonly bundle?: unknown },
+  ): Answer {
+    const say = (status: number, message: string) => {
+      return { status, type: 'application/json', body: JSON.stringify({ message }) }
+    }
+    if (grant === undefined) return say(401, 'Bad credentials')
+    if (grant.repository !== repository) return say(404, 'Not Found')
+    if (!grant.attestations) return say(403, 'Resource not accessible by integration')
+    if (document.bundle === undefined) return say(422, 'Invalid request. "bundle" was not supplied.')
+    const id = stored.push(document.bundle)
+    return { status: 201, type: 'application/json', body: JSON.stringify({ id }) }
   }
 
   /** Looks at what the mock does not, and gives it the name that Fulcio gives to GitHub's jobs. */
@@ -111,7 +138,9 @@ export async function startSigstore(): Promise<Sigstore> {
   }
   const env = { SIGSTORE_FULCIO_URL: url }
   return {
-    ...{ url, requests, close, [Symbol.asyncDispose]: close },
+    ...{ url, requests, stored, close, [Symbol.asyncDispose]: close },
+    githubToken: (repository, { token, attestations }) =>
+      void grants.set(`Bearer ${token}`, { repository, attestations }),
     env: { ...env, SIGSTORE_REKOR_URL: url },
     privateEnv: { ...env, SIGSTORE_TSA_URL: url },
     idTokens: claims => ({
