@@ -105,7 +105,7 @@ export type Published = {
 export type Attested = {
   readonly digest: string
   readonly claims: readonly {
-    readonly what: 'provenance' | 'signature'
+    readonly what: 'provenance' | 'signature' | 'signature in a tag'
     /** Who signed: a workflow, as verifiers name it, or a key: `key sha256:…` */
     readonly by: string
     /** Whether this run did it, and not an earlier one. */

@@ -1,19 +1,25 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
 import { test } from 'node:test'
 import { bundleFromJSON } from '@sigstore/bundle'
 import { TrustedRoot } from '@sigstore/protobuf-specs'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
-import { endpointsFor } from '../../src/attest/endpoints.ts'
+import { endpointsFor, witnessesFor } from '../../src/attest/endpoints.ts'
+import { parseSigningKey } from '../../src/attest/key.ts'
 import { signerFor } from '../../src/attest/signer.ts'
+import { signatureAnnotations, simpleSigning } from '../../src/attest/simple-signing.ts'
 import { type Claim, signature, statement } from '../../src/attest/statement.ts'
 import { manifestMediaType } from '../../src/registry/manifest.ts'
 import { attach } from '../../src/registry/referrers.ts'
+import { addTagSignature, listTagSignatures } from '../../src/registry/signature-tag.ts'
 import { httpSender } from '../../src/registry/transport.ts'
 import { requestIdToken } from '../../src/runner/id-token.ts'
 import { UserError } from '../../src/util/errors.ts'
 import { type Desk, openDesk } from '../harness/registry/desk.ts'
 import { sampleImage, sampleLayer } from '../harness/registry/sample.ts'
-import { cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
+import { type Cosign, cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
 import { issuer } from '../harness/sigstore/id-tokens.ts'
 import { type Sigstore, startSigstore } from '../harness/sigstore/sigstore.ts'
 
@@ -60,6 +66,14 @@ function verify(
     subjectAlternativeName: identity,
     extensions: { issuer },
   })
+}
+
+/** A key that nobody has seen before, in PEM; encrypted where there is a password. */
+function newKey(passphrase = ''): string {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const how = { type: 'pkcs8', format: 'pem' } as const
+  const cipher = passphrase === '' ? {} : { cipher: 'aes-256-cbc', passphrase }
+  return privateKey.export({ ...how, ...cipher }).toString()
 }
 
 /** Another payload under the same signature. */
@@ -128,6 +142,86 @@ for (const kind of ['public', 'private'] as const)
     assert.notEqual(forged.code, 0)
     assert.match(forged.stderr, /signature|payload hash/)
   })
+
+test('cosign 2 and 3 accept the signature in a tag, and refuse what is amiss', {
+  skip: withoutCosign('cosign-2'),
+}, async () => {
+  await using desk = await openDesk()
+  await using sigstore = await startSigstore()
+  const { directory } = desk
+  const signer = await signerIn(sigstore)
+  const sign = async (digest: typeof good.digest) => {
+    const payload = simpleSigning({ name: desk.name, digest })
+    return { payload, annotations: signatureAnnotations(await signer.sign(payload)) }
+  }
+  const check = (version: Cosign, digest: string, identity = workflow) => {
+    const older = version === 'cosign' ? ['--new-bundle-format=false'] : []
+    const args = ['verify', ...older, ...signedBy(identity), `${desk.name}@${digest}`]
+    return cosign(version, { directory, sigstore }, args)
+  }
+  const good = await pushed(desk)
+  const signed = await sign(good.digest)
+  await addTagSignature(desk.client(), good.digest, signed)
+  // Another's beside it, and the same again.
+  await addTagSignature(desk.client(), good.digest, await sign(good.digest))
+  await addTagSignature(desk.client(), good.digest, signed)
+  assert.equal((await listTagSignatures(desk.client(), good.digest)).length, 2)
+  const other = await pushed(desk, 'another digest')
+  await addTagSignature(desk.client(), other.digest, signed)
+  const forged = await pushed(desk, 'tampered with')
+  const { payload } = await sign(forged.digest)
+  await addTagSignature(desk.client(), forged.digest, { ...signed, payload })
+  for (const version of ['cosign-2', 'cosign'] as const) {
+    const accepted = await check(version, good.digest)
+    assert.equal(accepted.code, 0, accepted.stderr)
+    assert.equal(JSON.parse(accepted.stdout)[0].critical.image['docker-manifest-digest'], good.digest)
+    const wrong = await check(version, good.digest, workflow.replace('main', 'other'))
+    assert.match(wrong.stderr, /none of the expected identities matched|expected SAN value/)
+    assert.notEqual(wrong.code, 0)
+    const misplaced = await check(version, other.digest)
+    assert.notEqual(misplaced.code, 0)
+    assert.match(misplaced.stderr, /digest/)
+    const tampered = await check(version, forged.digest)
+    assert.notEqual(tampered.code, 0)
+    assert.match(tampered.stderr, /signature|payload/)
+  }
+})
+
+test('with a key: cosign accepts bundle and tag by its public key, and no other', {
+  skip: withoutCosign('cosign'),
+}, async () => {
+  await using desk = await openDesk()
+  await using sigstore = await startSigstore()
+  const { directory } = desk
+  const key = parseSigningKey(newKey(), '')
+  const another = parseSigningKey(newKey('secret'), 'secret')
+  const witnesses = witnessesFor({
+    env: sigstore.env,
+    serverUrl: 'https://github.com',
+    visibility: 'private',
+  })
+  const signer = signerFor({ key }, witnesses)
+  const subject = await pushed(desk)
+  const { digest } = subject
+  const statementOf = statement({ name: desk.name, digest }, signature)
+  await attach(desk.client(), subject, [artifact(await signer.attest(statementOf))])
+  const payload = simpleSigning({ name: desk.name, digest })
+  const annotations = signatureAnnotations(await signer.sign(payload))
+  await addTagSignature(desk.client(), digest, { payload, annotations })
+  for (const format of ['true', 'false']) {
+    const check = async ({ publicKey }: typeof key) => {
+      await writeFile(join(directory, 'key.pub'), publicKey)
+      const args = ['verify', `--new-bundle-format=${format}`, '--key', join(directory, 'key.pub')]
+      return cosign('cosign', { directory, sigstore }, [...args, `${desk.name}@${digest}`])
+    }
+    const accepted = await check(key)
+    assert.equal(accepted.code, 0, accepted.stderr)
+    const refused = await check(another)
+    assert.notEqual(refused.code, 0)
+    assert.match(refused.stderr, /invalid signature|does not match|comparing public key/)
+  }
+  assert.ok(!sigstore.requests.some(request => /signingCert/.test(request)), 'no certificate is asked for')
+})
 
 test('services that refuse are told by their name', async () => {
   const subject = { name: 'octo/app', digest: `sha256:${'a'.repeat(64)}` } as const

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -117,4 +118,78 @@ test('a permission that is missing is told before anything is built, with the li
   assert.equal(second.main.code, 1)
   assert.match(second.main.errors[0]?.message ?? '', /lacks the permission `attestations: write`/)
   assert.equal(world.registry.count({ method: 'PUT' }), 0)
+})
+
+test('where the jobs of a matrix publish an index, whoever publishes it attests it, and its children stay images', {
+  skip: withoutCosign('cosign') || (process.arch !== 'x64' && 'this machine has one system only'),
+}, async () => {
+  const { run, verify } = repository('matrix', {})
+  const leg = (system: string) =>
+    run({
+      workflow: { run: '31' },
+      with: { systems: system, platforms: 'linux/amd64,linux/386', provenance: 'true', sign: 'true' },
+    })
+  const before = sigstore.stored.length
+  const first = await leg('x86_64-linux')
+  assert.equal(first.main.code, 0, first.main.log)
+  assert.equal(sigstore.stored.length, before, 'nothing has a tag yet')
+  const second = await leg('i686-linux')
+  assert.equal(second.main.code, 0, second.main.log)
+  assert.equal(sigstore.stored.length, before + 1)
+  const { digest = '' } = second.main.outputs
+  assert.notEqual(digest, first.main.outputs.digest)
+  const accepted = await verify(':main', ...signedBy(workflow))
+  assert.equal(accepted.code, 0, accepted.stderr)
+  assert.match(accepted.stdout, new RegExp(digest))
+  const { details } = JSON.parse(second.main.outputs.metadata ?? '')
+  assert.equal(details.attested.digest, digest)
+  const bundle = sigstore.stored.at(-1) as SerializedBundle
+  const statement = JSON.parse(Buffer.from(bundle.dsseEnvelope?.payload ?? '', 'base64').toString())
+  const { images } = statement.predicate.buildDefinition.internalParameters
+  assert.deepEqual(
+    images.map(({ platform, digest }: Record<string, string>) => [platform, digest]),
+    details.push.images.map(({ platform, digest }: Record<string, string>) => [platform, digest]),
+  )
+  assert.equal(details.push.images.length, 2)
+})
+
+test('with a key of the user’s, in both forms, without any permission', {
+  skip: withoutCosign('cosign-2') || withoutCosign('cosign'),
+}, async () => {
+  const { run, verify, name } = repository('keyed', { idToken: false, attestations: false })
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const passphrase = 'the password of the key'
+  const pem = privateKey
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase })
+    .toString()
+  const { main } = await run({
+    with: { sign: 'true', 'sign-key': pem, 'sign-password': passphrase, 'sign-format': 'bundle tag' },
+  })
+  assert.equal(main.code, 0, main.log)
+  const file = join(directory, 'key.pub')
+  await writeFile(file, publicKey.export({ type: 'spki', format: 'pem' }))
+  const accepted = await verify(':main', '--key', file)
+  assert.equal(accepted.code, 0, accepted.stderr)
+  const account = ['--registry-username', login.username, '--registry-password', login.password]
+  const older = await cosign('cosign-2', { directory, sigstore }, [
+    'verify',
+    ...account,
+    '--key',
+    file,
+    `${name}:main`,
+  ])
+  assert.equal(older.code, 0, older.stderr)
+  for (const secret of [pem.split('\n')[3] ?? '', passphrase])
+    assert.ok(!main.log.includes(secret) && !main.summary.includes(secret))
+})
+
+test('where Sigstore refuses, no tag is set, and it is said who refused', async () => {
+  // Another one, which does not know the issuer of this job's tokens.
+  await using refusing = await startSigstore()
+  const { run } = repository('refused', {})
+  const { main } = await run({ env: refusing.env, with: { sign: 'true' } })
+  assert.equal(main.code, 1)
+  const said = main.errors[0]?.message ?? ''
+  assert.ok(said.startsWith(`${refusing.url} gives no certificate: `), said)
+  assert.equal(world.registry.count({ method: 'PUT', path: /manifests\/main$/ }), 0)
 })

@@ -52,8 +52,11 @@ export function parseSigningKey(pem: string, password: string): SigningKey {
 }
 
 /** ECDSA over SHA-256, as Sigstore takes it from a key. */
-export function sign({ key, publicKey, fingerprint }: SigningKey, data: Buffer): Signature {
-  // What cosign names a key by in a bundle.
-  const hint = Buffer.from(fingerprint.slice('sha256:'.length), 'hex').toString('base64')
-  return { signature: signBytes('sha256', data, key), key: { $case: 'publicKey', publicKey, hint } }
+export function sign({ key, publicKey }: SigningKey, data: Buffer): Signature {
+  return { signature: signBytes('sha256', data, key), key: { $case: 'publicKey', publicKey } }
+}
+
+/** What a bundle names a key by, as cosign does: sha256 of the public key's DER in base64. */
+export function hintOf({ fingerprint }: SigningKey): string {
+  return Buffer.from(fingerprint.slice('sha256:'.length), 'hex').toString('base64')
 }

@@ -10,7 +10,7 @@ import {
 } from '@sigstore/sign'
 import { messageOf, UserError } from '../util/errors.ts'
 import type { Endpoints } from './endpoints.ts'
-import { type SigningKey, sign } from './key.ts'
+import { hintOf, type SigningKey, sign } from './key.ts'
 
 /** Signs as a job, or with a key. Each signature is also told to the log and to the timestamp authority, if there are. */
 export type Signer = {
@@ -51,7 +51,11 @@ export function signerFor(
   ]
   const make = async (builder: BundleBuilder, artifact: { data: Buffer; type?: string }) => {
     try {
-      return bundleToJSON(await builder.create(artifact))
+      const bundle = await builder.create(artifact)
+      const { content } = bundle.verificationMaterial
+      // The library itself would name the key in the envelope, too, where cosign expects another name.
+      if ('key' in as && content.$case === 'publicKey') content.publicKey.hint = hintOf(as.key)
+      return bundleToJSON(bundle)
     } catch (error) {
       throw failure(error, endpoints)
     }

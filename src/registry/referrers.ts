@@ -5,6 +5,7 @@ import type { RegistryClient } from './client.ts'
 import { indexMediaType } from './image-index.ts'
 import { annotated, manifestMediaType } from './manifest.ts'
 import type { Descriptor } from './model.ts'
+import { addToTag } from './shared-tag.ts'
 import { bodyOf } from './transport.ts'
 
 /** Something that is said of a manifest, to be kept beside it. */
@@ -21,9 +22,6 @@ export type Referrer = Descriptor & { readonly artifactType?: string }
 
 const emptyConfig = Buffer.from('{}')
 const emptyType = 'application/vnd.oci.empty.v1+json'
-
-/** How often a list is written before other jobs are told to leave it alone. */
-const attempts = 5
 
 // What is not named here is somebody else's, and stays as it is.
 const referrerSchema = z.looseObject({
@@ -50,7 +48,10 @@ export async function listReferrers(
   const listed = await client.getReferrers(subject, signal)
   const own = listed === undefined ? [] : parseIndex(listed, `${client.repository.name}, referrers`).manifests
   // Also beside a list of the registry's: it may be younger than what is attached.
-  return own.length > 0 ? own : (await readFallback(client, subject, signal)).manifests
+  if (own.length > 0) return own
+  const tag = tagFor(subject)
+  const found = await client.getManifest(tag, signal)
+  return fallbackIndex(found?.bytes, `${client.repository.name}:${tag}`).manifests
 }
 
 /**
@@ -85,7 +86,13 @@ export async function attach(
   return put
 }
 
-async function upload(client: RegistryClient, blob: Descriptor, bytes: Buffer, signal?: AbortSignal) {
+/** Sends a small blob, unless the registry has it. */
+export async function upload(
+  client: RegistryClient,
+  blob: Descriptor,
+  bytes: Buffer,
+  signal?: AbortSignal,
+): Promise<void> {
   if (!(await client.hasBlob(blob, signal))) await client.uploadBlob({ ...blob, ...bodyOf(bytes) }, signal)
 }
 
@@ -107,36 +114,27 @@ function artifactManifest(options: {
   )
 }
 
-/**
- * Adds to the index that stands in for a registry's own list of referrers. Registries know no conditional write, so
- * it is read again after each: what another job has written over is added again.
- */
+/** Adds to the index that stands in for a registry's own list of referrers. */
 async function listUnderTag(
   client: RegistryClient,
   subject: Digest,
   referrers: readonly Referrer[],
   signal?: AbortSignal,
 ): Promise<void> {
-  const { name } = client.repository
-  for (let attempt = 0; ; attempt++) {
-    const index = await readFallback(client, subject, signal)
+  if (referrers.length === 0) return
+  const tag = tagFor(subject)
+  const add = (found: Buffer | undefined) => {
+    const index = fallbackIndex(found, `${client.repository.name}:${tag}`)
     const missing = referrers.filter(({ digest }) => !index.manifests.some(one => one.digest === digest))
-    if (missing.length === 0) return
-    if (attempt === attempts) {
-      throw new UserError(`${name}:${tagFor(subject)} loses what is added to it.`, {
-        advice:
-          'Other jobs write to this list of what refers to the image at the same time. Run this job again.',
-      })
-    }
-    const bytes = Buffer.from(JSON.stringify({ ...index, manifests: [...index.manifests, ...missing] }))
-    await client.putManifest(tagFor(subject), bytes, indexMediaType, signal)
+    if (missing.length === 0) return undefined
+    return Buffer.from(JSON.stringify({ ...index, manifests: [...index.manifests, ...missing] }))
   }
+  await addToTag(client, tag, indexMediaType, add, signal)
 }
 
-async function readFallback(client: RegistryClient, subject: Digest, signal?: AbortSignal) {
-  const found = await client.getManifest(tagFor(subject), signal)
+function fallbackIndex(found: Buffer | undefined, where: string) {
   if (found === undefined) return { schemaVersion: 2, mediaType: indexMediaType, manifests: [] }
-  return parseIndex(found.bytes, `${client.repository.name}:${tagFor(subject)}`)
+  return parseIndex(found, where)
 }
 
 /** https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#referrers-tag-schema */

@@ -1,14 +1,17 @@
 import { endpointsFor, isGithubCloud, witnessesFor } from '../attest/endpoints.ts'
 import { provenance } from '../attest/provenance.ts'
 import type { Signer } from '../attest/signer.ts'
+import { signatureAnnotations, simpleSigning } from '../attest/simple-signing.ts'
 import { type Claim, signature, statement } from '../attest/statement.ts'
 import type { Job } from '../job.ts'
 import type { Descriptor } from '../registry/model.ts'
 import { type Artifact, attach, listReferrers } from '../registry/referrers.ts'
+import { addTagSignature, listTagSignatures } from '../registry/signature-tag.ts'
 import { httpSender } from '../registry/transport.ts'
 import type { Attested } from '../report.ts'
 import { attestations } from '../runner/attestations.ts'
 import { hasIdTokens, type IdToken, requestIdToken } from '../runner/id-token.ts'
+import type { Digest } from '../util/digest.ts'
 import { messageOf, UserError } from '../util/errors.ts'
 import type { Registry } from './login.ts'
 import { provenanceOf } from './provenance.ts'
@@ -78,12 +81,19 @@ export async function attestPublished(
   if (!inputs.provenance && !inputs.sign) return
   await phases.time('attest', async () => {
     const token = needsIdentity(job) ? await identify(job) : undefined
-    const wanted = [
-      ...(inputs.provenance && token ? [await provenanceFor(job, token, images)] : []),
-      ...(inputs.sign ? [await signatureFor(job, token)] : []),
-    ]
-    const claims = await attachMissing(job, registry, subject, wanted)
+    const proven = inputs.provenance && token ? [await provenanceFor(job, token, images)] : []
+    const signing = inputs.sign ? await signingFor(job, token) : undefined
+    const signed =
+      signing && inputs.signFormats.includes('bundle')
+        ? [{ what: 'signature', claim: signature, ...signing } as const]
+        : []
+    const claims = await attachMissing(job, registry, subject, [...proven, ...signed])
+    if (signing && inputs.signFormats.includes('tag'))
+      claims.push(await signInTag(job, registry, subject.digest, signing))
     job.report.attested = { digest: subject.digest, claims }
+    const name = `${registry.client.repository.name}@${subject.digest}`
+    for (const { what, by, added } of claims)
+      job.runner.info(`${name}: ${what} by ${by}${added ? '' : ' is there already'}`)
   })
 }
 
@@ -93,32 +103,28 @@ async function identify({ env, runner, signal }: Job): Promise<IdToken> {
   return identity
 }
 
-type Wanted = {
-  readonly what: Attested['claims'][number]['what']
-  readonly claim: Claim
-  readonly signer: Signer
-  readonly by: string
-}
+type Told = Attested['claims'][number]
+type Signing = { readonly signer: Signer; readonly by: string }
+type Wanted = Signing & { readonly what: Told['what']; readonly claim: Claim }
 
 async function provenanceFor(job: Job, identity: IdToken, images: readonly PushedImage[]): Promise<Wanted> {
   const facts = await provenanceOf(job, identity.claims, images)
   return { what: 'provenance', claim: provenance(facts), ...(await asJob(job, identity)) }
 }
 
-async function signatureFor(job: Job, identity: IdToken | undefined): Promise<Wanted> {
+async function signingFor(job: Job, identity: IdToken | undefined): Promise<Signing> {
   const { inputs, context, env } = job
   const { signKey: key } = inputs
-  const common = { what: 'signature', claim: signature } as const
-  if (key === undefined && identity !== undefined) return { ...common, ...(await asJob(job, identity)) }
+  if (key === undefined && identity !== undefined) return await asJob(job, identity)
   if (key === undefined) throw new Error('there is neither a key nor an identity to sign with')
   const { signerFor } = await import('../attest/signer.ts')
   const { serverUrl, project } = context
   const witnesses = witnessesFor({ env, serverUrl, visibility: project.visibility })
-  return { ...common, signer: signerFor({ key }, witnesses), by: `key ${key.fingerprint}` }
+  return { signer: signerFor({ key }, witnesses), by: `key ${key.fingerprint}` }
 }
 
 /** The library is loaded where it is needed, and not by every run. */
-async function asJob({ context, env }: Job, { token, claims }: IdToken) {
+async function asJob({ context, env }: Job, { token, claims }: IdToken): Promise<Signing> {
   const { signerFor } = await import('../attest/signer.ts')
   const { serverUrl } = context
   const endpoints = endpointsFor({ env, serverUrl, visibility: claims.repository_visibility })
@@ -130,8 +136,8 @@ async function attachMissing(
   { client }: Registry,
   subject: Descriptor,
   wanted: readonly Wanted[],
-): Promise<Attested['claims']> {
-  const { runner, signal } = job
+): Promise<Told[]> {
+  const { signal } = job
   const { name } = client.repository
   const there = await listReferrers(client, subject.digest, signal)
   const isThere = ({ claim, by }: Wanted) =>
@@ -140,16 +146,32 @@ async function attachMissing(
         annotations[predicateAnnotation] === claim.predicateType && annotations[signerAnnotation] === by,
     )
   const artifacts: Artifact[] = []
-  const claims: Attested['claims'][number][] = []
+  const claims: Told[] = []
   for (const one of wanted) {
     const { what, claim, signer, by } = one
     const added = !isThere(one)
     if (added) artifacts.push(await signed(job, signer, { name, ...subject }, claim, by))
     claims.push({ what, by, added })
-    runner.info(`${name}@${subject.digest}: ${what} by ${by}${added ? '' : ' is there already'}`)
   }
   await attach(client, subject, artifacts, signal)
   return claims
+}
+
+/** For verifiers that know of signatures in tags only. */
+async function signInTag(
+  { signal }: Job,
+  { client }: Registry,
+  digest: Digest,
+  { signer, by }: Signing,
+): Promise<Told> {
+  const there = await listTagSignatures(client, digest, signal)
+  const added = !there.some(annotations => annotations[signerAnnotation] === by)
+  if (added) {
+    const payload = simpleSigning({ name: client.repository.name, digest })
+    const annotations = { ...signatureAnnotations(await signer.sign(payload)), [signerAnnotation]: by }
+    await addTagSignature(client, digest, { payload, annotations }, signal)
+  }
+  return { what: 'signature in a tag', by, added }
 }
 
 /** A signed claim, which GitHub knows of when it is about to be attached. */
