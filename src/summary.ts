@@ -73,7 +73,7 @@ function endOf(detail: string): string {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report): string[][] {
+function facts({ push, attested, loaded, check, tested, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -107,6 +107,8 @@ function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report)
       rows.push(['Not built', own.length === 1 ? by : `${code(platform)}: ${by}`])
     }
   }
+  for (const { what, by, added } of attested?.claims ?? [])
+    rows.push([attestedAs[what], `by ${code(by)}${added ? '' : ', from an earlier run'}`])
   if (loaded !== undefined) {
     const references = loaded.references.slice(0, most.listed).map(code)
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
@@ -196,6 +198,12 @@ function opened({ status, paths, bytes, fetched }: NonNullable<Report['cache']>)
       : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
   return (status === undefined ? held : `**${status}**; ${held}`) + came
 }
+
+const attestedAs = {
+  provenance: 'Provenance',
+  signature: 'Signed',
+  'signature in a tag': 'Signed in a tag',
+} as const
 
 const origins: Readonly<Record<NonNullable<Report['nix']>['from'], string>> = {
   mirror: 'downloaded and verified',
