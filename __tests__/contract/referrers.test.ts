@@ -92,28 +92,6 @@ test('what others have put into the list stays', async () => {
   assert.deepEqual(read, { ...index, manifests: [theirs, read.manifests[1]] })
 })
 
-test('two jobs that attach at the same time both stay', async () => {
-  await using desk = await openDesk()
-  const subject = await pushed(desk)
-  const tag = new RegExp(`/manifests/${subject.digest.replace(':', '-')}$`)
-  // Both have read the list when the first writes it, and it writes the list before it looks again.
-  const hold = desk.registry.hold({ method: 'PUT', path: tag, times: 1 })
-  const first = attach(desk.client(), subject, [note('one')])
-  await hold.reached
-  await attach(desk.client(), subject, [note('two')])
-  const look = desk.registry.hold({ method: 'GET', path: tag, times: 1 })
-  hold.release()
-  await look.reached
-  // The first has written over the second; now the second comes again.
-  await attach(desk.client(), subject, [note('two')])
-  look.release()
-  await first
-  const texts = (await listReferrers(desk.client(), subject.digest)).map(
-    ({ annotations }) => annotations?.['org.example.text'],
-  )
-  assert.deepEqual(texts.sort(), ['one', 'two'])
-})
-
 test('a job whose entry is written over adds it again', async () => {
   await using desk = await openDesk()
   const subject = await pushed(desk)

@@ -145,16 +145,11 @@ async function attachMissing(
       ({ annotations = {} }) =>
         annotations[predicateAnnotation] === claim.predicateType && annotations[signerAnnotation] === by,
     )
-  const artifacts: Artifact[] = []
-  const claims: Told[] = []
-  for (const one of wanted) {
-    const { what, claim, signer, by } = one
-    const added = !isThere(one)
-    if (added) artifacts.push(await signed(job, signer, { name, ...subject }, claim, by))
-    claims.push({ what, by, added })
-  }
+  const missing = wanted.filter(one => !isThere(one))
+  const { digest } = subject
+  const artifacts = await Promise.all(missing.map(one => signed(job, { name, digest }, one)))
   await attach(client, subject, artifacts, signal)
-  return claims
+  return wanted.map(one => ({ what: one.what, by: one.by, added: missing.includes(one) }))
 }
 
 /** For verifiers that know of signatures in tags only. */
@@ -177,10 +172,8 @@ async function signInTag(
 /** A signed claim, which GitHub knows of when it is about to be attached. */
 async function signed(
   job: Job,
-  signer: Signer,
   subject: Parameters<typeof statement>[0],
-  claim: Claim,
-  by: string,
+  { signer, claim, by }: Wanted,
 ): Promise<Artifact> {
   const bundle = await signer.attest(statement(subject, claim))
   if (claim !== signature && isGithubCloud(job.context.serverUrl)) await store(job).create(bundle, job.signal)
