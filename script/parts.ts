@@ -6,7 +6,7 @@ import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { type Entry, openSuite, reachable, type Suite } from './parts/apt.ts'
-import { openPatchelf } from './parts/elf.ts'
+import { openPatchelf, type Patchelf } from './parts/elf.ts'
 import { lock } from './parts/lock.ts'
 import { downloadReleases, officialMirror, placeRelease, wantedReleases } from './parts/official.ts'
 import {
@@ -35,6 +35,7 @@ const programs = [
   'skopeo',
   'crane',
   'oras',
+  'cosign',
   'podman',
   'conmon',
   'crun',
@@ -99,19 +100,19 @@ async function bring(spec: string): Promise<Stamp> {
   await rm(join(partsRoot, 'stamp.json'), { force: true })
   const here = platform()
   const open = (name: string) => openSuite(name, join(partsRoot, 'apt', name), sourceFor(name))
-  // Only an older Nix comes from the second one.
   const [newest, own, second] = await Promise.all([
     open(suites.newest),
     open(suites.own),
-    official === undefined ? open(suites.second) : undefined,
+    open(suites.second),
   ])
-  const opened = [newest, own, second].filter(suite => suite !== undefined)
+  const opened = [newest, own, second]
   console.log(`${seconds()}  package lists: ${opened.map(suite => suite.name).join(', ')}`)
 
   const fromNewest = await fetch(newest, [...essential, ...programs])
   const lacking = essential.filter(name => fromNewest.missing.includes(name))
   if (lacking.length > 0) throw new Error(`${newest.name} has no ${lacking.join(', ')}`)
-  const fromSecond = second && (await fetch(second, ['nix-bin']))
+  const fromSecond = official === undefined ? await fetch(second, ['nix-bin']) : undefined
+  const older = await fetch(second, ['cosign'])
   const fromOwn = await fetch(own, [...samples, 'sudo'])
   const fromOwnSsh = await fetch(own, ssh)
 
@@ -123,6 +124,7 @@ async function bring(spec: string): Promise<Stamp> {
   const patchelf = openPatchelf(join(newestTree, 'usr/bin/patchelf'), newestLibraries, here.loader)
   await rm(partsBin, { recursive: true, force: true })
   const names = await installPrograms(newestTree, partsBin, patchelf, newestLibraries, here.loader)
+  await installOlderCosign(older, { patchelf, loader: here.loader, libraries })
   console.log(`${seconds()}  ${names.length} programs in .parts/bin`)
 
   // What a machine must have at fixed paths: Nix's sandbox shell, as its package was compiled, and sudo.
@@ -164,8 +166,8 @@ async function bring(spec: string): Promise<Stamp> {
   // What apt keeps to be quick; it is large and made anew when it is wanted.
   for (const suite of opened) await rm(join(partsRoot, 'apt', suite.name, 'cache'), { recursive: true })
 
-  const packages = [fromNewest, fromSecond, fromOwn, fromOwnSsh].flatMap(from => from?.packages ?? [])
-  const missing = [...fromNewest.missing, ...fromOwnSsh.missing]
+  const packages = [fromNewest, fromSecond, older, fromOwn, fromOwnSsh].flatMap(from => from?.packages ?? [])
+  const missing = [...fromNewest.missing, ...older.missing.map(name => `${name}-2`), ...fromOwnSsh.missing]
   const stamp = { spec, packages, missing, nix, nixSource, debs }
   // Renamed into place, so that a stamp is whole whenever there is one.
   await writeFile(join(partsRoot, 'stamp.json.new'), `${JSON.stringify(stamp, null, 2)}\n`)
@@ -193,6 +195,26 @@ async function fetch(suite: Suite, wanted: readonly string[]) {
   }
   const fileOf = (name: string) => files[entries.indexOf(entryOf(name))] ?? ''
   return { suite: suite.name, entries, missing, files, packages, entryOf, fileOf }
+}
+
+/** A cosign that knows of signatures in tags only, as `cosign-2`, with the libraries that it was built for. */
+async function installOlderCosign(
+  from: Fetched,
+  options: {
+    readonly patchelf: Patchelf
+    readonly loader: string
+    readonly libraries: (tree: string) => string
+  },
+): Promise<void> {
+  const { patchelf, loader, libraries } = options
+  if (from.missing.length > 0 || !from.entryOf('cosign').version.startsWith('2.')) return
+  const tree = join(partsRoot, `${from.suite}-cosign`)
+  const bin = join(partsRoot, 'cosign-2')
+  await unpack(from.files, tree)
+  await rm(bin, { recursive: true, force: true })
+  await installPrograms(tree, bin, patchelf, libraries(tree), loader)
+  await rename(join(bin, 'cosign'), join(partsBin, 'cosign-2'))
+  await rm(bin, { recursive: true })
 }
 
 /** Copies the samples and the libraries that they need to `.parts/debs`, named so that Nix takes the names. */

@@ -1,3 +1,4 @@
+import { parseSigningKey, type SigningKey } from './attest/key.ts'
 import { type Installable, type Pattern, parseInstallable, parsePattern } from './build/installable.ts'
 import { ruleNames } from './check/inspect.ts'
 import { type ImageTest, parseImageTest } from './container/image-test.ts'
@@ -42,6 +43,9 @@ export const inputNames = [
   'provenance',
   'sbom',
   'sign',
+  'sign-key',
+  'sign-password',
+  'sign-format',
   'nix-version',
   'nix-sha256',
   'nix-mirror',
@@ -94,6 +98,14 @@ export type Inputs = Metadata & {
   readonly test: ImageTest | undefined
   /** Whether what was built is built a second time, and compared. */
   readonly reproducible: boolean
+  /** Whether it is attested where the published image comes from. */
+  readonly provenance: boolean
+  /** Whether the published image is signed. */
+  readonly sign: boolean
+  /** To sign with in place of the job's identity. */
+  readonly signKey: SigningKey | undefined
+  /** Where signatures are kept: beside the image as bundles, or as older verifiers want them. */
+  readonly signFormats: readonly SignFormat[]
   readonly releaseAsked: boolean
   readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
@@ -115,6 +127,13 @@ export type Inputs = Metadata & {
   readonly cacheSize: number
   readonly cacheScope: string
   readonly cacheUpstream: boolean
+}
+
+const allSignFormats = ['bundle', 'tag'] as const
+type SignFormat = (typeof allSignFormats)[number]
+
+function isSignFormat(text: string): text is SignFormat {
+  return (allSignFormats as readonly string[]).includes(text)
 }
 
 /** The job, as far as inputs depend on it. */
@@ -211,6 +230,13 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     checkIgnored: list('check-ignore').sort(),
     test: parsed('test', () => parseImageTest(read('test'))),
     reproducible: oneOf('reproducible', ['true', 'false'], 'false') === 'true',
+    provenance: oneOf('provenance', ['true', 'false'], 'false') === 'true',
+    sign: oneOf('sign', ['true', 'false'], 'false') === 'true',
+    signKey:
+      read('sign-key') === ''
+        ? undefined
+        : parsed('sign-key', () => parseSigningKey(read('sign-key'), read('sign-password'))),
+    signFormats: signFormats(),
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -248,6 +274,9 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
   for (const name of inputs.checkIgnored)
     if (!ruleNames.includes(name))
       problem('check-ignore', `there is no rule '${name}': rules are ${ruleNames.join(', ')}`)
+  if (read('sign-key') !== '' && !inputs.sign) problem('sign-key', 'signs nothing: set `sign: true` too')
+  if (read('sign-password') !== '' && read('sign-key') === '')
+    problem('sign-password', 'is that of sign-key, and there is none')
   if (read('image') === '' && inputs.test !== undefined)
     problem('test', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
@@ -299,6 +328,13 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     return undefined
   }
 
+  function signFormats(): readonly SignFormat[] {
+    const chosen = list('sign-format')
+    for (const name of chosen)
+      if (!isSignFormat(name)) problem('sign-format', `'${name}' is not one of ${allSignFormats.join(', ')}`)
+    return chosen.length === 0 ? ['bundle'] : chosen.filter(isSignFormat)
+  }
+
   function mirror(): string {
     const text = (read('nix-mirror') || 'https://releases.nixos.org/nix').replace(/\/+$/, '')
     if (!/^https?:\/\//.test(text) || !URL.canParse(text))
@@ -322,9 +358,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 
 /** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['provenance', ['false'], 'provenance'],
   ['sbom', ['false'], 'an SBOM'],
-  ['sign', ['false'], 'signing'],
 ]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */

@@ -52,6 +52,8 @@ export type Report = {
     readonly ignored: readonly string[]
   }
   push?: undefined | Published
+  /** What was said of the published digest, and by whom. */
+  attested?: Attested
   loaded?: {
     readonly into: 'docker' | 'podman'
     /** sha256 of the image's config. */
@@ -101,6 +103,17 @@ export type Published = {
   readonly waiting: readonly string[]
   /** What this job pushed, or found to be there, by platform; in an index also what other jobs pushed. */
   readonly images: readonly PublishedImage[]
+}
+
+export type Attested = {
+  readonly digest: string
+  readonly claims: readonly {
+    readonly what: 'provenance' | 'signature' | 'signature in a tag'
+    /** Who signed: a workflow, as verifiers name it, or a key: `key sha256:…` */
+    readonly by: string
+    /** Whether this run did it, and not an earlier one. */
+    readonly added: boolean
+  }[]
 }
 
 export type PublishedImage = {

@@ -76,7 +76,7 @@ function endOf(detail: string): string {
 }
 
 function facts(report: Report): string[][] {
-  const { push, loaded, check, tested, build, reproducible: again, copy, cache, nix } = report
+  const { push, attested, loaded, check, tested, build, reproducible: again, copy, cache, nix } = report
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -110,6 +110,8 @@ function facts(report: Report): string[][] {
       rows.push(['Not built', own.length === 1 ? by : `${code(platform)}: ${by}`])
     }
   }
+  for (const { what, by, added } of attested?.claims ?? [])
+    rows.push([attestedAs[what], `by ${code(by)}${added ? '' : ', from an earlier run'}`])
   if (loaded !== undefined) {
     const references = loaded.references.slice(0, most.listed).map(code)
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
@@ -200,6 +202,12 @@ function opened({ status, paths, bytes, fetched }: NonNullable<Report['cache']>)
       : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
   return (status === undefined ? held : `**${status}**; ${held}`) + came
 }
+
+const attestedAs = {
+  provenance: 'Provenance',
+  signature: 'Signed',
+  'signature in a tag': 'Signed in a tag',
+} as const
 
 const origins: Readonly<Record<NonNullable<Report['nix']>['from'], string>> = {
   mirror: 'downloaded and verified',

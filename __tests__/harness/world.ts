@@ -30,6 +30,8 @@ export type RunOptions = {
   /** Given to the runner's side only. */
   readonly trace?: boolean
   readonly env?: Readonly<Record<string, string>>
+  /** What the runner tells only to actions, besides where the cache service is. */
+  readonly services?: Readonly<Record<string, string>>
   /** Which run of a workflow it is. @default the first attempt of always the same */
   readonly workflow?: { readonly run: string; readonly attempt?: number }
   /** Changes the checkout before the action runs, in the workspace. */
@@ -117,12 +119,14 @@ export class World implements AsyncDisposable {
       token: githubToken,
       selfHosted: options.on !== undefined,
       secrets: [login.password],
-      services:
-        options.cache === 'none'
+      services: {
+        ...(options.cache === 'none'
           ? {}
           : this.cache.env(
               this.cache.token({ repository: repositoryName, write: event.ref, ...options.cache }),
-            ),
+            )),
+        ...options.services,
+      },
       ...(options.env === undefined ? {} : { env: options.env }),
       ...(options.workflow === undefined
         ? {}

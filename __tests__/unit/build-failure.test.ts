@@ -156,7 +156,8 @@ test('a hash is spelled as Nix spells it', () => {
 const store = `/nix/store/${'1'.repeat(32)}-source`
 
 function sourceAt(directory: string): FlakeSource {
-  return { path: store, directory, url: 'x', rev: undefined, dirty: false, narHash: undefined, inputs: [] }
+  const unknown = { rev: undefined, narHash: undefined, inputs: [], locked: [] }
+  return { path: store, directory, url: 'x', dirty: false, ...unknown }
 }
 
 test('positions of Nix’s are found in the workspace, and only there', () => {
@@ -237,5 +238,6 @@ test('metadata of flakes: git, path, remote', () => {
     narHash: 'sha256-x',
     directory: '/p',
     inputs: [],
+    locked: [],
   })
 })

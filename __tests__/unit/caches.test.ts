@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import { httpSender } from '../../src/registry/transport.ts'
-import { actionsCaches, type Send } from '../../src/runner/caches.ts'
+import { actionsCaches } from '../../src/runner/caches.ts'
+import type { Send } from '../../src/runner/github-api.ts'
 import { fixture, save } from '../harness/cache-service/fixture.ts'
 import { defaultRepository as repository } from '../harness/cache-service/tokens.ts'
 

@@ -94,15 +94,17 @@ test('of the repository what the payload says is known, and nothing else', async
     description: null,
     html_url: 'https://g/o/r',
     default_branch: 'main',
+    visibility: 'internal',
     license: null,
   }
   const pull_request = { number: 7, base: { ref: 'next' }, head: { sha: 'b'.repeat(40), repo: null } }
-  const known = { name: 'r', url: 'https://g/o/r', defaultBranch: 'main' }
+  const known = { name: 'r', url: 'https://g/o/r', defaultBranch: 'main', visibility: 'internal' }
   const unknown = {
     name: undefined,
     description: undefined,
     url: undefined,
     defaultBranch: undefined,
+    visibility: undefined,
     license: undefined,
   }
   const pull = await contextOf({ repository, pull_request })

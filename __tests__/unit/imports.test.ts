@@ -33,6 +33,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   registry: ['nix', 'image', 'gzip'],
   check: ['image'],
   reproduce: ['build', 'nix', 'image'],
+  attest: ['build'],
   runner: [],
 }
 

@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
 import fc from 'fast-check'
@@ -179,8 +180,25 @@ test('patterns are for warm only', () => {
 })
 
 test('what this version lacks is refused, and asking for nothing is not', () => {
-  assert.match(problemsOf({ sign: 'true' }), /sign: signing is not in this version yet/)
-  parse({ sign: 'false', 'install-nix': 'always' })
+  assert.match(problemsOf({ sbom: 'true' }), /sbom: an SBOM is not in this version yet/)
+  parse({ sbom: 'false', 'install-nix': 'always' })
+})
+
+test('what is attested and signed, and by what', () => {
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim()
+  const asked = ({ provenance, sign, signFormats, signKey }: ReturnType<typeof parse>) => [
+    ...[provenance, sign, signFormats, signKey !== undefined],
+  ]
+  assert.deepEqual(asked(parse({})), [false, false, ['bundle'], false])
+  const all = { provenance: 'true', sign: 'true', 'sign-format': 'tag, bundle', 'sign-key': key }
+  assert.deepEqual(asked(parse(all)), [true, true, ['tag', 'bundle'], true])
+  assert.match(problemsOf({ 'sign-key': key }), /sign-key: signs nothing: set `sign: true` too/)
+  assert.match(problemsOf({ 'sign-password': 'x' }), /sign-password: is that of sign-key/)
+  assert.match(problemsOf({ 'sign-format': 'sig' }), /sign-format: 'sig' is not one of bundle, tag/)
+  const broken = problemsOf({ sign: 'true', 'sign-key': key.replace(/\n/g, '') })
+  assert.match(broken, /sign-key: This is no private key in PEM\..*as they were written/)
+  assert.ok(!broken.includes(key.split('\n')[1] ?? ''))
 })
 
 test('the image is inspected unless somebody says otherwise, by all rules but those that are named', () => {

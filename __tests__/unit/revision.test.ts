@@ -29,7 +29,7 @@ async function tree(t: TestContext) {
   const known = (text: string, more = env) => cleanCommit(parseInstallable(text), { workspace, env: more })
   const source: FlakeSource = {
     ...{ path: '/nix/store/x-source', url: `git+file://${workspace}`, narHash: 'sha256-x' },
-    ...{ rev: commit, dirty: false, directory: workspace, inputs: ['nixpkgs'] },
+    ...{ rev: commit, dirty: false, directory: workspace, inputs: ['nixpkgs'], locked: [] },
   }
   const locked = (change: Partial<FlakeSource> = {}, text = '.#image') =>
     isLocked({ ...source, ...change }, parseInstallable(text), { workspace, env })

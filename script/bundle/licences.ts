@@ -11,7 +11,11 @@ const manifestSchema = z.object({
 type Manifest = z.infer<typeof manifestSchema>
 
 /** Packages that name their licence in package.json but ship no text of it; looked at one by one. */
-const withoutText: Readonly<Record<string, string>> = { '@nodable/entities': 'MIT' }
+const withoutText: Readonly<Record<string, string>> = {
+  '@nodable/entities': 'MIT',
+  'proxy-agent-negotiate': 'MIT',
+  '@npmcli/agent': 'ISC',
+}
 
 /**
  * The licences of all packages given, one section for each text that differs.
@@ -45,12 +49,15 @@ async function textsIn(folder: string): Promise<string> {
 }
 
 function declared({ name, license, author }: Manifest): string | undefined {
-  if (license !== 'MIT' || withoutText[name] !== license || author === undefined) return undefined
-  return `(The package names its licence and ships no text of it.)
+  const text = license && texts[license]
+  if (text === undefined || withoutText[name] !== license || author === undefined) return undefined
+  return `(The package names its licence and ships no text of it.)\n\n${text.replace('AUTHOR', author)}`
+}
 
-MIT License
+const texts: Readonly<Record<string, string>> = {
+  MIT: `MIT License
 
-Copyright (c) ${author}
+Copyright (c) AUTHOR
 
 Permission is hereby granted, free of charge, to any person obtaining a copy
 of this software and associated documentation files (the "Software"), to deal
@@ -68,5 +75,20 @@ FITNESS FOR A PARTICULAR PURPOSE AND NONINFRINGEMENT. IN NO EVENT SHALL THE
 AUTHORS OR COPYRIGHT HOLDERS BE LIABLE FOR ANY CLAIM, DAMAGES OR OTHER
 LIABILITY, WHETHER IN AN ACTION OF CONTRACT, TORT OR OTHERWISE, ARISING FROM,
 OUT OF OR IN CONNECTION WITH THE SOFTWARE OR THE USE OR OTHER DEALINGS IN THE
-SOFTWARE.`
+SOFTWARE.`,
+  ISC: `ISC License
+
+Copyright (c) AUTHOR
+
+Permission to use, copy, modify, and/or distribute this software for any
+purpose with or without fee is hereby granted, provided that the above
+copyright notice and this permission notice appear in all copies.
+
+THE SOFTWARE IS PROVIDED "AS IS" AND THE AUTHOR DISCLAIMS ALL WARRANTIES
+WITH REGARD TO THIS SOFTWARE INCLUDING ALL IMPLIED WARRANTIES OF
+MERCHANTABILITY AND FITNESS. IN NO EVENT SHALL THE AUTHOR BE LIABLE FOR
+ANY SPECIAL, DIRECT, INDIRECT, OR CONSEQUENTIAL DAMAGES OR ANY DAMAGES
+WHATSOEVER RESULTING FROM LOSS OF USE, DATA OR PROFITS, WHETHER IN AN
+ACTION OF CONTRACT, NEGLIGENCE OR OTHER TORTIOUS ACTION, ARISING OUT OF
+OR IN CONNECTION WITH THE USE OR PERFORMANCE OF THIS SOFTWARE.`,
 }

@@ -4,6 +4,7 @@ import { fileURLToPath } from 'node:url'
 import * as z from 'zod'
 import type { Place } from '../util/errors.ts'
 import type { Position } from './events.ts'
+import { type LockedInput, lockedInputs } from './locked.ts'
 
 /** The tree that a flake was read from. */
 export type FlakeSource = {
@@ -21,6 +22,8 @@ export type FlakeSource = {
   readonly directory: string | undefined
   /** Names of the flake's inputs. */
   readonly inputs: readonly string[]
+  /** What these, and theirs, are locked to. */
+  readonly locked: readonly LockedInput[]
 }
 
 const schema = z.object({
@@ -28,11 +31,17 @@ const schema = z.object({
   url: z.string(),
   locked: z.object({ rev: z.string().optional(), narHash: z.string().optional() }),
   resolved: z.object({ type: z.string(), url: z.string().optional(), path: z.string().optional() }),
-  // Absent where no lock file can be had; of its nodes only the names of those that the root has.
+  // Absent where no lock file can be had.
   locks: z
     .object({
       root: z.string(),
-      nodes: z.record(z.string(), z.object({ inputs: z.record(z.string(), z.unknown()).optional() })),
+      nodes: z.record(
+        z.string(),
+        z.object({
+          inputs: z.record(z.string(), z.unknown()).optional(),
+          locked: z.record(z.string(), z.unknown()).optional(),
+        }),
+      ),
     })
     .optional(),
 })
@@ -43,7 +52,9 @@ export function parseMetadata(json: string): FlakeSource {
   const directory = resolved.type === 'path' ? resolved.path : localGit(resolved.url)
   const dirty = resolved.type === 'git' && locked.rev === undefined
   const inputs = Object.keys(locks?.nodes[locks.root]?.inputs ?? {})
-  return Object.freeze({ path, url, rev: locked.rev, dirty, narHash: locked.narHash, directory, inputs })
+  const { rev, narHash } = locked
+  const lockedTo = lockedInputs(locks?.nodes ?? {})
+  return Object.freeze({ path, url, rev, dirty, narHash, directory, inputs, locked: lockedTo })
 }
 
 function localGit(url: string | undefined): string | undefined {
@@ -89,7 +100,8 @@ export async function guessSource(
       [file, join(directory, below)].map(name => readFile(name, 'utf8').catch(() => undefined)),
     )
     if (here !== undefined && here === there) {
-      return { path, directory, url: directory, rev: undefined, dirty: true, narHash: undefined, inputs: [] }
+      const unknown = { rev: undefined, narHash: undefined, inputs: [], locked: [] }
+      return { path, directory, url: directory, dirty: true, ...unknown }
     }
   }
   return undefined

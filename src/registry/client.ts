@@ -30,8 +30,19 @@ export type RegistryClient = {
     reference: string,
     signal?: AbortSignal,
   ): Promise<{ readonly descriptor: Descriptor; readonly bytes: Buffer } | undefined>
-  /** @throws BlobUnknown when the registry lacks a blob that the manifest names */
-  putManifest(reference: string, bytes: Buffer, mediaType: string, signal?: AbortSignal): Promise<void>
+  /**
+   * @returns the digest that the registry lists it as a referrer of; undefined when it keeps no such list, or the
+   *   manifest has no subject
+   * @throws BlobUnknown when the registry lacks a blob that the manifest names
+   */
+  putManifest(
+    reference: string,
+    bytes: Buffer,
+    mediaType: string,
+    signal?: AbortSignal,
+  ): Promise<string | undefined>
+  /** An index of the manifests whose subject the digest is; undefined when the registry keeps no such lists. */
+  getReferrers(digest: Digest, signal?: AbortSignal): Promise<Buffer | undefined>
   /** Whether the registry has these bytes: the digest, and the size where it tells one. */
   hasBlob(blob: { readonly digest: Digest; readonly size: number }, signal?: AbortSignal): Promise<boolean>
   /**
@@ -47,9 +58,10 @@ export type RegistryClient = {
   ): Promise<void>
 }
 
+const indexType = 'application/vnd.oci.image.index.v1+json'
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.oci.image.index.v1+json',
+  indexType,
   'application/vnd.docker.distribution.manifest.v2+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ')
@@ -169,6 +181,15 @@ export function registryClient(options: {
         throw new BlobUnknown(failure.message, { advice: 'Run the job again.' })
       }
       expectDigest(response, sha256(bytes), what)
+      return header(response, 'oci-subject') || undefined
+    },
+
+    async getReferrers(digest, signal) {
+      const what = `the referrers of ${digest}`
+      const url = new URL(`referrers/${digest}`, base)
+      const response = await send(what, { method: 'GET', url, headers: { accept: indexType }, signal })
+      // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
+      return response.status === 200 && mediaTypeOf(response) === indexType ? response.body : undefined
     },
 
     async hasBlob({ digest, size }, signal) {

@@ -46,8 +46,8 @@ export async function putIndex(
     readonly annotations: Readonly<Record<string, string>>
     readonly tags: readonly string[]
     readonly published: TagsBefore
-    /** Called when the registry has the index, and before it is tagged. */
-    readonly onPublished: (index: Pick<Descriptor, 'digest'> & { readonly changed: boolean }) => void
+    /** Called when the registry has the index; it is tagged when what this gives has settled. */
+    readonly onPublished: (index: Descriptor & { readonly changed: boolean }) => Promise<void>
     readonly signal: AbortSignal | undefined
   },
 ): Promise<readonly string[]> {
@@ -56,6 +56,6 @@ export async function putIndex(
   const digest = sha256(bytes)
   const changed = (await client.headManifest(digest, signal)) === undefined
   if (changed) await client.putManifest(digest, bytes, indexMediaType, signal)
-  onPublished({ digest, changed })
+  await onPublished({ mediaType: indexMediaType, digest, size: bytes.length, changed })
   return await putTags(client, { tags, published, bytes, mediaType: indexMediaType, signal })
 }

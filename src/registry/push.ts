@@ -31,8 +31,8 @@ export type PushOptions = {
   /** Of the manifest. @default none */
   readonly annotations?: Readonly<Record<string, string>>
   readonly memo: LayerMemo
-  /** Called when the registry has the image, and before it is tagged. */
-  readonly onPublished?: (image: Published) => void
+  /** Called when the registry has the image; it is tagged when what this gives has settled. */
+  readonly onPublished?: (image: Published) => void | Promise<void>
   /** The built threads. */
   readonly programs: Programs
   /** An existing directory with room for as many compressed layers as are worked on at once. */
@@ -94,7 +94,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     putTags(client, { tags, published, bytes: manifest, mediaType: manifestMediaType, signal })
   try {
     let result = (await recall()) ?? (await publish({}))
-    options.onPublished?.(described(result))
+    await options.onPublished?.(described(result))
     let tagged: readonly string[]
     try {
       tagged = await tag(result.manifest)

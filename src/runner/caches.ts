@@ -1,12 +1,5 @@
 import * as z from 'zod'
-
-/** Sends one request: an answer of any status is a result; throws when there is none. */
-export type Send = (request: {
-  readonly method: 'GET' | 'DELETE'
-  readonly url: URL
-  readonly headers: Readonly<Record<string, string>>
-  readonly signal: AbortSignal
-}) => Promise<{ readonly status: number; readonly body: Buffer }>
+import { apiHeaders, type Send } from './github-api.ts'
 
 export type CachesOptions = {
   /** `https://api.github.com`, on GitHub Enterprise Server another one. */
@@ -51,11 +44,7 @@ export function actionsCaches({ apiUrl, repository, token, send }: CachesOptions
     const { status, body } = await send({
       method,
       url: new URL(`${apiUrl}/repos/${repository}/actions/caches${path}`),
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/vnd.github+json',
-        'x-github-api-version': '2022-11-28',
-      },
+      headers: apiHeaders(token),
       signal: AbortSignal.timeout(timeout),
     })
     const text = body.toString('utf8')

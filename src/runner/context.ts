@@ -27,6 +27,8 @@ export type Context = {
     readonly description: string | undefined
     readonly url: string | undefined
     readonly defaultBranch: string | undefined
+    /** `public`, `private`, `internal` */
+    readonly visibility: string | undefined
     /** SPDX identifier. */
     readonly license: string | undefined
   }
@@ -66,7 +68,7 @@ const payloadSchema = z.object({
   merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
   repository: z
     .object({
-      ...{ name: maybe, description: maybe, html_url: maybe, default_branch: maybe },
+      ...{ name: maybe, description: maybe, html_url: maybe, default_branch: maybe, visibility: maybe },
       license: z.object({ spdx_id: maybe }).optional().catch(undefined),
     })
     .optional()
@@ -111,6 +113,7 @@ export async function readContext(env: NodeJS.ProcessEnv): Promise<Context> {
       description: repository.description,
       url: repository.html_url,
       defaultBranch: repository.default_branch,
+      visibility: repository.visibility,
       license: repository.license?.spdx_id,
     }),
     repository: need('GITHUB_REPOSITORY'),

@@ -1,3 +1,4 @@
+import type { Evaluated } from '../build/flake.ts'
 import { cleanCommit, isLocked, isPure } from '../build/revision.ts'
 import type { OpenedCache } from '../cache/open.ts'
 import { writerVersion } from '../image/model.ts'
@@ -20,6 +21,8 @@ export type Known = {
   readonly by: 'source' | 'output'
   /** Keys that the next run may find it by. */
   readonly keys: readonly string[]
+  /** What it would be made from; undefined where Nix is not asked. */
+  readonly evaluated: Evaluated | undefined
 }
 
 /** What the image's manifest depends on besides what Nix makes. */
@@ -81,7 +84,7 @@ export async function findBySource(
     const key = await sourceKey(job, system)
     const manifest = key === undefined ? undefined : await remembered(key, cache, registry, job.signal)
     if (key === undefined || manifest === undefined) return undefined
-    found.push({ system, manifest, by: 'source', keys: [key] })
+    found.push({ system, manifest, by: 'source', keys: [key], evaluated: undefined })
   }
   return found
 }
@@ -105,7 +108,10 @@ export async function findByOutput(
     const tagged = passed === '' ? registry.published.images.find(one => one.image === key) : undefined
     const manifest = tagged ?? (await remembered(key + passed, cache, registry, signal))
     if (manifest !== undefined)
-      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }, true) })
+      found.push({
+        ...{ system, manifest, by: 'output', evaluated },
+        keys: await keysOf(job, { system, evaluated }, true),
+      })
   }
   return found
 }
@@ -135,8 +141,10 @@ export async function publishKnown(job: Job, registry: Registry, images: readonl
   const { host, name } = registry.client.repository
   const pushed = pushedBefore(job, registry, images)
   const [first] = images
+  const [image] = pushed
   try {
-    if (first !== undefined && isAlone(job)) await tagAlone(job, registry, first.manifest)
+    if (first !== undefined && image !== undefined && isAlone(job))
+      await tagAlone(job, registry, image, first.manifest)
     else await publishIndex(job, registry, pushed)
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
@@ -153,7 +161,7 @@ export async function publishKnown(job: Job, registry: Registry, images: readonl
 /** Tells what is not made again, and leaves it to post. */
 export function pushedBefore(job: Job, registry: Registry, images: readonly Known[]): PushedImage[] {
   const { repository } = registry.client
-  return images.map(({ system, manifest, by, keys }) => {
+  return images.map(({ system, manifest, by, keys, evaluated }) => {
     const { mediaType, digest, bytes, size, list } = manifest
     const why = by === 'source' ? 'this commit' : 'what evaluation gives'
     job.runner.info(`${repository.name}@${digest} was published from ${why} before: it is not built again`)
@@ -164,7 +172,7 @@ export function pushedBefore(job: Job, registry: Registry, images: readonly Know
       layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
     }
     tellImage(job, repository, image)
-    return { child: { mediaType, digest, size: bytes.length, platform }, image }
+    return { child: { mediaType, digest, size: bytes.length, platform }, image, evaluated }
   })
 }
 

@@ -6,6 +6,7 @@ import { type RegistryClient, registryClient } from '../registry/client.ts'
 import { lookAtTags, type TagsBefore } from '../registry/published.ts'
 import type { Context } from '../runner/context.ts'
 import type { Runner } from '../runner/runner.ts'
+import { checkMayAttest } from './attest.ts'
 import { checkMeetingPlace } from './together.ts'
 
 /** The registry that a run pushes to. */
@@ -24,6 +25,7 @@ export async function logIn(job: Job): Promise<Registry | undefined> {
   if (client === undefined) return undefined
   const { inputs, context, runner } = job
   checkMeetingPlace(job)
+  await checkMayAttest(job)
   if (inputs.tags.length === 0 && inputs.push !== 'digest') {
     runner.warning(
       `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
@@ -80,7 +82,7 @@ function credentialsFor(
 /** Besides the secrets themselves the forms in which requests and URLs carry them. */
 export function hideSecrets(
   runner: Runner,
-  { username, password, githubToken, logins, sshKey }: Inputs,
+  { username, password, githubToken, logins, sshKey, signKey }: Inputs,
 ): void {
   for (const secret of [password, githubToken].filter(Boolean)) hideLogin(runner, username, secret)
   for (const login of logins) {
@@ -88,6 +90,7 @@ export function hideSecrets(
     runner.secret(encodeURIComponent(login.password))
   }
   if (sshKey !== undefined) runner.secret(sshKey)
+  for (const secret of signKey?.secrets ?? []) runner.secret(secret)
 }
 
 function hideLogin(runner: Runner, user: string, secret: string): void {

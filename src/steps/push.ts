@@ -8,6 +8,7 @@ import { type Published, pushImage } from '../registry/push.ts'
 import { annotation } from '../registry/records.ts'
 import type { PublishedImage } from '../report.ts'
 import type { Digest } from '../util/digest.ts'
+import { attestPublished } from './attest.ts'
 import type { WantedImage } from './build.ts'
 import { keysOf, outputKey, remember } from './known.ts'
 import type { Registry } from './login.ts'
@@ -43,7 +44,11 @@ export async function push(
     ...{ client, published, image, id, compression, level, tags, signal, programs },
     annotations: { ...inputs.annotations.manifest, [annotation.image]: outputKey(job, wanted) },
     memo: cache.index.layers,
-    onPublished: note,
+    async onPublished(published) {
+      const image = note(published)
+      if (isAlone(job))
+        await attestPublished(job, registry, pushedAs(published, image).child, [pushedAs(published, image)])
+    },
     scratch: places.scratch,
     log: runner,
   })
@@ -52,6 +57,10 @@ export async function push(
   // What could not be built again in this job may be so in the next.
   const passed = !inputs.reproducible || report.reproducible?.verdict === 'same'
   remember(job, registry, pushed.digest, await keysOf(job, wanted, passed))
-  const { digest, manifestSize: size } = pushed
-  return { child: { mediaType: manifestMediaType, digest, size, platform }, image: told }
+  return pushedAs(pushed, told)
+
+  function pushedAs({ digest, manifestSize: size }: Published, image: PublishedImage): PushedImage {
+    const child = { mediaType: manifestMediaType, digest, size, platform }
+    return { child, image, evaluated: wanted.evaluated }
+  }
 }

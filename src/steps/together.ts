@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import type { Evaluated } from '../build/flake.ts'
 import { entries, hasCacheService } from '../cache/entries.ts'
 import { type Legs, legs, withoutZstd } from '../cache/legs.ts'
 import { whyReadOnly } from '../cache/may-save.ts'
@@ -13,11 +14,17 @@ import type { PublishedImage } from '../report.ts'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { realSleep } from '../util/sleep.ts'
+import { attestPublished } from './attest.ts'
 import type { Registry } from './login.ts'
 import { type Told, tell } from './tell.ts'
 
 /** What the registry has of an image for one platform. */
-export type PushedImage = { readonly child: Child; readonly image: PublishedImage }
+export type PushedImage = {
+  readonly child: Child
+  readonly image: PublishedImage
+  /** What it was made from; undefined where this job did not ask Nix. */
+  readonly evaluated: Evaluated | undefined
+}
 
 /** Milliseconds. */
 const longestAnswer = 120_000
@@ -57,10 +64,13 @@ export function checkMeetingPlace(job: Pick<Job, 'env' | 'inputs'>): void {
  */
 export async function tagAlone(
   job: Job,
-  { client, published }: Registry,
+  registry: Registry,
+  image: PushedImage,
   manifest: { readonly mediaType: string; readonly bytes: Buffer },
 ): Promise<void> {
+  const { client, published } = registry
   const tags = tagsToSet(job)
+  await attestPublished(job, registry, image.child, [image])
   const tagged = await putTags(client, { ...manifest, tags, published, signal: job.signal })
   tell(job, client.repository, { tags, tagged })
 }
@@ -150,6 +160,7 @@ async function imagesOf(
         ...{ platform: formatted, digest: record.digest, known: 'job', changed: false, size, uploaded: 0 },
         layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
       },
+      evaluated: undefined,
     })
   }
   return images
@@ -163,9 +174,10 @@ async function putAll(job: Job, registry: Registry, all: readonly PushedImage[])
   const tagged = await putIndex(client, {
     ...{ tags, published, signal, annotations: job.inputs.annotations.index },
     children: all.map(({ child }) => child),
-    onPublished(put) {
+    async onPublished(put) {
       index = put
       tell(job, client.repository, { images: all.map(({ image }) => image), index })
+      await attestPublished(job, registry, put, all)
     },
   })
   tell(job, client.repository, { tags, tagged })

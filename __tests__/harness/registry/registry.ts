@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import { pipeline } from 'node:stream/promises'
 import { startDockerRegistry } from './docker-registry.ts'
+import { ReferrerLists } from './lists.ts'
 import { type Login, Logins } from './logins.ts'
 import {
   type Answer,
@@ -33,6 +34,8 @@ export type RegistryOptions = {
   readonly location?: 'relative' | 'absolute'
   /** Blobs are sent to and read from a second host, by signed addresses; it refuses any credential. */
   readonly storage?: boolean
+  /** Lists what refers to a manifest. @default it does not, as GHCR and docker-registry */
+  readonly referrers?: boolean
 }
 
 export type RegistryRequest = {
@@ -86,6 +89,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   })
 
   const troubles = new Troubles()
+  const lists = options.referrers ? new ReferrerLists() : undefined
   const requests: RegistryRequest[] = []
   const logins = new Logins(policyOf(options), options.now ?? Date.now)
   const servers = [http.createServer((request, answer) => void serve('registry', request, answer))]
@@ -189,7 +193,8 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     if (pathname === '/token') return logins.issue(url.searchParams, headers.authorization)
     const refusal = logins.refuse(method, pathname, headers.authorization, host)
     if (refusal !== undefined) return refusal
-    if (pathname.includes('/referrers/')) return { status: 404, body: '404 page not found' }
+    const [, listed] = /\/referrers\/(sha256:[0-9a-f]+)$/.exec(pathname) ?? []
+    if (listed !== undefined) return lists?.answer(listed) ?? { status: 404, body: '404 page not found' }
     if (method === 'PATCH' && headers['content-range'] && Number(headers['content-length']) > chunkLimit) {
       return ghcr.chunkTooLarge
     }
@@ -223,9 +228,13 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
       onward.on('response', resolve)
       onward.on('error', reject)
     })
+    const body: Buffer[] = []
+    const isManifest = request.method === 'PUT' && request.url?.includes('/manifests/')
+    if (isManifest) request.on('data', chunk => body.push(chunk))
     const sent = pipeline(request, onward)
     sent.catch(() => onward.destroy())
     const response = await answered
+    const subject = isManifest && response.statusCode === 201 ? lists?.note(Buffer.concat(body)) : undefined
     if (lost) {
       response.resume()
       return void request.socket.resetAndDestroy()
@@ -234,6 +243,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     answer.writeHead(response.statusCode ?? 502, {
       ...response.headers,
       ...(location === undefined ? {} : { location: locationFor(location, server) }),
+      ...(subject === undefined ? {} : { 'oci-subject': subject }),
     })
     await pipeline(response, answer)
   }

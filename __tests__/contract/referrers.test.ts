@@ -1,0 +1,162 @@
+import assert from 'node:assert/strict'
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { test } from 'node:test'
+import { partsBin } from '../../script/parts/paths.ts'
+import { indexMediaType } from '../../src/registry/image-index.ts'
+import { manifestMediaType } from '../../src/registry/manifest.ts'
+import { type Artifact, attach, listReferrers } from '../../src/registry/referrers.ts'
+import { UserError } from '../../src/util/errors.ts'
+import { exec } from '../../src/util/exec.ts'
+import { type Desk, openDesk } from '../harness/registry/desk.ts'
+import { sampleImage, sampleLayer } from '../harness/registry/sample.ts'
+
+const artifactType = 'application/vnd.example.note'
+const note = (text: string): Artifact => ({
+  artifactType,
+  content: { mediaType: 'text/plain', bytes: Buffer.from(text) },
+  annotations: { 'org.example.text': text },
+})
+
+async function pushed(desk: Desk) {
+  const { digest, manifestSize: size } = await desk.push(
+    sampleImage(sampleLayer({ name: 'a', data: 'hello' })),
+  )
+  return { mediaType: manifestMediaType, digest, size }
+}
+
+async function oras(desk: Desk, ...args: string[]): Promise<string> {
+  const env = { HOME: desk.directory, DOCKER_CONFIG: desk.directory }
+  const { code, stdout, stderr } = await exec(join(partsBin, 'oras'), args, { env, cwd: desk.directory })
+  assert.equal(code, 0, stderr)
+  return stdout
+}
+
+type Tree = { referrers: { digest: string; artifactType: string; annotations: Record<string, string> }[] }
+
+for (const referrers of [false, true])
+  test(`what is attached is found by oras, ${referrers ? 'by the registry\u2019s list' : 'by the fallback tag'}`, async () => {
+    await using desk = await openDesk({ referrers })
+    const subject = await pushed(desk)
+    const put = await attach(desk.client(), subject, [note('one'), note('two')])
+    const name = `${desk.name}@${subject.digest}`
+    const tree: Tree = JSON.parse(await oras(desk, 'discover', '--plain-http', '--format', 'json', name))
+    assert.deepEqual(
+      tree.referrers.map(({ digest, artifactType, annotations }) => [digest, artifactType, annotations]),
+      put.map(({ digest }, at) => [digest, artifactType, note(at === 0 ? 'one' : 'two').annotations]),
+    )
+    const [first] = put
+    const raw = await oras(desk, 'manifest', 'fetch', '--plain-http', `${desk.name}@${first?.digest}`)
+    const manifest = JSON.parse(raw)
+    assert.deepEqual(manifest.subject, subject)
+    assert.equal(manifest.artifactType, artifactType)
+    assert.equal(manifest.config.mediaType, 'application/vnd.oci.empty.v1+json')
+    const blob = join(desk.directory, 'blob')
+    const reference = `${desk.name}@${manifest.layers[0].digest}`
+    await oras(desk, 'blob', 'fetch', '--plain-http', '--output', blob, reference)
+    assert.equal(await readFile(blob, 'utf8'), 'one')
+
+    const fallback = await desk.client().headManifest(subject.digest.replace(':', '-'))
+    assert.equal(fallback === undefined, referrers)
+    const listed = await listReferrers(desk.client(), subject.digest)
+    assert.deepEqual(
+      listed.map(({ digest }) => digest),
+      put.map(({ digest }) => digest),
+    )
+  })
+
+for (const referrers of [false, true])
+  test(`the same artifact twice is one referrer${referrers ? ', in the registry\u2019s list' : ''}`, async () => {
+    await using desk = await openDesk({ referrers })
+    const subject = await pushed(desk)
+    await attach(desk.client(), subject, [note('one')])
+    desk.registry.forget()
+    await attach(desk.client(), subject, [note('one')])
+    assert.equal((await listReferrers(desk.client(), subject.digest)).length, 1)
+    assert.equal(desk.registry.count({ method: 'POST' }), 0, 'no blob is sent again')
+  })
+
+test('what others have put into the list stays', async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const theirs = {
+    ...{ mediaType: manifestMediaType, digest: subject.digest, size: subject.size },
+    ...{ artifactType: 'x/y', annotations: { a: 'b' }, 'org.example.other': [1] },
+  }
+  const index = { schemaVersion: 2, mediaType: indexMediaType, manifests: [theirs], annotations: { c: 'd' } }
+  const tag = subject.digest.replace(':', '-')
+  await desk.client().putManifest(tag, Buffer.from(JSON.stringify(index)), indexMediaType)
+  await attach(desk.client(), subject, [note('one')])
+  const after = await desk.client().getManifest(tag)
+  const read = JSON.parse(String(after?.bytes))
+  assert.deepEqual(read, { ...index, manifests: [theirs, read.manifests[1]] })
+})
+
+test('a job whose entry is written over adds it again', async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const tag = subject.digest.replace(':', '-')
+  const path = new RegExp(`/manifests/${tag}$`)
+  await attach(desk.client(), subject, [note('before')])
+  const before = await desk.client().getManifest(tag)
+  assert.ok(before)
+  // Stands still after its write, before it looks whether that is still there.
+  const client = desk.client()
+  let looks = 0
+  const late: typeof client = {
+    ...client,
+    async getManifest(reference, signal) {
+      if (reference === tag && ++looks === 2)
+        await desk.client().putManifest(tag, before.bytes, indexMediaType)
+      return client.getManifest(reference, signal)
+    },
+  }
+  await attach(late, subject, [note('one')])
+  assert.equal(desk.registry.count({ method: 'PUT', path }), 4)
+  const texts = (await listReferrers(desk.client(), subject.digest)).map(
+    ({ annotations }) => annotations?.['org.example.text'],
+  )
+  assert.deepEqual(texts, ['before', 'one'])
+})
+
+test('a list that others keep writing over is told', async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const tag = subject.digest.replace(':', '-')
+  const path = new RegExp(`/manifests/${tag}$`)
+  // As if each write were lost at once.
+  desk.registry.fault({ method: 'GET', path, status: 404 })
+  const error = await attach(desk.client(), subject, [note('one')]).catch(error => error)
+  assert.ok(error instanceof UserError)
+  assert.match(error.message, /loses what is added to it/)
+  assert.equal(desk.registry.count({ method: 'PUT', path }), 5)
+})
+
+test('a tag that holds something else is told, and stays', async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const tag = subject.digest.replace(':', '-')
+  const own = await desk.client().getManifest('main')
+  assert.ok(own)
+  await desk.client().putManifest(tag, own.bytes, manifestMediaType)
+  const error = await attach(desk.client(), subject, [note('one')]).catch(error => error)
+  assert.ok(error instanceof UserError)
+  assert.match(error.message, /no list of what refers/)
+  assert.equal((await desk.client().headManifest(tag))?.digest, subject.digest)
+})
+
+test('an interrupted attachment leaves the list as it was, and the next one completes it', async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const tag = new RegExp(`/manifests/${subject.digest.replace(':', '-')}$`)
+  const interrupt = new AbortController()
+  const hold = desk.registry.hold({ method: 'PUT', path: tag, times: 1 })
+  const first = attach(desk.client(), subject, [note('one')], interrupt.signal)
+  await hold.reached
+  interrupt.abort()
+  await assert.rejects(first)
+  assert.deepEqual(await listReferrers(desk.client(), subject.digest), [])
+  hold.release()
+  await attach(desk.client(), subject, [note('one')])
+  assert.equal((await listReferrers(desk.client(), subject.digest)).length, 1)
+})

@@ -1,0 +1,195 @@
+import assert from 'node:assert/strict'
+import { generateKeyPairSync } from 'node:crypto'
+import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { bundleFromJSON, type SerializedBundle } from '@sigstore/bundle'
+import { TrustedRoot } from '@sigstore/protobuf-specs'
+import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
+import { cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
+import { startSigstore } from '../harness/sigstore/sigstore.ts'
+import { githubToken, login, type RunOptions, repositoryName, World } from '../harness/world.ts'
+
+const world = await World.create({ template: 'busybox' })
+const sigstore = await startSigstore()
+const directory = await mkdtemp(join(tmpdir(), 'cosign-'))
+after(async () => {
+  await Promise.all([world[Symbol.asyncDispose](), sigstore.close()])
+  await rm(directory, { recursive: true })
+})
+
+const workflow = `https://github.com/${repositoryName}/.github/workflows/image.yml@refs/heads/main`
+
+/** Runs of a job that has these permissions, for an image of its own. */
+function repository(
+  id: string,
+  permissions: { readonly idToken?: boolean; readonly attestations?: boolean },
+) {
+  const name = `${world.registry.host}/org/${id}`
+  const { idToken = true, attestations = true } = permissions
+  sigstore.githubToken(repositoryName, { token: githubToken, attestations })
+  const run = async (options: RunOptions = {}) => {
+    world.registry.forget()
+    return await world.run({
+      ...options,
+      env: { ...sigstore.env, ...options.env },
+      services: {
+        GITHUB_API_URL: sigstore.url,
+        ...(idToken ? sigstore.idTokens({ repository: repositoryName }) : {}),
+      },
+      with: { name, image: '.#image-stream', 'cache-scope': id, tags: 'main', ...options.with },
+    })
+  }
+  const verify = (reference: string, ...args: string[]) =>
+    cosign('cosign', { directory, sigstore }, [
+      ...['verify', ...args, '--registry-username', login.username, '--registry-password', login.password],
+      `${name}${reference}`,
+    ])
+  return { name, run, verify }
+}
+
+test('what is published is attested and signed before it is tagged, once, and cosign and GitHub’s verifier agree', {
+  skip: withoutCosign('cosign'),
+}, async () => {
+  const { name, run, verify } = repository('attested', {})
+  const first = await run({ with: { provenance: 'true', sign: 'true' } })
+  assert.equal(first.main.code, 0, first.main.log)
+  const { digest = '' } = first.main.outputs
+  const accepted = await verify(':main', ...signedBy(workflow))
+  assert.equal(accepted.code, 0, accepted.stderr)
+  const types = JSON.parse(accepted.stdout).map((one: { critical: { type: string } }) => one.critical.type)
+  assert.deepEqual(types.sort(), ['https://sigstore.dev/cosign/sign/v1', 'https://slsa.dev/provenance/v1'])
+  const refused = await verify(':main', ...signedBy(workflow.replace('main', 'other')))
+  assert.notEqual(refused.code, 0)
+
+  // The referrers before the tag: a tag never names what is not attested.
+  const puts = world.registry.requests.filter(
+    ({ method, path }) => method === 'PUT' && /manifests/.test(path),
+  )
+  const last = puts.map(({ path }) => path.split('/').at(-1) ?? '')
+  assert.equal(last.at(-1), 'main', last.join())
+  assert.equal(last.at(-2), digest.replace(':', '-'))
+
+  // What GitHub keeps is the same bundle, and says what was built from what.
+  assert.equal(sigstore.stored.length, 1)
+  const bundle = sigstore.stored[0] as SerializedBundle
+  const trust = toTrustMaterial(TrustedRoot.fromJSON(JSON.parse(sigstore.trustedRoot)))
+  new Verifier(trust).verify(toSignedEntity(bundleFromJSON(bundle)), { subjectAlternativeName: workflow })
+  const statement = JSON.parse(Buffer.from(bundle.dsseEnvelope?.payload ?? '', 'base64').toString())
+  assert.deepEqual(statement.subject, [{ name, digest: { sha256: digest.slice(7) } }])
+  const { buildDefinition, runDetails } = statement.predicate
+  const [image] = buildDefinition.internalParameters.images
+  assert.equal(image.digest, digest)
+  assert.equal(image.output, first.main.outputs['out-path'])
+  assert.match(image.derivation, /^\/nix\/store\/.*\.drv$/)
+  assert.equal(buildDefinition.externalParameters.installable, '.#image-stream')
+  assert.equal(runDetails.builder.id, workflow)
+  assert.equal(buildDefinition.internalParameters.nix.version, first.main.outputs['nix-version'])
+  const tarball = buildDefinition.resolvedDependencies.find((one: { name?: string }) => one.name === 'nix')
+  assert.match(tarball.digest.sha256, /^[0-9a-f]{64}$/)
+
+  // The same image again: what is there stays, and costs one request to the registry.
+  const signatures = sigstore.requests.filter(request => /signingCert/.test(request)).length
+  const second = await run({ with: { provenance: 'true', sign: 'true', tags: 'v2' } })
+  assert.equal(second.main.code, 0, second.main.log)
+  assert.equal(second.main.outputs.digest, digest)
+  assert.equal(sigstore.requests.filter(request => /signingCert/.test(request)).length, signatures)
+  assert.equal(sigstore.stored.length, 1)
+  assert.equal((await verify(':v2', ...signedBy(workflow))).code, 0)
+  for (const secret of sigstore.secrets())
+    assert.ok(!`${first.main.log}${second.main.log}`.includes(secret), 'no token is shown')
+})
+
+test('a permission that is missing is told before anything is built, with the lines to add', async () => {
+  const without = repository('unidentified', { idToken: false })
+  const { main } = await without.run({ with: { sign: 'true' } })
+  assert.equal(main.code, 1)
+  assert.match(main.errors[0]?.message ?? '', /`sign: true`: this job lacks the permission `id-token: write`/)
+  assert.match(
+    main.errors[0]?.message ?? '',
+    /permissions:\n {2}contents: read\n {2}packages: write\n {2}id-token: write$/,
+  )
+  assert.equal(world.registry.count({ method: 'PUT' }), 0)
+  assert.equal(main.outputs['out-path'], undefined)
+
+  const unstored = repository('unstored', { attestations: false })
+  const second = await unstored.run({ with: { provenance: 'true' } })
+  assert.equal(second.main.code, 1)
+  assert.match(second.main.errors[0]?.message ?? '', /lacks the permission `attestations: write`/)
+  assert.equal(world.registry.count({ method: 'PUT' }), 0)
+})
+
+test('where the jobs of a matrix publish an index, whoever publishes it attests it, and its children stay images', {
+  skip: withoutCosign('cosign') || (process.arch !== 'x64' && 'this machine has one system only'),
+}, async () => {
+  const { run, verify } = repository('matrix', {})
+  const leg = (system: string) =>
+    run({
+      workflow: { run: '31' },
+      with: { systems: system, platforms: 'linux/amd64,linux/386', provenance: 'true', sign: 'true' },
+    })
+  const before = sigstore.stored.length
+  const first = await leg('x86_64-linux')
+  assert.equal(first.main.code, 0, first.main.log)
+  assert.equal(sigstore.stored.length, before, 'nothing has a tag yet')
+  const second = await leg('i686-linux')
+  assert.equal(second.main.code, 0, second.main.log)
+  assert.equal(sigstore.stored.length, before + 1)
+  const { digest = '' } = second.main.outputs
+  assert.notEqual(digest, first.main.outputs.digest)
+  const accepted = await verify(':main', ...signedBy(workflow))
+  assert.equal(accepted.code, 0, accepted.stderr)
+  assert.match(accepted.stdout, new RegExp(digest))
+  const { details } = JSON.parse(second.main.outputs.metadata ?? '')
+  assert.equal(details.attested.digest, digest)
+  const bundle = sigstore.stored.at(-1) as SerializedBundle
+  const statement = JSON.parse(Buffer.from(bundle.dsseEnvelope?.payload ?? '', 'base64').toString())
+  const { images } = statement.predicate.buildDefinition.internalParameters
+  assert.deepEqual(
+    images.map(({ platform, digest }: Record<string, string>) => [platform, digest]),
+    details.push.images.map(({ platform, digest }: Record<string, string>) => [platform, digest]),
+  )
+  assert.equal(details.push.images.length, 2)
+})
+
+test('with a key of the user’s, in both forms, without any permission', {
+  skip: withoutCosign('cosign-2') || withoutCosign('cosign'),
+}, async () => {
+  const { run, verify, name } = repository('keyed', { idToken: false, attestations: false })
+  const { publicKey, privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const passphrase = 'the password of the key'
+  const pem = privateKey
+    .export({ type: 'pkcs8', format: 'pem', cipher: 'aes-256-cbc', passphrase })
+    .toString()
+  const { main } = await run({
+    with: { sign: 'true', 'sign-key': pem, 'sign-password': passphrase, 'sign-format': 'bundle tag' },
+  })
+  assert.equal(main.code, 0, main.log)
+  const file = join(directory, 'key.pub')
+  await writeFile(file, publicKey.export({ type: 'spki', format: 'pem' }))
+  const accepted = await verify(':main', '--key', file)
+  assert.equal(accepted.code, 0, accepted.stderr)
+  const account = ['--registry-username', login.username, '--registry-password', login.password]
+  const older = await cosign('cosign-2', { directory, sigstore }, [
+    'verify',
+    ...account,
+    '--key',
+    file,
+    `${name}:main`,
+  ])
+  assert.equal(older.code, 0, older.stderr)
+  for (const secret of [pem.split('\n')[3] ?? '', passphrase])
+    assert.ok(!main.log.includes(secret) && !main.summary.includes(secret))
+})
+
+test('where Sigstore refuses, no tag is set, and it is said who refused', async () => {
+  // Another one, which does not know the issuer of this job's tokens.
+  await using refusing = await startSigstore()
+  const { run } = repository('refused', {})
+  const { main } = await run({ env: refusing.env, with: { sign: 'true' } })
+  assert.equal(main.code, 1)
+  const said = main.errors[0]?.message ?? ''
+  assert.ok(said.startsWith(`${refusing.url} gives no certificate: `), said)
+  assert.equal(world.registry.count({ method: 'PUT', path: /manifests\/main$/ }), 0)
+})
