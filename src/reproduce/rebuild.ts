@@ -1,17 +1,14 @@
-import { causesOf } from '../build/failed-build.ts'
 import { type Failure, failureOf } from '../build/failure.ts'
 import { createReporter } from '../build/report.ts'
 import { runNix } from '../nix/cli.ts'
 import type { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import type { Candidate } from './choose.ts'
+import { type Verdict, verdictOf } from './verdict.ts'
 
 export type Rebuilt =
   | { readonly verdict: 'same' }
-  /** @property output the first store path that came out different; `kept` where Nix has put what it is now */
-  | { readonly verdict: 'different'; readonly output: string; readonly kept: string | undefined }
-  /** This machine cannot build it. */
-  | { readonly verdict: 'skipped'; readonly why: string }
+  | Verdict
   | { readonly verdict: 'failed'; readonly error: UserError }
 
 export type RebuildOptions = Pick<Failure, 'nix' | 'workspace' | 'args' | 'installables' | 'source'> & {
@@ -45,17 +42,7 @@ export async function rebuild(
     { cwd: workspace, onStderrLine: line },
   )
   if (code === 0) return { verdict: 'same' }
-  for (const { what } of progress.errors) {
-    const [, output, kept] =
-      /may not be deterministic: output ['"]([^'"]+)['"] differs(?: from ['"]([^'"]+)['"])?/.exec(what) ?? []
-    if (output !== undefined) return { verdict: 'different', output, kept }
-    if (/are not valid, so checking is not possible/.test(what))
-      return { verdict: 'skipped', why: 'Nix cannot check what is named by the hash of its content' }
-  }
-  const [cause] = causesOf(progress.errors)
-  if (cause?.kind === 'system') {
-    const needs = [cause.system, cause.features].filter(Boolean).join(' with ')
-    return { verdict: 'skipped', why: `it needs a machine for ${needs}, and this one is not` }
-  }
+  const verdict = verdictOf(progress, outputs)
+  if (verdict !== undefined) return verdict
   return { verdict: 'failed', error: await failureOf({ step: 'built', progress, code, ...options }) }
 }
