@@ -1,10 +1,11 @@
+import { causesOf } from '../build/failed-build.ts'
 import { type Failure, failureOf } from '../build/failure.ts'
 import { createReporter } from '../build/report.ts'
 import { runNix } from '../nix/cli.ts'
 import type { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import type { Candidate } from './choose.ts'
-import { type Verdict, verdictOf } from './verdict.ts'
+import { ownErrors, type Verdict, verdictOf } from './verdict.ts'
 
 export type Rebuilt =
   | { readonly verdict: 'same' }
@@ -44,5 +45,9 @@ export async function rebuild(
   if (code === 0) return { verdict: 'same' }
   const verdict = verdictOf(progress, outputs)
   if (verdict !== undefined) return verdict
-  return { verdict: 'failed', error: await failureOf({ step: 'built', progress, code, ...options }) }
+  const own = ownErrors(progress)
+  // Of what it depends on a daemon tells in other words alone.
+  const errors = causesOf(own).length > 0 ? own : progress.errors
+  const failed = { step: 'built', progress: { ...progress, errors }, code, ...options } as const
+  return { verdict: 'failed', error: await failureOf(failed) }
 }

@@ -1,3 +1,4 @@
+import type { NixMessage } from '../build/events.ts'
 import { causesOf } from '../build/failed-build.ts'
 import type { Progress } from '../build/progress.ts'
 import type { Candidate } from './choose.ts'
@@ -19,8 +20,7 @@ export const keptAt = (output: string) => `${output}.check`
  * @returns undefined where the build failed
  */
 export function verdictOf(progress: Progress, outputs: Candidate['outputs']): Verdict | undefined {
-  // Before anything is built nobody but Nix has said a word, be it through a daemon.
-  const said = progress.tails.size === 0 ? progress.errors : progress.errors.filter(({ own }) => own)
+  const said = ownErrors(progress)
   const different = said.findLast(({ what }) =>
     /^derivation '[^']+' may not be deterministic: /.test(what),
   )?.what
@@ -36,6 +36,12 @@ export function verdictOf(progress: Progress, outputs: Candidate['outputs']): Ve
   // Where something else failed as well that is what counts.
   if (needs.length === 0 || needs.length < causes.length) return undefined
   return { verdict: 'skipped', why: `it needs a machine for ${needs[0]}, and this one is not` }
+}
+
+/** The errors that no builder can have printed. */
+export function ownErrors({ tails, errors }: Progress): NixMessage[] {
+  // Before anything is built nobody but Nix has said a word, be it through a daemon.
+  return tails.size === 0 ? errors : errors.filter(({ own }) => own)
 }
 
 function keptOf(message: string, outputs: Candidate['outputs']): string | undefined {
