@@ -114,7 +114,7 @@ function readLoader({ fs, interpreter: { name, found } }: Loading): Loader | und
   if (found.entry.size > largestLoader) return undefined
   const bytes = fs.read(found)
   const text = bytes.toString('latin1')
-  const arch = /\/etc\/ld-musl-(?<arch>[\w-]+)\.path\0|ld-musl-(?<name>[\w-]+)\.so/.exec(text)?.groups
+  const arch = /\/etc\/ld-musl-(?<arch>[\w-]{1,32})\.path\0|ld-musl-(?<name>[\w-]{1,32})\.so/.exec(text)?.groups
   if (text.includes('/etc/ld-musl-')) return muslLoader(fs, name, arch?.arch ?? arch?.name)
   const cache = /\0(?<path>\/[^\0]*\/ld\.so\.cache)\0/.exec(text)?.groups?.path
   const folders = [...text.matchAll(/(?<=\0)(?:\/(?:[^\0\n ]*\/)?\0)+/g)].flatMap(([run]) =>
