@@ -38,7 +38,8 @@ export const secretFiles: ReadonlyMap<string, (path: string, text: string) => bo
   ['config.json', (path, text) => path.endsWith('/.docker/config.json') && /"auth"\s*:\s*"[^"]/.test(text)],
   [
     'credentials',
-    (path, text) => path.endsWith('/.aws/credentials') && /^[ \t]*aws_secret_access_key[ \t]*=[ \t]*\S/im.test(text),
+    (path, text) =>
+      path.endsWith('/.aws/credentials') && /^[ \t]*aws_secret_access_key[ \t]*=[ \t]*\S/im.test(text),
   ],
   ['hosts.yml', (path, text) => path.endsWith('/gh/hosts.yml') && /oauth_token:\s*\S/.test(text)],
   ['nix.conf', (_, text) => /^[ \t]*access-tokens[ \t]*=.*\S=\S/m.test(text)],

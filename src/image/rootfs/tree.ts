@@ -170,11 +170,18 @@ function merged(lower: Node, upper: Node): Node {
   return upper
 }
 
+/** The last layer that took away what lower ones have in a directory: a layer may say so a million times. */
+const hiddenBy = new WeakMap<ReadonlyMap<string, Node>, number>()
+
 function hideBelow(directory: Node, layer: number): void {
   const pending = [directory]
-  for (let at = pending.pop(); at !== undefined; at = pending.pop())
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    // What came since is the layer's own.
+    if (hiddenBy.get(at.children) === layer) continue
+    hiddenBy.set(at.children, layer)
     for (const [name, node] of at.children) {
       if (node.layer < layer) at.children.delete(name)
       else if (node.type === 'directory') pending.push(node)
     }
+  }
 }
