@@ -1,4 +1,4 @@
-import { UserError } from '../../util/errors.ts'
+import { LimitError } from '../../util/errors.ts'
 import { count } from '../../util/text.ts'
 import { impliedDirectory, type Node } from './node.ts'
 
@@ -140,7 +140,7 @@ export class Tree {
 
   #added(): void {
     if (++this.#count <= this.#most) return
-    throw new UserError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
+    throw new LimitError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
       advice: 'See what puts them there.',
     })
   }
