@@ -8,7 +8,7 @@ export type Directive = {
 }
 
 const token =
-  /(?<space>\s+|#[^\n]*)|(?<mark>[;{}])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>(?:[^'\\]|\\[\s\S])*)'|(?<plain>(?:\$\{[^}]*\}|\\[\s\S]|[^\s;{}"'\\])(?:\$\{[^}]*\}|\\[\s\S]|[^\s;{}\\])*)|(?<other>[\s\S])/gy
+  /(?<space>\s+|#[^\n]*)|(?<mark>[;{}])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>(?:[^'\\]|\\[\s\S])*)'|(?<plain>(?:\$\{[^}]{0,256}\}|\\[\s\S]|[^\s;{}"'\\])(?:\$\{[^}]{0,256}\}|\\[\s\S]|[^\s;{}\\])*)|(?<other>[\s\S])/gy
 
 /**
  * Reads a config of nginx, without what it includes. What it would refuse ends the reading.
