@@ -39,11 +39,7 @@ export type Program = {
  * @param env what supervisord is started with
  * @returns undefined where there is no such file
  */
-export function readSupervisord(
-  fs: RootFs,
-  path: string,
-  env: Environment,
-): SupervisordConfig | undefined {
+export function readSupervisord(fs: RootFs, path: string, env: Environment): SupervisordConfig | undefined {
   const text = readText(fs, path)
   if (text === undefined) return undefined
   const here = path.slice(0, path.lastIndexOf('/')) || '/'
