@@ -280,3 +280,12 @@ test("where musl's loader looks by default, and what is beside it to say otherwi
     'library error /app',
   ])
 })
+
+test('what may be in a volume is not missing for certain', async () => {
+  const of = (entrypoint: string[], volumes: string[], env = {}) =>
+    findingsOf(entrypointRule, shells, { entrypoint, volumes, env })
+  assert.deepEqual(await of(['/bin/sh', '/data/run'], []), ['entrypoint error Entrypoint'])
+  assert.deepEqual(await of(['/bin/sh', '/data/run'], ['/data']), ['entrypoint warning Entrypoint'])
+  assert.deepEqual(await of(['x'], ['/data'], { PATH: '/bin' }), ['entrypoint error Entrypoint'])
+  assert.deepEqual(await of(['x'], ['/data/'], { PATH: '/bin:/data/bin' }), ['entrypoint warning Entrypoint'])
+})
