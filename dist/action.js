@@ -17,6 +17,7 @@ import { attempt } from './runner/runner.js'
 import { newState, writeState } from './state.js'
 import { build, evaluateAll } from './steps/build.js'
 import { copyTo } from './steps/copy.js'
+import { examine, withImages } from './steps/images.js'
 import { findByOutput, findBySource, publishKnown } from './steps/known.js'
 import { endTrial, findEngine } from './steps/load.js'
 import { hideSecrets, logIn, whyUnpushed } from './steps/login.js'
@@ -95,7 +96,7 @@ async function eventOf(read, context, env) {
 }
 
 async function run(job) {
-  const { inputs, phases, signal } = job
+  const { inputs, context, phases, report, signal } = job
   if (inputs.systems.length === 0) return await publishOthers(job)
 
   // Nix, the cache, whether the registry takes the credentials, and which binary caches answer: none waits for another,
@@ -128,11 +129,16 @@ async function run(job) {
     return made
   })
   if (made === undefined) return
-  // Before the push: what is deployed from that store is there when the image is.
-  await copyTo(job, nix, cache, made.built)
-  const { images } = made.built
-  if (inputs.image !== undefined)
-    await publish(job, { nix, cache, engine, registry, images, known: made.known })
+  const { built, known } = made
+  if (inputs.image !== undefined && registry === undefined) report.unpushed = whyUnpushed(inputs, context)
+  const isWanted = registry !== undefined || engine !== undefined || inputs.check !== 'off'
+  await withImages(job, nix, isWanted ? built.images : [], async images => {
+    const examined = await examine(job, nix, engine, images)
+    // Before the push: what is deployed from that store is there when the image is.
+    await copyTo(job, nix, cache, built)
+    if (inputs.image !== undefined && registry !== undefined)
+      await publish(job, { cache, registry, images: examined, known })
+  })
 }
 
 /**

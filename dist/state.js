@@ -37,7 +37,7 @@ const schema = z.object({
     })
     .optional(),
   /** An image that is being tested, as its engine calls it: there only as long as it is. */
-  trial: z.object({ engine: z.enum(['docker', 'podman']), image: z.string() }).optional(),
+  trial: z.object({ program: z.enum(['docker', 'podman']), image: z.string() }).optional(),
   /** Store paths that the installables gave: their closures are in use. */
   outPaths: z.array(z.string()).default([]),
   /** Seconds that each derivation took to build. */

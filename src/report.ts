@@ -45,11 +45,13 @@ export type Report = {
     /** How many store paths it did not have. */
     readonly paths: number
   }
-  /** What the inspection found, the worst first; undefined where no image was inspected. */
+  /** What the inspection found, the worst first; undefined where none was to be inspected. */
   check?: {
     readonly findings: readonly (Finding & { readonly platform: string })[]
     /** Rules that were turned off. */
     readonly ignored: readonly string[]
+    /** Platforms whose images could not be inspected. */
+    readonly uninspected: readonly string[]
   }
   push?: undefined | Published
   /** What was said of the published digest, and by whom. */

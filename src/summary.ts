@@ -142,13 +142,14 @@ function facts(report: Report): string[][] {
   return rows
 }
 
-function inspected({ findings, ignored }: NonNullable<Report['check']>): string {
+function inspected({ findings, ignored, uninspected }: NonNullable<Report['check']>): string {
   const found = (['error', 'warning', 'hint'] as const).flatMap(severity => {
     const number = findings.filter(finding => finding.severity === severity).length
     return number === 0 ? [] : [count(number, severity)]
   })
   const turnedOff = ignored.length === 0 ? '' : `; turned off: ${ignored.map(code).join(', ')}`
-  return (found.join(', ') || 'nothing amiss') + turnedOff
+  const not = uninspected.length === 0 ? [] : [`**not inspected**: ${uninspected.map(code).join(', ')}`]
+  return ([...found, ...not].join(', ') || 'nothing amiss') + turnedOff
 }
 
 const marks = { error: '❌', warning: '⚠️', hint: '💡' } as const

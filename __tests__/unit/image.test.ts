@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Readable } from 'node:stream'
@@ -9,7 +9,7 @@ import fc from 'fast-check'
 import { type Sink, spoolArchive } from '../../src/image/archive-file.ts'
 import { unpack } from '../../src/image/compression.ts'
 import type { Image } from '../../src/image/model.ts'
-import { openImage } from '../../src/image/open.ts'
+import { isArchive, openImage } from '../../src/image/open.ts'
 
 import { runStreamScript } from '../../src/image/stream-script.ts'
 import { sha256 } from '../../src/util/digest.ts'
@@ -397,4 +397,22 @@ test('a document with millions of wrong items is refused at once', async t => {
       open(write(writeTar([{ name: 'manifest.json', data: manifest }]))),
       userError(/"manifest\.json": .*Too big/),
     )
+})
+
+test('whether it is an archive is not read from outside of the store', async t => {
+  const folder = mkdtempSync(join(tmpdir(), 'linked-'))
+  t.after(() => rmSync(folder, { recursive: true }))
+  const [store, secret] = [join(folder, 'store'), join(folder, 'secret')]
+  mkdirSync(store)
+  writeFileSync(secret, 'secret')
+  for (const [name, target] of [
+    ['file', secret],
+    ['device', '/dev/zero'],
+  ] as const) {
+    symlinkSync(target, join(store, name))
+    await assert.rejects(isArchive(join(store, name)), /is outside of .*store/)
+  }
+  writeFileSync(join(store, 'archive'), 'text')
+  symlinkSync('archive', join(store, 'link'))
+  assert.equal(await isArchive(join(store, 'link')), true)
 })

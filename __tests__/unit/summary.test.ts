@@ -353,3 +353,12 @@ test('whatever the cache service says, it stays text in post’s summary', () =>
     { numRuns: 1000 },
   )
 })
+
+test('an image that could not be inspected is none that is well', () => {
+  const check = { findings: [], ignored: [], uninspected: ['linux/arm64'] }
+  assert.match(
+    mainSummary({ phases: [], check }),
+    /\| Inspection \| \*\*not inspected\*\*: <code>linux\/arm64<\/code>/,
+  )
+  assert.match(mainSummary({ phases: [], check: { ...check, uninspected: [] } }), /nothing amiss/)
+})

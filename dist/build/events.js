@@ -58,6 +58,7 @@ export function parseEvent(line) {
         level: event.level,
         text,
         what: event.raw_msg === undefined ? withoutTrace(text) : stripVTControlCharacters(event.raw_msg),
+        own: event.raw_msg !== undefined,
         positions: [event, ...(event.trace ?? [])].flatMap(({ file, line }) =>
           // The name of the file has line and column at its end again.
           file && line ? [{ file: file.replace(/:\d+:\d+$/, ''), line }] : [],

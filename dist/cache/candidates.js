@@ -1,3 +1,4 @@
+import { isSignedBy } from '../nix/signatures.js'
 import { closeReferences } from './closure.js'
 import { bounds } from './index-file.js'
 import { hashOf } from './model.js'
@@ -8,6 +9,7 @@ export function findCandidates(input) {
   const excluded = new Set(input.exclude)
   const ofNix = new Set(input.closure)
   const known = path => index.paths.has(hashOf(path))
+  // That cache has it then, and all that it refers to.
   const fromUpstream = path => isSignedBy(valid.get(path), upstreamKeys)
   const unwanted = ({ path, ca }) =>
     // Derivations and the texts that they name come out of evaluation, which is quicker than any cache.
@@ -42,11 +44,6 @@ export function findCandidates(input) {
     path => known(path) || elsewhere.has(nameOf(path)),
   )
   return { paths: referencesFirst(taken, kept), elsewhere }
-}
-
-/** Whether one of the keys signed it: that cache has it then, and all that it refers to. */
-export function isSignedBy(info, keys) {
-  return info?.signatures.some(signature => keys.has(signature.slice(0, signature.indexOf(':')))) === true
 }
 
 /** Sorted by path as far as the references leave a choice, so that the same paths give the same packs. */

@@ -1,4 +1,4 @@
-import { isSignedBy } from './candidates.js'
+import { isSignedBy } from '../nix/signatures.js'
 import { hashOf } from './model.js'
 
 import { base32OfHash } from './narinfo.js'

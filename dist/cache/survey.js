@@ -1,4 +1,5 @@
 import { pathInfo } from '../nix/cli.js'
+import { keyName, officialKey } from '../nix/signatures.js'
 import { findCandidates } from './candidates.js'
 import { jobPaths } from './job-paths.js'
 import { forget } from './merge.js'
@@ -17,10 +18,7 @@ export async function surveyStore(options, known, seconds) {
   const ofJob = options.shared
     ? await jobPaths({ valid, outPaths, built, served: served?.served ?? [] })
     : undefined
-  const upstreamKeys = new Set([
-    'cache.nixos.org-1',
-    ...(options.publicKeys ?? []).map(key => key.slice(0, key.indexOf(':'))),
-  ])
+  const upstreamKeys = new Set([officialKey, ...(options.publicKeys ?? []).map(keyName)])
   const facts = { ...options, ofJob, upstreamKeys, now: seconds }
   const gone = new Set(served?.packs.gone)
   /** An index without what is gone or was made anew. */

@@ -1,4 +1,3 @@
-import { printable } from './printable.js'
 import { accountOf } from './programs/account.js'
 import { textAt } from './programs/file.js'
 
@@ -17,9 +16,7 @@ function* inspectUser({ fs, config }) {
     rule: 'user',
     severity: 'error',
     place: 'User',
-    why: printable(
-      `config.User is \`${config.user}\`, and the image has ${there}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
-    ),
+    why: `config.User is \`${config.user}\`, and the image has ${there}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
     fix: `Set a number, \`config.User = "1000:1000"\`, or add \`(pkgs.dockerTools.fakeNss.override { ${lines} = [ … ]; })\` to \`contents\`.`,
   }
 }

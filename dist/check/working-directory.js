@@ -1,4 +1,3 @@
-import { printable } from './printable.js'
 import { absolute, follow } from './programs/access.js'
 import { root } from './programs/account.js'
 
@@ -21,9 +20,7 @@ function* inspectWorkingDirectory({ fs, config }) {
     rule: 'working-directory',
     severity: 'error',
     place: 'WorkingDir',
-    why: printable(
-      `config.WorkingDir is \`${config.workingDir}\`, and ${at} ${what}: no container can be made.`,
-    ),
+    why: `config.WorkingDir is \`${config.workingDir}\`, and ${at} ${what}: no container can be made.`,
     fix: 'Name a directory. One that does not exist is made when a container starts.',
   }
 }

@@ -5,6 +5,11 @@ import { harmless } from '../util/harmless.js'
 
 /** Milliseconds for what an engine does at once; it does not end on its own where a daemon hangs. */
 const longestAnswer = 60_000
+/** Milliseconds to make a container: some engines copy the whole image for it. */
+const longestCreation = 600_000
+
+/** The label of a test's containers, with the image's name: by it they are found whatever their names are. */
+const label = 'nix-image-action.test'
 
 const inspectedSchema = z
   .object({
@@ -43,18 +48,9 @@ export async function withContainer(engine, options, work) {
   const over = new AbortController()
   const running = []
 
-  const ask = async args => {
-    const { name: program, env } = engine
-    const result = await exec(program, args, { env, signal: AbortSignal.timeout(longestAnswer) })
-    if (result.code === 0) return result
-    throw new UserError(`\`${program} ${args[0]}\` ended with ${result.code}.`, {
-      detail: harmless(result.stderr.trim()),
-      advice: `See what ${program} says of it.`,
-    })
-  }
   /** With its output as it comes, and until the container is gone at most. */
   const attach = args => {
-    const { name: program, env } = engine
+    const { program, env } = engine
     const whole = exec(program, args, {
       env,
       signal: over.signal,
@@ -66,18 +62,21 @@ export async function withContainer(engine, options, work) {
   }
   const inspect = async () =>
     inspectedSchema.parse(
-      JSON.parse((await ask(['container', 'inspect', '--format', '{{json .}}', name])).stdout),
+      JSON.parse(await ask(engine, ['container', 'inspect', '--format', '{{json .}}', name])),
     )
 
   try {
     // Never interrupted, so that what it has made can be found.
-    await ask([
-      ...['create', '--name', name, '--pull=never'],
+    const create = [
+      ...['create', '--name', name, '--pull=never', `--label=${label}=${image}`],
+      // What it prints comes over the connection; else the engine keeps all of it on the disk as well.
+      '--log-driver=none',
       // Podman gives the proxy of this process's environment to containers.
       ...(engine.name === 'podman' ? ['--http-proxy=false'] : []),
       ...(entrypoint === undefined ? [] : [`--entrypoint=${entrypoint}`]),
       ...[image, ...options.arguments],
-    ])
+    ]
+    await ask(engine, create, longestCreation)
     signal.throwIfAborted()
     const end = attach(['start', '--attach', name])
     end.catch(() => {})
@@ -94,12 +93,35 @@ export async function withContainer(engine, options, work) {
   } finally {
     // At once: what it has written goes with it.
     const now = engine.name === 'podman' ? ['--time=0'] : []
-    await ask(['rm', '--force', '--volumes', ...now, name]).catch(error =>
+    await ask(engine, ['rm', '--force', '--volumes', ...now, name]).catch(error =>
       log.warning(`The container ${name} of the test was not removed: ${messageOf(error)}`),
     )
     over.abort()
     await Promise.allSettled(running)
   }
+}
+
+/**
+ * Takes away what a test may have left: containers of an image, and the image under this name, which goes with it where
+ * it has no other. What is not there is no error.
+ * @param image what the engine calls it
+ * @throws UserError when the engine does not do it
+ */
+export async function removeTested(engine, image) {
+  const containers = await ask(engine, ['ps', '--all', '--quiet', '--filter', `label=${label}=${image}`])
+  const ids = containers.split('\n').filter(Boolean)
+  if (ids.length > 0) await ask(engine, ['rm', '--force', '--volumes', ...ids])
+  if ((await ask(engine, ['images', '--quiet', image])).trim() !== '') await ask(engine, ['rmi', image])
+}
+
+/** What an engine prints to stdout. */
+async function ask({ program, env }, args, longest = longestAnswer) {
+  const { code, stdout, stderr } = await exec(program, args, { env, signal: AbortSignal.timeout(longest) })
+  if (code === 0) return stdout
+  throw new UserError(`\`${program} ${args[0]}\` ended with ${code}.`, {
+    detail: harmless(stderr.trim()),
+    advice: `See what ${program} says of it.`,
+  })
 }
 
 /** Rejects, with the signal's reason, when it aborts. */

@@ -20,6 +20,9 @@ export function parseImageTest(text) {
   let timeout = defaultTimeout
 
   const commandIn = (text, line = text) => {
+    const [assignment] = assigned.exec(text) ?? []
+    if (assignment !== undefined)
+      throw new UserError(`no shell reads this, and ${assignment} is for one: write env ${text}`)
     const [program = '', ...more] = wordsOf(text)
     if (program !== '') return [{ line, argv: [program, ...more] }]
     problems.push(`'${line}' names no program`)
@@ -85,11 +88,16 @@ function toStep(command) {
 
 const singleQuoted = /'[^']*'/
 const doubleQuoted = /"(?:[^"\\]|\\.)*"/
-const comment = /(?<=^|[ \t])#.*/
+const comment = /(?:^|[ \t])#.*/
 const literal = RegExp(
   [singleQuoted, doubleQuoted, /\\./, comment].map(({ source }) => source).join('|'),
   'g',
 )
+
+/** Of a text without what is quoted: operators and what is expanded. A bracket or brace that is not closed is neither. */
+const forShell = /[|&;<>()$`*?]|\[(?=\S*\])|\{(?=\S*(?:,|\.\.)\S*\})|(?<!\S)~/
+/** Before a program: a variable in its environment. */
+const assigned = /^[A-Za-z_]\w*\+?=/
 
 /**
  * Splits a line into words as a shell would. There is none: what one would obey or expand is refused, rather than
@@ -99,9 +107,9 @@ const literal = RegExp(
 function wordsOf(line) {
   const words = splitShellWords(line)
   const bare = line.replace(literal, quoted =>
-    quoted.startsWith('"') ? quoted.replace(/\\.|[^$`]/g, '') : ' ',
+    quoted.startsWith('"') ? `%${quoted.replace(/\\.|[^$`]/g, '')}` : '%',
   )
-  const [found] = /[|&;<>()$`]/.exec(bare) ?? []
+  const [found] = forShell.exec(bare) ?? []
   if (found !== undefined)
     throw new UserError(`no shell reads this, and ${found} is for one: quote it, or write sh -c '…'`)
   if (bare.endsWith('\\')) throw new UserError('a command is one line, and this one ends in a backslash')

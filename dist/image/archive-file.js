@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDiskFull, UserError } from '../util/errors.js'
+import { isDiskFull, LimitError, UserError } from '../util/errors.js'
 import { isTar } from '../util/tar.js'
 import { formatBytes } from '../util/text.js'
 import { packingOf, unpack, unpackingError } from './compression.js'
@@ -72,7 +72,7 @@ export async function spoolArchive(produce, options) {
       }
       size += chunk.length
       if (size > limits.most)
-        throw new UserError(`The image ${name} unpacks to more than ${formatBytes(limits.most)}.`, {
+        throw new LimitError(`The image ${name} unpacks to more than ${formatBytes(limits.most)}.`, {
           advice: 'No registry takes an image of that size: see what its build writes.',
         })
       yield chunk

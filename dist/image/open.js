@@ -30,9 +30,6 @@ export async function openImage(options) {
     throw new UserError(`The image ${path} does not exist.`, { cause: error })
   })
   if (stats.isDirectory()) return await openDirectory(options)
-  // A build can make its output a link to any file of this machine.
-  await realFile(path, dirname(path), what => new UserError(`The image cannot be used: ${what}.`))
-
   const head = await headOf(path)
   if (!isTar(head)) {
     if (head.toString('latin1', 0, 2) === '#!') return await openScript(options)
@@ -54,6 +51,8 @@ export async function isArchive(path) {
 }
 
 async function headOf(path) {
+  // A build can make its output a link to any file of this machine, or to a pipe that nobody writes to.
+  await realFile(path, dirname(path), what => new UserError(`The image cannot be used: ${what}.`))
   const file = await openArchiveFile(path)
   try {
     return await file.read(0, Math.min(512, file.size))

@@ -3,6 +3,8 @@ import { isArchive } from '../image/open.js'
 import { pathInfo } from '../nix/cli.js'
 import { parseDerivation } from '../nix/derivation.js'
 
+import { isSignedBy, othersKeys } from '../nix/signatures.js'
+
 /**
  * What has to be built again to say that images are reproducible: their own derivations, and of all that they refer to
  * what was made by builds that nobody vouches for: here in this run, or in an earlier one that has left it in our
@@ -23,9 +25,10 @@ export async function choose(nix, roots) {
   // What was needed to build it need not be there where it came from a cache.
   const valid = await pathInfo(nix, [...new Set(parts)])
   const closure = await pathInfo(nix, [...valid.keys()], { recursive: true })
+  const keys = await othersKeys(nix)
   const images = new Set(roots.map(({ path }) => path))
   const { made = [], ...sorted } = Object.groupBy(closure.values(), info =>
-    images.has(info.path) ? 'made' : originOf(info),
+    images.has(info.path) ? 'made' : originOf(info, keys),
   )
   const pathsOf = (infos = []) => infos.map(({ path }) => path)
   const drvPaths = roots.map(({ drvPath }) => drvPath)
@@ -33,10 +36,10 @@ export async function choose(nix, roots) {
   return { candidates, orphans, fixed: pathsOf(sorted.fixed), signed: pathsOf(sorted.signed) }
 }
 
-function originOf({ ca, signatures, ultimate }) {
-  if (ca !== undefined) return 'fixed'
-  // What was built here may be signed as well, by a key of this machine.
-  return signatures.length > 0 && !ultimate ? 'signed' : 'made'
+function originOf(info, keys) {
+  if (info.ca !== undefined) return 'fixed'
+  // A cache may have signed what was built here: then too it was here that it was built.
+  return isSignedBy(info, keys) && !info.ultimate ? 'signed' : 'made'
 }
 
 function reader() {

@@ -3,6 +3,8 @@ import { failureOf } from '../build/failure.js'
 import { createReporter } from '../build/report.js'
 import { runNix } from '../nix/cli.js'
 
+import { ownErrors, verdictOf } from './verdict.js'
+
 const before = ['--extra-experimental-features', 'nix-command', '--log-format', 'internal-json']
 
 /**
@@ -25,17 +27,11 @@ export async function rebuild({ drvPath, outputs }, { log, diffHook, ...options 
     { cwd: workspace, onStderrLine: line },
   )
   if (code === 0) return { verdict: 'same' }
-  for (const { what } of progress.errors) {
-    const [, output, kept] =
-      /may not be deterministic: output ['"]([^'"]+)['"] differs(?: from ['"]([^'"]+)['"])?/.exec(what) ?? []
-    if (output !== undefined) return { verdict: 'different', output, kept }
-    if (/are not valid, so checking is not possible/.test(what))
-      return { verdict: 'skipped', why: 'Nix cannot check what is named by the hash of its content' }
-  }
-  const [cause] = causesOf(progress.errors)
-  if (cause?.kind === 'system') {
-    const needs = [cause.system, cause.features].filter(Boolean).join(' with ')
-    return { verdict: 'skipped', why: `it needs a machine for ${needs}, and this one is not` }
-  }
-  return { verdict: 'failed', error: await failureOf({ step: 'built', progress, code, ...options }) }
+  const verdict = verdictOf(progress, outputs)
+  if (verdict !== undefined) return verdict
+  const own = ownErrors(progress)
+  // Of what it depends on a daemon tells in other words alone.
+  const errors = causesOf(own).length > 0 ? own : progress.errors
+  const failed = { step: 'built', progress: { ...progress, errors }, code, ...options }
+  return { verdict: 'failed', error: await failureOf(failed) }
 }

@@ -86,7 +86,7 @@ export async function findByOutput(job, cache, registry, images) {
     const tagged = passed === '' ? registry.published.images.find(one => one.image === key) : undefined
     const manifest = tagged ?? (await remembered(key + passed, cache, registry, signal))
     if (manifest !== undefined)
-      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }) })
+      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }, true) })
   }
   return found
 }
@@ -144,8 +144,11 @@ export function pushedBefore(job, registry, images) {
   })
 }
 
-/** What an image that Nix was asked for can be found by from now on. */
-export async function keysOf(job, { system, evaluated }) {
+/**
+ * What an image that Nix was asked for can be found by from now on.
+ * @param passed whether it has passed all that is asked of it
+ */
+export async function keysOf(job, { system, evaluated }, passed) {
   const { source } = evaluated
   const { context, inputs, env } = job
   const locked =
@@ -153,7 +156,7 @@ export async function keysOf(job, { system, evaluated }) {
     (await isLocked(source, inputs.image, { workspace: context.workspace, env }))
   const key = locked ? await sourceKey(job, system, source.rev) : undefined
   const output = outputKey(job, { system, evaluated })
-  return [...new Set([output, output + proof(job), ...(key === undefined ? [] : [key])])]
+  return [output, ...(passed ? [output + proof(job), ...(key === undefined ? [] : [key])] : [])]
 }
 
 /** Leaves to post what the image was published as. */

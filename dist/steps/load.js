@@ -1,16 +1,17 @@
 import { randomBytes } from 'node:crypto'
+import { removeTested } from '../container/container.js'
 
 import { dockerArchive } from '../image/docker-save.js'
 
 import { readState } from '../state.js'
 
 import { withoutInputs } from '../util/environment.js'
-import { UserError } from '../util/errors.js'
+import { messageOf, UserError } from '../util/errors.js'
 import { exec } from '../util/exec.js'
 import { harmless } from '../util/harmless.js'
 import { testImage } from './test.js'
 
-/** Milliseconds that a daemon may take to say that it is there, or to take a name from an image. */
+/** Milliseconds that a daemon may take to say that it is there. */
 const longestAnswer = 30_000
 
 /**
@@ -22,13 +23,17 @@ export async function findEngine({ inputs, env, signal }) {
   if (!load && test === undefined) return undefined
   const said = []
   const plain = withoutInputs(env)
-  for (const name of ['docker', 'podman']) {
-    const asked = await exec(name, ['info'], {
+  for (const program of ['docker', 'podman']) {
+    const asked = await exec(program, ['info'], {
       env: plain,
       signal: AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]),
     }).catch(() => undefined)
-    if (asked?.code === 0) return { name, env: plain }
-    if (asked !== undefined) said.push(`${name}: ${asked.stderr.trim().split('\n').at(-1)}`)
+    if (asked?.code === 0) {
+      // Also the `docker` of the package podman-docker is Podman: no other says this.
+      const isPodman = /^\s*buildahVersion:/m.test(asked.stdout)
+      return { name: isPodman ? 'podman' : 'docker', program, env: plain }
+    }
+    if (asked !== undefined) said.push(`${program}: ${asked.stderr.trim().split('\n').at(-1)}`)
   }
   const [why, input] = load ? ['`load` is `true`', '`load`'] : ['There is a `test`', '`test`']
   throw new UserError(`${why}, and neither Docker nor Podman answers on this runner.`, {
@@ -49,7 +54,7 @@ export async function tryOut(job, engine, image) {
     inputs.load && repository !== undefined ? inputs.tags.map(tag => `${repository.name}:${tag}`) : []
   // A name that nobody else has: by its id another step might remove it, or this one what was there before.
   const own = test && `localhost/nix-image-action:${randomBytes(8).toString('hex')}`
-  if (own !== undefined) job.save({ trial: { engine: engine.name, image: own } })
+  if (own !== undefined) job.save({ trial: { program: engine.program, image: own } })
   try {
     const id = await phases.time('load', () =>
       load(job, engine, image, [...references, ...(own === undefined ? [] : [own])]),
@@ -64,43 +69,36 @@ export async function tryOut(job, engine, image) {
       await phases.time('test', () => testImage(job, { engine, test, image: own, id }))
     return id
   } finally {
-    if (own !== undefined) {
-      await unname(job, engine, own)
-      job.save({ trial: undefined })
-    }
+    // What cannot be taken away now is left to the end of the job.
+    if (own !== undefined)
+      await removeTested(engine, own).then(
+        () => job.save({ trial: undefined }),
+        error => runner.debug(`The image under test was not removed: ${messageOf(error)}`),
+      )
   }
 }
 
 /** Gives the image to the engine as it reads it: no archive is written. */
-async function load({ signal }, { name, env }, image, references) {
+async function load({ signal }, { program, env }, image, references) {
   let id
   const input = dockerArchive(image, references, written => {
     id = written
   })
-  const result = await exec(name, ['load'], { env, input, signal })
+  const result = await exec(program, ['load'], { env, input, signal })
   signal.throwIfAborted()
   if (result.code === 0 && id !== undefined) return id
-  throw new UserError(`${name} did not take the image: \`${name} load\` ended with ${result.code}.`, {
+  throw new UserError(`${program} did not take the image: \`${program} load\` ended with ${result.code}.`, {
     detail: harmless(result.stderr.trim()),
-    advice: `See what ${name} says of it; it may need more space or a newer version.`,
+    advice: `See what ${program} says of it; it may need more space or a newer version.`,
   })
 }
 
-/** Takes the name from the image, and the image away where it has no other. */
-async function unname({ runner }, { name, env }, reference) {
-  const patience = AbortSignal.timeout(longestAnswer)
-  const { code, stderr } = await exec(name, ['rmi', reference], { env, signal: patience })
-  if (code !== 0) runner.debug(`${name} did not remove ${reference}: ${harmless(stderr.trim())}`)
-}
-
-/** Takes away the image that was being tested when main was killed, and its container. */
+/**
+ * Takes away the image that was being tested when main was killed, and its containers.
+ * @throws UserError when the engine does not do it
+ */
 export async function endTrial({ folder }, env) {
   const { trial } = readState(folder) ?? {}
   if (trial === undefined) return
-  const run = (...args) =>
-    exec(trial.engine, args, { env: withoutInputs(env), signal: AbortSignal.timeout(longestAnswer) })
-  const { stdout } = await run('ps', '--all', '--quiet', '--filter', `ancestor=${trial.image}`)
-  const containers = stdout.split('\n').filter(Boolean)
-  if (containers.length > 0) await run('rm', '--force', '--volumes', ...containers)
-  await run('rmi', trial.image)
+  await removeTested({ program: trial.program, env: withoutInputs(env) }, trial.image)
 }

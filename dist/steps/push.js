@@ -12,7 +12,7 @@ import { isAlone, tagsToSet } from './together.js'
 
 /** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(job, options) {
-  const { inputs, places, runner, signal } = job
+  const { inputs, places, report, runner, signal } = job
   const { cache, registry, wanted, image, id } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
@@ -35,7 +35,9 @@ export async function push(job, options) {
   })
   const told = note(pushed)
   tell(job, repository, { tags, tagged })
-  remember(job, registry, pushed.digest, await keysOf(job, wanted))
+  // What could not be built again in this job may be so in the next.
+  const passed = !inputs.reproducible || report.reproducible?.verdict === 'same'
+  remember(job, registry, pushed.digest, await keysOf(job, wanted, passed))
   const { digest, manifestSize: size } = pushed
   return { child: { mediaType: manifestMediaType, digest, size, platform }, image: told }
 }

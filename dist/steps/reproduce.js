@@ -7,17 +7,15 @@ import { pathInfo, runNix } from '../nix/cli.js'
 import { findProgram } from '../nix/privilege.js'
 import { setting } from '../nix/store.js'
 import { choose } from '../reproduce/choose.js'
-import { compareOutputs } from '../reproduce/image.js'
+import { explain } from '../reproduce/explain.js'
 
 import { narSizeOf } from '../reproduce/nar-size.js'
 import { rebuild } from '../reproduce/rebuild.js'
+import { keptAt } from '../reproduce/verdict.js'
 import { failureOf } from '../reproduce/words.js'
 import { isDiskFull, UserError } from '../util/errors.js'
 import { queue } from '../util/queue.js'
 import { count } from '../util/text.js'
-
-/** Of each derivation: what is found after these is not looked for. */
-const mostDifferences = 20
 
 /**
  * Builds a second time what the images are made from, as far as nobody else vouches for it, and compares.
@@ -49,7 +47,7 @@ export async function reproduce(job, nix, { images }) {
     const failure = failureOf(reproduction, report.nix?.sandbox ?? true)
     if (failure !== undefined) throw failure
     const built = derivations.filter(({ verdict }) => verdict === 'same').length
-    runner.info(`${count(built, 'derivation')} built a second time, all the same`)
+    if (built > 0) runner.info(`${count(built, 'derivation')} built a second time, all the same`)
   })
 }
 
@@ -102,25 +100,20 @@ async function buildAgain(job, nix, choice, image) {
 async function compared(job, nix, { drvPath, outputs }, rebuilt, seconds) {
   const kept = rebuilt.verdict === 'different' ? rebuilt.kept : undefined
   const made = []
-  const differences = []
   for (const { info } of outputs) {
     const { path, narHash, narSize } = info
-    const isDifferent = rebuilt.verdict === 'different' && rebuilt.output === path
-    if (!isDifferent || kept === undefined) made.push({ path, narHash, narSize })
-    else {
-      made.push({ path, narHash, narSize, again: await contentOf(nix, kept) })
-      for await (const difference of compareOutputs(path, kept, optionsFor(job, nix, path))) {
-        differences.push(difference)
-        if (differences.length > mostDifferences) break
-      }
-    }
+    const again = path === kept ? { again: await contentOf(nix, keptAt(path)) } : {}
+    made.push({ path, narHash, narSize, ...again })
   }
+  const found =
+    kept === undefined
+      ? { differences: [], more: false }
+      : await explain(kept, keptAt(kept), optionsFor(job, nix, kept))
   return {
     ...{ name: shortName(drvPath), drvPath, verdict: rebuilt.verdict, outputs: made, seconds },
     ...(rebuilt.verdict === 'skipped' ? { why: rebuilt.why } : {}),
     ...(rebuilt.verdict === 'failed' ? whyFailed(rebuilt.error) : {}),
-    differences: differences.slice(0, mostDifferences),
-    more: differences.length > mostDifferences,
+    ...found,
   }
 }
 
@@ -146,7 +139,7 @@ async function contentOf(nix, path) {
 
 /** What Nix kept of the second builds, also of one that was interrupted: nothing of it is in its database. */
 async function removeKept({ runner }, nix, candidates) {
-  const paths = candidates.flatMap(({ outputs }) => outputs.map(({ info }) => `${info.path}.check`))
+  const paths = candidates.flatMap(({ outputs }) => outputs.map(({ info }) => keptAt(info.path)))
   const kept = paths.filter(path => existsSync(path))
   if (kept.length === 0) return
   // Also at the end of a job that was cancelled, which would interrupt this too.

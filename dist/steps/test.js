@@ -87,14 +87,18 @@ async function inTime(running, line, work) {
 /** Takes a step of a service's test; that fails when the container ends before. */
 async function beforeItEnds(running, step) {
   const over = new AbortController()
-  const early = running.container.ended().then(ended => {
-    throw failure(running, `the container ${howItEnded(running, ended)} before \`${step.line}\` was done`)
-  })
+  const early = failedEarly(running, step)
   try {
     await Promise.race([take(running, step, AbortSignal.any([running.signal, over.signal])), early])
   } finally {
     over.abort()
   }
+}
+
+/** When the container has ended. */
+async function failedEarly(running, step) {
+  const ended = await running.container.ended()
+  throw failure(running, `the container ${howItEnded(running, ended)} before \`${step.line}\` was done`)
 }
 
 async function take(running, step, signal) {
@@ -103,13 +107,11 @@ async function take(running, step, signal) {
   if (step.kind === 'port') return await waitForPort(container, step.port, signal)
   while (!(await container.inspect()).running) await realSleep(interval, signal)
   const { code } = await container.exec(step.argv)
-  // Of a container that is no more that is not what is wrong.
-  if (code !== 0 && (await container.inspect()).running)
-    throw failure(
-      running,
-      `\`${step.line}\` ${howItEnded(running, { started: true, code, outOfMemory: false, error: '' })}`,
-    )
-  if (code !== 0) await container.ended()
+  if (code === 0) return
+  // Of a container that is no more the command is not what is wrong.
+  if (!(await container.inspect()).running) await failedEarly(running, step)
+  const ended = { started: true, code, outOfMemory: false, error: '' }
+  throw failure(running, `\`${step.line}\` ${howItEnded(running, ended)}`)
 }
 
 function failure(
@@ -141,12 +143,22 @@ const codes = {
   139: 'it crashed (SIGSEGV)',
 }
 
+function reasonOf(said) {
+  return reasons.find(([words]) => words.test(said))?.[1]
+}
+
+/** Only what the engine says of the program is explained: a folder or a mount may be what is not there as well. */
+function whyNotStarted(said) {
+  const ofProgram = /exec:|\bexecutable\b/.test(said)
+  return (ofProgram ? reasonOf(said) : undefined) ?? harmless(said.split('\n').at(-1) ?? '')
+}
+
 /** To be put after the name of what has ended. */
 function howItEnded({ output }, { started, code, outOfMemory, error }) {
-  const said = started ? /^exec .*/.exec(output.last)?.[0] : error
-  const [, reason] = reasons.find(([words]) => words.test(said ?? '')) ?? []
-  if (reason !== undefined || !started)
-    return `could not be started${reason === undefined ? '' : `: ${reason}`}`
+  if (!started) return `could not be started: ${whyNotStarted(error.trim() || output.last)}`
+  const [unable] = /^exec .*/.exec(output.last) ?? []
+  const reason = unable && reasonOf(unable)
+  if (reason !== undefined) return `could not be started: ${reason}`
   if (outOfMemory) return `was killed (${code}): there was not enough memory`
   const [signal] = Object.entries(constants.signals).find(([, number]) => number === code - 128) ?? []
   const meaning = codes[code] ?? (signal && `it was ended by ${signal}`)

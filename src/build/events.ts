@@ -32,6 +32,11 @@ export type NixMessage = {
   readonly text: string
   /** What went wrong, without trace and without `error:`. */
   readonly what: string
+  /**
+   * Whether this Nix has said it itself. What a builder prints as a message, and what a daemon passes on as text, look
+   * the same but for this.
+   */
+  readonly own: boolean
   /** Where in Nix code, the innermost place first. */
   readonly positions: readonly Position[]
 }
@@ -100,6 +105,7 @@ export function parseEvent(line: string): NixEvent | undefined {
         level: event.level,
         text,
         what: event.raw_msg === undefined ? withoutTrace(text) : stripVTControlCharacters(event.raw_msg),
+        own: event.raw_msg !== undefined,
         positions: [event, ...(event.trace ?? [])].flatMap(({ file, line }) =>
           // The name of the file has line and column at its end again.
           file && line ? [{ file: file.replace(/:\d+:\d+$/, ''), line }] : [],

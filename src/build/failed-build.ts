@@ -48,9 +48,10 @@ function causeOf(what: string): Cause | undefined {
   if (failed) {
     const drvPath = failed[1] ?? failed[2] ?? ''
     const rest = failed[3] ?? ''
-    const system = /^Required system: '([^']+)'(?: with features \{([^}]*)\})?/m.exec(rest)
+    // Not `^`, which also matches after U+2028: that may be in a line of the log, and what the builder says is not this.
+    const system = /\nRequired system: '([^']+)'(?: with features \{([^}]*)\})?/.exec(rest)
     if (system) return { kind: 'system', drvPath, system: system[1] ?? '', features: system[2] ?? '' }
-    const features = /^Required features: \{([^}]*)\}/m.exec(rest)?.[1]
+    const features = /\nRequired features: \{([^}]*)\}/.exec(rest)?.[1]
     if (features !== undefined) return { kind: 'system', drvPath, system: '', features }
     const reason = (rest.split('\n')[0] ?? '').replace(/[.;]$/, '').replace(/^failed/, 'builder failed')
     return /\bdependenc(?:y|ies)\b.* failed/.test(reason) ? undefined : { kind: 'builder', drvPath, reason }

@@ -1,4 +1,5 @@
 import type { PathInfo } from '../nix/model.ts'
+import { isSignedBy } from '../nix/signatures.ts'
 import { closeReferences } from './closure.ts'
 import { bounds } from './index-file.ts'
 import { type CacheIndex, hashOf } from './model.ts'
@@ -37,6 +38,7 @@ export function findCandidates(input: CandidatesInput): Candidates {
   const excluded = new Set(input.exclude)
   const ofNix = new Set(input.closure)
   const known = (path: string) => index.paths.has(hashOf(path))
+  // That cache has it then, and all that it refers to.
   const fromUpstream = (path: string) => isSignedBy(valid.get(path), upstreamKeys)
   const unwanted = ({ path, ca }: PathInfo) =>
     // Derivations and the texts that they name come out of evaluation, which is quicker than any cache.
@@ -71,11 +73,6 @@ export function findCandidates(input: CandidatesInput): Candidates {
     path => known(path) || elsewhere.has(nameOf(path)),
   )
   return { paths: referencesFirst(taken, kept), elsewhere }
-}
-
-/** Whether one of the keys signed it: that cache has it then, and all that it refers to. */
-export function isSignedBy(info: PathInfo | undefined, keys: ReadonlySet<string>): boolean {
-  return info?.signatures.some(signature => keys.has(signature.slice(0, signature.indexOf(':')))) === true
 }
 
 /** Sorted by path as far as the references leave a choice, so that the same paths give the same packs. */

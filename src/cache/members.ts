@@ -1,5 +1,5 @@
 import type { PathInfo } from '../nix/model.ts'
-import { isSignedBy } from './candidates.ts'
+import { isSignedBy } from '../nix/signatures.ts'
 import { type CachedPath, type CacheIndex, hashOf } from './model.ts'
 import type { NarFile } from './nar-file.ts'
 import { base32OfHash } from './narinfo.ts'

@@ -1,4 +1,5 @@
 import { pathInfo } from '../nix/cli.ts'
+import { keyName, officialKey } from '../nix/signatures.ts'
 import { findCandidates } from './candidates.ts'
 import { jobPaths } from './job-paths.ts'
 import { forget } from './merge.ts'
@@ -18,10 +19,7 @@ export async function surveyStore(options: SaveOptions, known: CacheIndex, secon
   const ofJob = options.shared
     ? await jobPaths({ valid, outPaths, built, served: served?.served ?? [] })
     : undefined
-  const upstreamKeys = new Set([
-    'cache.nixos.org-1',
-    ...(options.publicKeys ?? []).map(key => key.slice(0, key.indexOf(':'))),
-  ])
+  const upstreamKeys = new Set([officialKey, ...(options.publicKeys ?? []).map(keyName)])
   const facts = { ...options, ofJob, upstreamKeys, now: seconds }
   const gone = new Set(served?.packs.gone)
   /** An index without what is gone or was made anew. */

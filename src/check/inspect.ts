@@ -3,8 +3,11 @@ import type { RootFs } from '../image/rootfs/model.ts'
 import { openRootFs } from '../image/rootfs/open.ts'
 import { knownPaths, type PathInfo, type StoreInfo } from '../image/store-paths.ts'
 import { sha256 } from '../util/digest.ts'
+import { UserError } from '../util/errors.ts'
+import { cut } from '../util/markdown.ts'
 import { fileRules } from './file-rules.ts'
 import type { Finding, Rule, Subject } from './model.ts'
+import { printable } from './printable.ts'
 import { programRules } from './program-rules.ts'
 import { parseRunConfig } from './run-config.ts'
 
@@ -15,6 +18,10 @@ export const ruleNames: readonly string[] = rules.flatMap(({ names }) => names)
 
 const severities: readonly Finding['severity'][] = ['error', 'warning', 'hint']
 const store = '/nix/store'
+/** Characters of each text of a finding. */
+const longest = 1000
+
+type Known = PathInfo<StoreInfo & { readonly references: readonly string[] }>
 
 /**
  * What all rules find in an image, the worst first.
@@ -27,7 +34,7 @@ export async function inspectImage(
   options: {
     readonly ignored: readonly string[]
     readonly scratch: string
-    readonly pathInfo: PathInfo<StoreInfo & { readonly references: readonly string[] }>
+    readonly pathInfo: Known
   },
 ): Promise<Finding[]> {
   const { ignored, scratch, pathInfo } = options
@@ -35,10 +42,8 @@ export async function inspectImage(
   const config = parseRunConfig(image.config(image.layers.map(({ diffId }) => diffId ?? sha256(''))))
   const fs = await openRootFs(image, { scratch })
   try {
-    const infos = await knownPaths(storePathsOf(fs), store, pathInfo)
-    const references = new Map(
-      [...infos].map(([path, { references }]) => [path, references.filter(to => to !== path)]),
-    )
+    // Nobody else asks for references, and without them it knows less.
+    const references = ignored.includes('toolchain') ? new Map() : await referencesIn(fs, pathInfo)
     return inspect({ fs, config, platform: image.platform, references }).filter(
       ({ rule }) => !ignored.includes(rule),
     )
@@ -47,14 +52,30 @@ export async function inspectImage(
   }
 }
 
+async function referencesIn(fs: RootFs, pathInfo: Known): Promise<Subject['references']> {
+  try {
+    const infos = await knownPaths(storePathsOf(fs), store, pathInfo)
+    return new Map([...infos].map(([path, { references }]) => [path, references.filter(to => to !== path)]))
+  } catch (error) {
+    if (error instanceof UserError) return new Map()
+    throw error
+  }
+}
+
 function inspect(subject: Subject): Finding[] {
-  const all = rules.flatMap(rule => [...rule.inspect(subject)])
+  const all = rules.flatMap(rule => [...rule.inspect(subject)].map(shown))
   // What two commands start is found twice.
   return [...new Map(all.map(finding => [JSON.stringify(finding), finding])).values()].sort(
     (a, b) =>
       severities.indexOf(a.severity) - severities.indexOf(b.severity) ||
       a.place.localeCompare(b.place, 'en', { numeric: true }),
   )
+}
+
+/** What an image makes up is in all three, and may be as long as it likes. */
+function shown({ place, why, fix, ...rest }: Finding): Finding {
+  const text = (said: string) => cut(printable(said), longest)
+  return { ...rest, place: text(place), why: text(why), fix: text(fix) }
 }
 
 function storePathsOf(fs: RootFs): string[] {

@@ -1,5 +1,4 @@
 import type { Finding, Rule, Subject } from './model.ts'
-import { printable } from './printable.ts'
 import { accountOf } from './programs/account.ts'
 import { textAt } from './programs/file.ts'
 
@@ -18,9 +17,7 @@ function* inspectUser({ fs, config }: Subject): Generator<Finding> {
     rule: 'user',
     severity: 'error',
     place: 'User',
-    why: printable(
-      `config.User is \`${config.user}\`, and the image has ${there}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
-    ),
+    why: `config.User is \`${config.user}\`, and the image has ${there}: \`unable to find ${unknown} ${name}: no matching entries in ${file} file\`.`,
     fix: `Set a number, \`config.User = "1000:1000"\`, or add \`(pkgs.dockerTools.fakeNss.override { ${lines} = [ … ]; })\` to \`contents\`.`,
   }
 }

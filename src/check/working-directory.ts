@@ -1,5 +1,4 @@
 import type { Finding, Rule, Subject } from './model.ts'
-import { printable } from './printable.ts'
 import { absolute, follow } from './programs/access.ts'
 import { root } from './programs/account.ts'
 
@@ -22,9 +21,7 @@ function* inspectWorkingDirectory({ fs, config }: Subject): Generator<Finding> {
     rule: 'working-directory',
     severity: 'error',
     place: 'WorkingDir',
-    why: printable(
-      `config.WorkingDir is \`${config.workingDir}\`, and ${at} ${what}: no container can be made.`,
-    ),
+    why: `config.WorkingDir is \`${config.workingDir}\`, and ${at} ${what}: no container can be made.`,
     fix: 'Name a directory. One that does not exist is made when a container starts.',
   }
 }

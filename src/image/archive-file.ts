@@ -1,7 +1,7 @@
 import { createReadStream } from 'node:fs'
 import { type FileHandle, mkdtemp, open, rm, statfs } from 'node:fs/promises'
 import { join } from 'node:path'
-import { isDiskFull, UserError } from '../util/errors.ts'
+import { isDiskFull, LimitError, UserError } from '../util/errors.ts'
 import { type ByteSource, isTar } from '../util/tar.ts'
 import { formatBytes } from '../util/text.ts'
 import { packingOf, unpack, unpackingError } from './compression.ts'
@@ -93,7 +93,7 @@ export async function spoolArchive(
       }
       size += chunk.length
       if (size > limits.most)
-        throw new UserError(`The image ${name} unpacks to more than ${formatBytes(limits.most)}.`, {
+        throw new LimitError(`The image ${name} unpacks to more than ${formatBytes(limits.most)}.`, {
           advice: 'No registry takes an image of that size: see what its build writes.',
         })
       yield chunk

@@ -49,9 +49,6 @@ export async function openImage(options: OpenImageOptions): Promise<Image> {
     throw new UserError(`The image ${path} does not exist.`, { cause: error })
   })
   if (stats.isDirectory()) return await openDirectory(options)
-  // A build can make its output a link to any file of this machine.
-  await realFile(path, dirname(path), what => new UserError(`The image cannot be used: ${what}.`))
-
   const head = await headOf(path)
   if (!isTar(head)) {
     if (head.toString('latin1', 0, 2) === '#!') return await openScript(options)
@@ -73,6 +70,8 @@ export async function isArchive(path: string): Promise<boolean> {
 }
 
 async function headOf(path: string): Promise<Buffer> {
+  // A build can make its output a link to any file of this machine, or to a pipe that nobody writes to.
+  await realFile(path, dirname(path), what => new UserError(`The image cannot be used: ${what}.`))
   const file = await openArchiveFile(path)
   try {
     return await file.read(0, Math.min(512, file.size))

@@ -3,6 +3,7 @@ import { isArchive } from '../image/open.ts'
 import { pathInfo } from '../nix/cli.ts'
 import { type Derivation, parseDerivation } from '../nix/derivation.ts'
 import type { Nix, PathInfo } from '../nix/model.ts'
+import { isSignedBy, othersKeys } from '../nix/signatures.ts'
 
 /** A derivation that is to be built again, with those of its outputs that the image is made from. */
 export type Candidate = {
@@ -15,7 +16,7 @@ export type Choice = {
   readonly candidates: readonly Candidate[]
   /** Store paths that Nix holds to the hash of their content. */
   readonly fixed: readonly string[]
-  /** Store paths that a binary cache has signed. */
+  /** Store paths that a binary cache has signed, by a key that Nix trusts. */
   readonly signed: readonly string[]
   /** Store paths that nobody vouches for, and that no derivation which is here makes. */
   readonly orphans: readonly string[]
@@ -47,9 +48,10 @@ export async function choose(nix: Nix, roots: readonly Root[]): Promise<Choice> 
   // What was needed to build it need not be there where it came from a cache.
   const valid = await pathInfo(nix, [...new Set(parts)])
   const closure = await pathInfo(nix, [...valid.keys()], { recursive: true })
+  const keys = await othersKeys(nix)
   const images = new Set(roots.map(({ path }) => path))
   const { made = [], ...sorted } = Object.groupBy(closure.values(), info =>
-    images.has(info.path) ? 'made' : originOf(info),
+    images.has(info.path) ? 'made' : originOf(info, keys),
   )
   const pathsOf = (infos: readonly PathInfo[] = []) => infos.map(({ path }) => path)
   const drvPaths = roots.map(({ drvPath }) => drvPath)
@@ -57,10 +59,10 @@ export async function choose(nix: Nix, roots: readonly Root[]): Promise<Choice> 
   return { candidates, orphans, fixed: pathsOf(sorted.fixed), signed: pathsOf(sorted.signed) }
 }
 
-function originOf({ ca, signatures, ultimate }: PathInfo): 'fixed' | 'signed' | 'made' {
-  if (ca !== undefined) return 'fixed'
-  // What was built here may be signed as well, by a key of this machine.
-  return signatures.length > 0 && !ultimate ? 'signed' : 'made'
+function originOf(info: PathInfo, keys: ReadonlySet<string>): 'fixed' | 'signed' | 'made' {
+  if (info.ca !== undefined) return 'fixed'
+  // A cache may have signed what was built here: then too it was here that it was built.
+  return isSignedBy(info, keys) && !info.ultimate ? 'signed' : 'made'
 }
 
 type Read = (drvPath: string) => Promise<Derivation | undefined>

@@ -5,13 +5,11 @@ import { runNix } from '../nix/cli.ts'
 import type { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
 import type { Candidate } from './choose.ts'
+import { ownErrors, type Verdict, verdictOf } from './verdict.ts'
 
 export type Rebuilt =
   | { readonly verdict: 'same' }
-  /** @property output the first store path that came out different; `kept` where Nix has put what it is now */
-  | { readonly verdict: 'different'; readonly output: string; readonly kept: string | undefined }
-  /** This machine cannot build it. */
-  | { readonly verdict: 'skipped'; readonly why: string }
+  | Verdict
   | { readonly verdict: 'failed'; readonly error: UserError }
 
 export type RebuildOptions = Pick<Failure, 'nix' | 'workspace' | 'args' | 'installables' | 'source'> & {
@@ -45,17 +43,11 @@ export async function rebuild(
     { cwd: workspace, onStderrLine: line },
   )
   if (code === 0) return { verdict: 'same' }
-  for (const { what } of progress.errors) {
-    const [, output, kept] =
-      /may not be deterministic: output ['"]([^'"]+)['"] differs(?: from ['"]([^'"]+)['"])?/.exec(what) ?? []
-    if (output !== undefined) return { verdict: 'different', output, kept }
-    if (/are not valid, so checking is not possible/.test(what))
-      return { verdict: 'skipped', why: 'Nix cannot check what is named by the hash of its content' }
-  }
-  const [cause] = causesOf(progress.errors)
-  if (cause?.kind === 'system') {
-    const needs = [cause.system, cause.features].filter(Boolean).join(' with ')
-    return { verdict: 'skipped', why: `it needs a machine for ${needs}, and this one is not` }
-  }
-  return { verdict: 'failed', error: await failureOf({ step: 'built', progress, code, ...options }) }
+  const verdict = verdictOf(progress, outputs)
+  if (verdict !== undefined) return verdict
+  const own = ownErrors(progress)
+  // Of what it depends on a daemon tells in other words alone.
+  const errors = causesOf(own).length > 0 ? own : progress.errors
+  const failed = { step: 'built', progress: { ...progress, errors }, code, ...options } as const
+  return { verdict: 'failed', error: await failureOf(failed) }
 }

@@ -10,14 +10,16 @@ export function reproducible({ derivations, fixed, signed }: Reproduction): stri
   const those = (...verdicts: readonly BuiltAgain['verdict'][]) =>
     derivations.filter(({ verdict }) => verdicts.includes(verdict))
   const [bad, skipped] = [those('different', 'failed'), those('skipped')]
-  const twice = `${count(derivations.length - skipped.length, 'derivation')} built twice`
+  const built = derivations.length - skipped.length
+  const twice = `${count(built, 'derivation')} built twice`
   const image = those('same').includes(derivations[0] as BuiltAgain) ? derivations[0]?.outputs[0] : undefined
   const others = [
     ...(signed > 0 ? [`${count(signed, 'path')} signed by binary caches`] : []),
     ...(fixed > 0 ? [`${count(fixed, 'path')} with a fixed hash`] : []),
   ]
   return [
-    bad.length > 0 ? `**no**: ${twice}, ${bad.length} not the same` : `${twice}, all the same`,
+    ...(bad.length > 0 ? [`**no**: ${twice}, ${bad.length} not the same`] : []),
+    ...(bad.length === 0 && built > 0 ? [`${twice}, all the same`] : []),
     ...(skipped.length > 0 ? [`**not built again here**: ${names(skipped)}`] : []),
     ...(image === undefined ? [] : [`NAR of the image ${code(image.narHash)}`]),
     ...(others.length > 0 ? [`not built again: ${others.join(', ')}`] : []),

@@ -62,6 +62,7 @@ export function failureOf({ derivations }: Reproduction, sandbox: boolean): User
   const hints = [
     ...[...found].map(kind => `${kinds[kind]}: ${advice[kind]}`),
     ...(failed.some(isUnknown) ? [unknown] : []),
+    ...(failed.some(isUnexplained) ? [unexplained] : []),
     ...(failed.some(({ verdict }) => verdict === 'failed') ? [failedAgain] : []),
     ...(sandbox ? [] : [noSandbox]),
   ]
@@ -74,8 +75,14 @@ export function failureOf({ derivations }: Reproduction, sandbox: boolean): User
 const isUnknown = ({ verdict, outputs }: BuiltAgain) =>
   verdict === 'different' && outputs.every(({ again }) => again === undefined)
 
+/** It is known that it differs, and nothing was found that does. */
+const isUnexplained = (one: BuiltAgain) =>
+  one.verdict === 'different' && !isUnknown(one) && one.differences.length === 0
+
 const unknown =
   'what differs is seen where Nix keeps the second result, which a daemon does for those in `trusted-users` only'
+const unexplained =
+  'where nothing is said of what differs, `nix build --rebuild --keep-failed` keeps both results on your machine, and `diffoscope` compares them'
 const failedAgain =
   'what fails the second time depends on something else than its inputs: the time, the network, how busy the machine is'
 const noSandbox =

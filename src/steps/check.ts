@@ -5,9 +5,12 @@ import { formatPlatform } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { pathInfo } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
-import { UserError } from '../util/errors.ts'
+import { isDiskFull, LimitError, messageOf, UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import { count } from '../util/text.ts'
+
+/** That are told: a hostile image has as many findings as it likes, and GitHub shows ten annotations of a step. */
+const most = { logged: 200, annotated: 20 }
 
 /**
  * Looks into the images for what will fail at run time, and tells what it found.
@@ -16,16 +19,25 @@ import { count } from '../util/text.ts'
 export async function check(job: Job, nix: Nix, images: readonly Image[]): Promise<void> {
   const { inputs, places, report, runner, signal } = job
   const found: (Finding & { readonly platform: string })[] = []
+  const uninspected: string[] = []
+  report.check = { findings: found, ignored: inputs.checkIgnored, uninspected }
   for (const image of images) {
     const platform = formatPlatform(image.platform)
-    const findings = await inspectImage(image, {
-      ...{ ignored: inputs.checkIgnored, scratch: places.scratch },
-      pathInfo: paths => pathInfo(nix, paths),
-    })
-    for (const finding of findings) found.push({ ...finding, platform })
+    try {
+      const findings = await inspectImage(image, {
+        ...{ ignored: inputs.checkIgnored, scratch: places.scratch },
+        pathInfo: paths => pathInfo(nix, paths),
+      })
+      for (const finding of findings) found.push({ ...finding, platform })
+    } catch (error) {
+      uninspected.push(platform)
+      signal.throwIfAborted()
+      // What is damaged could not be pushed, either.
+      if (!(error instanceof LimitError || isDiskFull(error))) throw error
+      runner.warning(harmless(`The image for ${platform} was not inspected: ${messageOf(error)}`))
+    }
     signal.throwIfAborted()
   }
-  report.check = { findings: found, ignored: inputs.checkIgnored }
   if (found.length === 0) return
   const several = images.length > 1
   const text = (finding: (typeof found)[number]) =>
@@ -33,17 +45,23 @@ export async function check(job: Job, nix: Nix, images: readonly Image[]): Promi
       `${finding.severity}: ${several ? `${finding.platform}: ` : ''}${finding.place} (${finding.rule})\n    ${finding.why}\n    ${finding.fix}`,
     )
   await runner.group(`Inspection: ${count(found.length, 'finding')}`, async () => {
-    for (const finding of found) runner.info(text(finding))
+    for (const finding of found.slice(0, most.logged)) runner.info(text(finding))
+    if (found.length > most.logged) runner.info(`${count(found.length - most.logged, 'more finding')}.`)
   })
   const errors = found.filter(({ severity }) => severity === 'error')
   const [first, ...others] = inputs.check === 'error' && errors.length > 0 ? errors : []
   if (first !== undefined) {
     const more = others.length === 0 ? '' : `, and ${count(others.length, 'more error')} of the inspection`
-    throw new UserError(`The image would not work: ${first.place}: ${first.why}${more}`, {
-      advice: `${first.fix} To publish it as it is, set \`check: warn\`, or \`check-ignore: ${[...new Set(errors.map(({ rule }) => rule))].join(' ')}\`.`,
-      ...(others.length === 0 ? {} : { detail: errors.map(text).join('\n') }),
+    throw new UserError(harmless(`The image would not work: ${first.place}: ${first.why}${more}`), {
+      advice: harmless(
+        `${first.fix} To publish it as it is, set \`check: warn\`, or \`check-ignore: ${[...new Set(errors.map(({ rule }) => rule))].join(' ')}\`.`,
+      ),
+      ...(others.length === 0 ? {} : { detail: errors.slice(0, most.annotated).map(text).join('\n') }),
     })
   }
-  for (const { severity, place, why, fix, rule } of found)
-    if (severity !== 'hint') runner.warning(harmless(`${place}: ${why} ${fix} (${rule})`))
+  const worse = found.filter(({ severity }) => severity !== 'hint')
+  for (const { place, why, fix, rule } of worse.slice(0, most.annotated))
+    runner.warning(harmless(`${place}: ${why} ${fix} (${rule})`))
+  if (worse.length > most.annotated)
+    runner.warning(`${count(worse.length - most.annotated, 'more finding')} of the inspection: see the log`)
 }

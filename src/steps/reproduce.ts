@@ -7,18 +7,16 @@ import type { Nix } from '../nix/model.ts'
 import { findProgram } from '../nix/privilege.ts'
 import { setting } from '../nix/store.ts'
 import { type Candidate, type Choice, choose } from '../reproduce/choose.ts'
-import { compareOutputs } from '../reproduce/image.ts'
-import type { BuiltAgain, Difference, Output, Reproduction } from '../reproduce/model.ts'
+import { explain } from '../reproduce/explain.ts'
+import type { BuiltAgain, Output, Reproduction } from '../reproduce/model.ts'
 import { narSizeOf } from '../reproduce/nar-size.ts'
 import { type Rebuilt, rebuild } from '../reproduce/rebuild.ts'
+import { keptAt } from '../reproduce/verdict.ts'
 import { failureOf } from '../reproduce/words.ts'
 import { isDiskFull, UserError } from '../util/errors.ts'
 import { queue } from '../util/queue.ts'
 import { count } from '../util/text.ts'
 import type { Built, BuiltImage } from './build.ts'
-
-/** Of each derivation: what is found after these is not looked for. */
-const mostDifferences = 20
 
 /**
  * Builds a second time what the images are made from, as far as nobody else vouches for it, and compares.
@@ -50,7 +48,7 @@ export async function reproduce(job: Job, nix: Nix, { images }: Pick<Built, 'ima
     const failure = failureOf(reproduction, report.nix?.sandbox ?? true)
     if (failure !== undefined) throw failure
     const built = derivations.filter(({ verdict }) => verdict === 'same').length
-    runner.info(`${count(built, 'derivation')} built a second time, all the same`)
+    if (built > 0) runner.info(`${count(built, 'derivation')} built a second time, all the same`)
   })
 }
 
@@ -109,25 +107,20 @@ async function compared(
 ): Promise<BuiltAgain> {
   const kept = rebuilt.verdict === 'different' ? rebuilt.kept : undefined
   const made: Output[] = []
-  const differences: Difference[] = []
   for (const { info } of outputs) {
     const { path, narHash, narSize } = info
-    const isDifferent = rebuilt.verdict === 'different' && rebuilt.output === path
-    if (!isDifferent || kept === undefined) made.push({ path, narHash, narSize })
-    else {
-      made.push({ path, narHash, narSize, again: await contentOf(nix, kept) })
-      for await (const difference of compareOutputs(path, kept, optionsFor(job, nix, path))) {
-        differences.push(difference)
-        if (differences.length > mostDifferences) break
-      }
-    }
+    const again = path === kept ? { again: await contentOf(nix, keptAt(path)) } : {}
+    made.push({ path, narHash, narSize, ...again })
   }
+  const found =
+    kept === undefined
+      ? { differences: [], more: false }
+      : await explain(kept, keptAt(kept), optionsFor(job, nix, kept))
   return {
     ...{ name: shortName(drvPath), drvPath, verdict: rebuilt.verdict, outputs: made, seconds },
     ...(rebuilt.verdict === 'skipped' ? { why: rebuilt.why } : {}),
     ...(rebuilt.verdict === 'failed' ? whyFailed(rebuilt.error) : {}),
-    differences: differences.slice(0, mostDifferences),
-    more: differences.length > mostDifferences,
+    ...found,
   }
 }
 
@@ -153,7 +146,7 @@ async function contentOf(nix: Nix, path: string) {
 
 /** What Nix kept of the second builds, also of one that was interrupted: nothing of it is in its database. */
 async function removeKept({ runner }: Job, nix: Nix, candidates: readonly Candidate[]): Promise<void> {
-  const paths = candidates.flatMap(({ outputs }) => outputs.map(({ info }) => `${info.path}.check`))
+  const paths = candidates.flatMap(({ outputs }) => outputs.map(({ info }) => keptAt(info.path)))
   const kept = paths.filter(path => existsSync(path))
   if (kept.length === 0) return
   // Also at the end of a job that was cancelled, which would interrupt this too.

@@ -31,6 +31,9 @@ export class UserError extends Error {
   }
 }
 
+/** What is more, or other, than we can handle: nothing is wrong with it. */
+export class LimitError extends UserError {}
+
 /** What the user can do about it. What nobody foresaw is a defect of ours. */
 export function adviceOf(error: unknown): string | undefined {
   return error instanceof UserError ? error.advice : 'This is a defect of nix-image-action: please report it.'

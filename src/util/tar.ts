@@ -1,4 +1,4 @@
-import { UserError } from './errors.ts'
+import { LimitError, UserError } from './errors.ts'
 import { textOf } from './raw-path.ts'
 import { block, type Extension, extend, isExtension, parseHeader, paxNumber } from './tar-header.ts'
 
@@ -81,6 +81,10 @@ export function* scanTar(
   let members = 0
   let position = 0
   let at = 0
+  const beyond = (what: string) =>
+    new LimitError(`Archive ${source.name}: ${what} at byte ${at}.`, {
+      advice: 'Build the image without it: no registry or engine is sure to take it.',
+    })
   const damaged = (what: string) =>
     new UserError(`Damaged archive ${source.name}: ${what} at byte ${at}.`, {
       advice: 'Build the image again. If that does not help, see whether the disk is full or failing.',
@@ -99,7 +103,7 @@ export function* scanTar(
       return
     }
     // Extended headers count too, so that an archive of nothing else is bounded as well.
-    if (++headers > 4 * maxMembers || members >= maxMembers) throw damaged(`more than ${maxMembers} members`)
+    if (++headers > 4 * maxMembers || members >= maxMembers) throw beyond(`more than ${maxMembers} members`)
 
     const header = parseHeader(bytes, damaged)
     const { flag } = header
@@ -111,15 +115,15 @@ export function* scanTar(
     if (position + dataSize > source.size) throw damaged(`a member of ${dataSize} bytes is cut short`)
 
     if (extension) {
-      if (size > maxHeader) throw damaged(`an extended header of ${size} bytes`)
+      if (size > maxHeader) throw beyond(`an extended header of ${size} bytes`)
       next = extend(next, globals, flag, yield { position, length: size }, damaged)
     } else {
       if (flag === 'S' || (pax.size > 0 && [...pax.keys()].some(key => key.startsWith('GNU.sparse.'))))
-        throw damaged('a sparse member, which is not supported,')
+        throw beyond('a sparse member, which is not supported,')
       const name = pax.get('path') || next.longName || header.name
       const linkName = pax.get('linkpath') || next.longLink || header.linkName
       if (name.length > maxName || linkName.length > maxName)
-        throw damaged(`a name of more than ${maxName} bytes`)
+        throw beyond(`a name of more than ${maxName} bytes`)
       const type = typeOf(flag, name)
       members++
       take({

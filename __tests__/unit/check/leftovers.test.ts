@@ -81,9 +81,9 @@ test('the same files without a secret in them', async () => {
       '/home/app/.npmrc': 'registry=https://registry.npmjs.org\n//npm.pkg.github.com/:_authToken=${TOKEN}\n',
       '/root/.docker/config.json': '{"auths": {"ghcr.io": {}}, "credsStore": "pass"}',
       '/srv/config.json': '{"auth": "basic"}',
-      '/root/.aws/credentials': '[default]\ncredential_process = /bin/creds\n',
+      '/root/.aws/credentials': '[default]\naws_secret_access_key =\ncredential_process = /bin/creds\n',
       '/root/.git-credentials': '',
-      '/root/.pypirc': '[pypi]\nusername = __token__\n',
+      '/root/.pypirc': '[pypi]\nusername = __token__\n\npassword =\n\n[other]\n',
       '/etc/nix/nix.conf': 'experimental-features = nix-command flakes\naccess-tokens =\n',
       '/srv/app/.env':
         'PORT=80\nPASSWORD_FILE=/run/secrets/db\nDATABASE_PASSWORD=\nTOKEN=$OTHER\n# TOKEN=x\n',

@@ -6,7 +6,18 @@ import { parseIni } from '../../../src/check/configs/ini.ts'
 import { parseNginx } from '../../../src/check/configs/nginx-config.ts'
 import { optionOf } from '../../../src/check/configs/started.ts'
 import { parseUnit } from '../../../src/check/configs/unit.ts'
+import type { RootFs } from '../../../src/image/rootfs/model.ts'
 import { inspected } from '../../harness/inspected.ts'
+
+/** An image whose folders say themselves what they have. */
+const none: RootFs = {
+  find: () => undefined,
+  look: () => undefined,
+  list: () => [],
+  read: () => Buffer.alloc(0),
+  named: () => [],
+  close: async () => {},
+}
 
 const ini = (...texts: string[]) => {
   const { sections, refused } = parseIni(texts.map((text, i) => ({ path: `/${i}`, text })))
@@ -225,4 +236,38 @@ test('patterns of files', async () => {
   assert.deepEqual(glob('/etc/a/.*'), ['/etc/a/.hidden.conf'])
   for (const none of ['/etc/c/*', '/etc/a/none', '/etc/a/[z-a]', '/etc/a/[', '/etc/a/(*'])
     assert.deepEqual(glob(none), [])
+})
+
+test('glob: an own matcher finds what a regular expression does', async () => {
+  const part = fc.stringMatching(/^[ab*?]{1,8}$/)
+  const names = fc.uniqueArray(fc.stringMatching(/^[ab]{1,8}$/), { minLength: 1, maxLength: 8 })
+  await fc.assert(
+    fc.asyncProperty(names, part, async (names, part) => {
+      const fs = { ...none, list: () => names }
+      const whole = new RegExp(`^${part.replaceAll('*', '.*').replaceAll('?', '.')}$`)
+      const found = /[*?]/.test(part)
+        ? names.filter(name => whole.test(name)).map(name => `/${name}`)
+        : undefined
+      if (found !== undefined) assert.deepEqual(globFiles(fs, `/${part}`), found.sort())
+    }),
+  )
+})
+
+test('texts that are made to take long do not', async () => {
+  const fs = { ...none, list: () => ['a'.repeat(250), 'b', 'c'] }
+  assert.deepEqual(globFiles(fs, `/${'*a'.repeat(200)}*b`), [])
+  assert.equal(globFiles(fs, '/*'.repeat(200)).length, 10_000)
+  assert.deepEqual(globFiles(fs, '/*'.repeat(3000)), [])
+  const lines = 300_000
+  assert.equal(
+    parseUnit(`[a]\nb=${'\\\n'.repeat(lines)}c\n`)
+      .get('a')?.[0]
+      ?.value.at(-1),
+    'c',
+  )
+  const value = parseIni([{ path: '/x', text: `[a]\nb=1\n${' 2\n'.repeat(lines)}` }])
+    .sections.get('a')
+    ?.values.get('b')
+  assert.equal(value?.text.length, 1 + 2 * lines)
+  assert.equal(parseIni([{ path: '/x', text: `[a]\nb=1${' ;'.repeat(lines)}\u2028\n` }]).refused.length, 0)
 })

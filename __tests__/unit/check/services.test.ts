@@ -7,6 +7,7 @@ import { servicesRule } from '../../../src/check/configs/services.ts'
 import { startedPrograms } from '../../../src/check/configs/started.ts'
 import { supervisordRule } from '../../../src/check/configs/supervisord.ts'
 import { systemdRule } from '../../../src/check/configs/systemd.ts'
+import { makeElf } from '../../harness/elf.ts'
 import { type Files, findingsOf, inspected } from '../../harness/inspected.ts'
 
 const busybox = { data: readFileSync(join(partsBin, 'busybox')), mode: 0o755 }
@@ -38,6 +39,18 @@ test('what a script becomes', async () => {
   ])
   assert.deepEqual(await started('', ['/bin/sh', '-c', 'exec x -n']), ['/bin/sh|-c|exec x -n', 'x|-n'])
   assert.deepEqual(await started('exec /start\n', ['/start']), Array(8).fill('/start'))
+  assert.deepEqual(await started('exec 2>&1\nexec x\n'), [start, 'x'])
+  assert.deepEqual(await started('exec >/dev/null 2>&1\nexec x 2> /dev/null >&2\n'), [start, 'x'])
+  assert.deepEqual(await started('exec >>/var/log/x\nexec x "a  b" 2>&1\n'), [start, 'x|a  b?'])
+  assert.deepEqual(await started('echo it runs >&2\nexec x\n'), [start, 'x'])
+  assert.deepEqual(await started('echo a:x:1:1 >> /etc/passwd\nexec x\n'), [start, 'x?'])
+  assert.deepEqual(await started(': > /etc/conf\nexec x\n'), [start, 'x?'])
+})
+
+test('scripts that are made to take long do not', async () => {
+  assert.ok((await started('/start\n'.repeat(10_000), ['/start'])).length <= 1000)
+  assert.deepEqual(await started(`x${' >a>'.repeat(1000)};\nexec x\n`), ['/start|-c|a b', 'x?'])
+  assert.deepEqual(await started(`${'\\\n'.repeat(80_000)}exec x\n`), ['/start|-c|a b'])
 })
 
 test('supervisord behind a script that changes files: nothing is certain', async () => {
@@ -225,4 +238,104 @@ test("services: what a script does under a condition is nobody's business", asyn
   assert.deepEqual(await of('if test -x /usr/bin/missing; then\n  exec /usr/bin/missing\nfi\nexec x\n'), [])
   assert.deepEqual(await of('/usr/bin/missing || true\nexec x\n'), [])
   assert.deepEqual(await of('exec "$HOME/missing"\n'), [])
+})
+
+/** A program whose library is only where LD_LIBRARY_PATH says. */
+const machine = { number: process.arch === 'arm64' ? 183 : 62, bits: 64, bigEndian: false } as const
+const linked = (needed: string[], interpreter?: string, soname?: string) => ({
+  data: makeElf({
+    machine,
+    type: 3,
+    interpreter,
+    dynamic: { needed, soname, rpath: undefined, runpath: undefined, noDefaultFolders: false },
+  }),
+  mode: 0o755,
+})
+const needy: Files = {
+  ...base,
+  '/app': linked(['liba.so'], '/ld-linux.so.2'),
+  '/ld-linux.so.2': {
+    data: Buffer.concat([
+      linked([], undefined, 'ld-linux.so.2').data,
+      Buffer.from('\0/usr/lib/\0/lib/\0\0/etc/ld.so.cache\0'),
+    ]),
+    mode: 0o755,
+  },
+  '/lib/libc.so': linked([]),
+  '/opt/lib/liba.so': linked([]),
+}
+
+test('supervisord: what it sets in the environment', async () => {
+  const of = (conf: string) =>
+    findingsOf(
+      supervisordRule,
+      { ...needy, '/usr/bin/supervisord': busybox, '/etc/supervisord.conf': conf },
+      { entrypoint: ['/usr/bin/supervisord'] },
+    )
+  const app = (environment: string) => `\n[program:a]\ncommand=/app\nenvironment=${environment}\n`
+  assert.deepEqual(await of(`[supervisord]${app('A=1')}`), ['library error /app'])
+  assert.deepEqual(await of(`[supervisord]${app('A=1,LD_LIBRARY_PATH="/opt/lib"')}`), [])
+  assert.deepEqual(await of(`[supervisord]${app('LD_LIBRARY_PATH=/opt')}`), ['library error /app'])
+  assert.deepEqual(await of(`[supervisord]${app('LD_LIBRARY_PATH=%(ENV_LIBS)s')}`), [])
+  assert.deepEqual(await of(`[supervisord]\nenvironment=LD_LIBRARY_PATH=/opt/lib${app('A=1')}`), [])
+})
+
+test('systemd: what a unit sets in the environment', async () => {
+  const of = (line: string) =>
+    units({ ...needy, ...wanted('a.service', `[Service]\n${line}\nExecStart=/app\n`) })
+  assert.deepEqual(await of('Environment=A=1'), ['library error /app'])
+  assert.deepEqual(await of('Environment="A=1" "LD_LIBRARY_PATH=/opt/lib"'), [])
+  assert.deepEqual(await of('EnvironmentFile=-/etc/default/a'), [])
+})
+
+test('systemd: who is missing may be added by systemd-sysusers', async () => {
+  const unit = wanted('a.service', '[Service]\nUser=app\nExecStart=/usr/bin/x\n')
+  for (const folder of ['/etc', '/run', '/usr/lib'])
+    assert.deepEqual(await units({ ...unit, [`${folder}/sysusers.d/app.conf`]: 'u app -\n' }), [
+      `systemd warning ${place}:2`,
+    ])
+})
+
+test('services: what a script sets in the environment', async () => {
+  const of = async (script: string, entrypoint = ['s6-svscan', '/services']) => {
+    const found = await findingsOf(
+      servicesRule,
+      {
+        ...needy,
+        '/bin/s6-svscan': busybox,
+        '/services/a/run': `#!/bin/sh\n${script}`,
+        '/start': '#!/bin/sh\nexport LD_LIBRARY_PATH=/opt/lib\nexec s6-svscan /services\n',
+      },
+      { entrypoint },
+    )
+    // Of the script, and of its line.
+    return [...new Set(found)]
+  }
+  assert.deepEqual(await of('exec /app\n'), ['library error /app'])
+  assert.deepEqual(await of('exec /app\n', ['/start']), [])
+  assert.deepEqual(await of('export LD_LIBRARY_PATH=/opt/lib\nexec 2>&1\nexec /app\n'), [])
+  assert.deepEqual(await of('export LD_LIBRARY_PATH=/opt\nexec /app 2>&1\n'), ['library error /app'])
+  assert.deepEqual(await of('LD_LIBRARY_PATH=$(libs)\nexport LD_LIBRARY_PATH\nexec /app\n'), [])
+  assert.deepEqual(await of('. /env\nexec /app\n'), [])
+})
+
+test('s6-overlay: its own programs are found without links to them', async () => {
+  const run = '/etc/services.d/a/run'
+  const of = (script: string) =>
+    findingsOf(
+      servicesRule,
+      { ...overlay, '/command/with-contenv': busybox, '/command/y': busybox, [run]: script },
+      { entrypoint: ['/init'], env: { PATH: '/usr/bin' } },
+    )
+  assert.deepEqual(await of('#!/bin/sh\nexec y\n'), [])
+  assert.deepEqual(await of('#!/usr/bin/env with-contenv\n'), [])
+  assert.deepEqual(await of('#!/command/with-contenv sh\nexec y\n'), [])
+  assert.deepEqual(await of('#!/command/with-contenv sh\nexec missing\n'), [`services error ${run}:2`])
+})
+
+test('supervisord: of very many programs the first are looked at', async () => {
+  const programs = Array.from({ length: 20_000 }, (_, i) => `[program:${i}]\ncommand=/m\nuser=u${i}\n`)
+  const conf = `[supervisord]\n${programs.join('')}`
+  const files = { ...base, '/usr/bin/supervisord': busybox, '/etc/supervisord.conf': conf }
+  assert.equal((await findingsOf(supervisordRule, files, { entrypoint: ['supervisord'] })).length, 1000)
 })

@@ -49,6 +49,14 @@ test('one line that says whether it is the same', () => {
   )
 })
 
+test('where nothing could be built again it is not said that all was the same', () => {
+  const line = reproducible(reproduction(built({ verdict: 'skipped' }), built({ verdict: 'skipped' })))
+  assert.match(
+    line,
+    /^\*\*not built again here\*\*: <code>app<\/code>, <code>app<\/code>; not built again: 30/,
+  )
+})
+
 test('nothing fails where all is the same, or could not be built', () => {
   assert.equal(failureOf(reproduction(built(), built({ verdict: 'skipped' })), true), undefined)
   assert.equal(differenceTable(reproduction(built())), '')
@@ -82,6 +90,8 @@ test('what else there is to know: no sandbox, nothing kept, a second build that 
   assert.match(advice(seen, false), /There was no sandbox/)
   assert.doesNotMatch(advice(seen), /sandbox|trusted-users/)
   assert.match(advice(built({ verdict: 'different' })), /trusted-users/)
+  const unexplained = built({ verdict: 'different', outputs: [{ ...output, again }] })
+  assert.match(advice(unexplained), /^Where nothing is said of what differs, .*`diffoscope`/)
   const failed = built({ verdict: 'failed', why: 'app failed to build: exit code 3', log: 'the end' })
   assert.match(advice(failed), /depends on something else/)
   const error = failureOf(reproduction(failed), true)

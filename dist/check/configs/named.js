@@ -3,19 +3,18 @@ import { examineProgram } from '../programs/examine.js'
 import { textAt } from '../programs/file.js'
 import { elsewhere } from '../programs/not-started.js'
 import { startOf } from '../programs/start.js'
+import { withEnvironment } from './environment.js'
 
 /** Why a program that a config names will not run. */
 export function* namedProgram(subject, program) {
-  const { rule, severity, place, argv, user, path, effect } = program
+  const { rule, severity, place, argv, user, environment, effect } = program
   const name = argv[0] ?? ''
   // A relative path depends on where it is started.
-  if (name.includes('/') ? !name.startsWith('/') : path === undefined) return
+  if (name.includes('/') ? !name.startsWith('/') : environment.get('PATH') === undefined) return
   const as = user === undefined ? subject : { ...subject, config: { ...subject.config, user } }
-  const start = startOf(as, { argv, rule, place })
-  const env = path === undefined ? start.env : new Map([...start.env, ['PATH', path]])
+  const start = withEnvironment(startOf(as, { argv, rule, place }), environment)
   const problems = examineProgram(subject, {
     ...start,
-    env,
     by: 'kernel',
     isCertain: severity === 'error',
   })
@@ -39,15 +38,19 @@ function fixFor({ fs }, start, otherwise) {
   return `Write \`\${pkg}${rest}\` in place of \`${name}\`, with the package \`${storePath.slice(44)}\`: the image has ${path}.`
 }
 
+const sysusers = ['/etc', '/run', '/usr/lib'].map(folder => `${folder}/sysusers.d`)
+
 /** A user whom a config names, and who is not there. One whom it names again is missing once. */
 export function* namedUser({ fs }, named) {
-  const { rule, severity, user, effect } = named
+  const { rule, user, effect } = named
   if (user === undefined || user.text === '') return
   const account = accountOf(user.text, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
   if ('user' in account && account.name !== undefined) return
+  // systemd-sysusers may add him when the container starts.
+  const isAdded = sysusers.some(folder => fs.list(folder).length > 0)
   yield {
     rule,
-    severity,
+    severity: isAdded ? 'warning' : named.severity,
     place: user.place,
     why: `The user \`${user.text}\` is not in the image's /etc/passwd: ${effect}.`,
     fix: `Add it: \`(pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ "${user.text}:x:1000:1000::/home/${user.text}:/bin/sh" ]; })\`, with its group in \`extraGroupLines\`.`,

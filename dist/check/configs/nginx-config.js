@@ -1,5 +1,8 @@
+/** Blocks in blocks, deeper than anybody writes. */
+const deepest = 100
+
 const token =
-  /(?<space>\s+|#[^\n]*)|(?<mark>[;{}])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>(?:[^'\\]|\\[\s\S])*)'|(?<plain>(?:\$\{[^}]*\}|\\[\s\S]|[^\s;{}"'\\])(?:\$\{[^}]*\}|\\[\s\S]|[^\s;{}\\])*)|(?<other>[\s\S])/gy
+  /(?<space>\s+|#[^\n]*)|(?<mark>[;{}])|"(?<double>(?:[^"\\]|\\[\s\S])*)"|'(?<single>(?:[^'\\]|\\[\s\S])*)'|(?<plain>(?:\$\{[^}]{0,256}\}|\\[\s\S]|[^\s;{}"'\\])(?:\$\{[^}]{0,256}\}|\\[\s\S]|[^\s;{}\\])*)|(?<other>[\s\S])/gy
 
 /**
  * Reads a config of nginx, without what it includes. What it would refuse ends the reading.
@@ -13,7 +16,7 @@ export function parseNginx(text, file, block = '') {
   let line = 1
   for (const match of text.matchAll(token)) {
     const { space, mark, double, single, plain, other } = match.groups ?? {}
-    if (other !== undefined) break
+    if (other !== undefined || blocks.length > deepest) break
     if (mark !== undefined) {
       const [name, ...args] = words
       if (name !== undefined) {

@@ -1,5 +1,6 @@
 import { isDirectory, readText } from '../files/text.js'
 
+import { isMounted } from '../mounts.js'
 import { accountOf } from '../programs/account.js'
 import { textAt } from '../programs/file.js'
 import { globFiles } from './glob.js'
@@ -7,8 +8,10 @@ import { parseNginx } from './nginx-config.js'
 import { absoluteIn, optionOf, startedPrograms } from './started.js'
 
 const rule = 'nginx'
-/** Includes of includes, deeper than anybody writes. */
-const deepest = 10
+/** Of one config. */
+const mostFiles = 1000
+/** Of a text in a program. */
+const longest = 64 * 1024
 /** A program that is larger is not read. */
 const largest = 32 * 1024 * 1024
 const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
@@ -28,7 +31,7 @@ export const nginxRule = {
       const folders = new Map()
       for (const place of placesOf(reading)) {
         const folder = place.path.replace(/\/[^/]*$/, '') || '/'
-        if (!isTemporary(place.path) && !isMounted(folder) && !isDirectory(subject.fs, folder))
+        if (!isTemporary(place.path) && !isMounted(subject, folder) && !isDirectory(subject.fs, folder))
           folders.set(folder, place)
       }
       for (const [folder, { path, place }] of folders) {
@@ -54,16 +57,21 @@ function* readings(subject) {
     const { argv } = started
     if (started.name !== 'nginx' || argv.some(arg => ['-t', '-T', '-v', '-V', '-h', '-s'].includes(arg)))
       continue
-    const built = configured(subject, started)
     const option = short => optionOf(argv, { short, shortWithValue: 'cgpse' })
-    const prefix = option('p') ?? built.get('prefix')
+    const told = [
+      ['prefix', option('p')],
+      ['error-log-path', option('e')],
+    ]
+    const built = new Map(configured(subject, started))
+    for (const [name, value] of told) if (value !== undefined) built.set(name, value)
+    const prefix = built.get('prefix')
     const named = option('c') ?? built.get('conf-path') ?? 'conf/nginx.conf'
     const file = named.startsWith('/') ? named : prefix === undefined ? undefined : absoluteIn(prefix, named)
     const text = file === undefined ? undefined : readText(fs, file)
     // One that is missing may well be mounted.
     if (file === undefined || text === undefined) continue
     const given = parseNginx(`${option('g') ?? ''};`, '-g')
-    const directives = [...given, ...included(subject, parseNginx(text, file), file, deepest)]
+    const directives = [...given, ...included(subject, parseNginx(text, file), file)]
     yield { started, built, file, directives }
   }
 }
@@ -75,23 +83,31 @@ function configured({ fs }, { path }) {
   const bytes = fs.read(found)
   const at = bytes.indexOf('configure arguments: ')
   if (at === -1) return new Map()
-  const text = bytes.toString('latin1', at, bytes.indexOf(0, at))
+  const end = bytes.subarray(at, at + longest).indexOf(0)
+  const text = bytes.toString('latin1', at, at + (end === -1 ? longest : end))
   return new Map(
-    [...text.matchAll(/--([\w-]+)=([^\s']+)/g)].map(([, name = '', value = '']) => [name, value]),
+    [...text.matchAll(/(?<![\w-])--([\w-]+)=([^\s']+)/g)].map(([, name = '', value = '']) => [name, value]),
   )
 }
 
-function included(subject, directives, main, left) {
+/** @param seen files that were read: what includes itself would never end */
+function included(subject, directives, main, seen = new Set([main])) {
   return directives.flatMap(directive => {
     const [named] = directive.args
-    if (directive.name !== 'include' || named === undefined || left === 0) return [directive]
+    if (directive.name !== 'include' || named === undefined || seen.size >= mostFiles) return [directive]
     const files = globFiles(subject.fs, absoluteIn(folderOf(main), named))
-    const inside = files.flatMap(file => parseNginx(readText(subject.fs, file) ?? '', file, directive.block))
-    return [directive, ...included(subject, inside, main, left - 1)]
+    const inside = files
+      .filter(file => !seen.has(file))
+      .slice(0, mostFiles - seen.size)
+      .flatMap(file => {
+        seen.add(file)
+        return parseNginx(readText(subject.fs, file) ?? '', file, directive.block)
+      })
+    return [directive, ...included(subject, inside, main, seen)]
   })
 }
 
-function* missingFiles({ fs }, { directives, file, built }) {
+function* missingFiles(subject, { directives, file, built }) {
   for (const directive of directives) {
     const { name, args } = directive
     const [named = ''] = args
@@ -103,7 +119,7 @@ function* missingFiles({ fs }, { directives, file, built }) {
     )
       continue
     const path = absoluteIn(base ?? '/', named)
-    if (fs.find(path) !== undefined || isMounted(path)) continue
+    if (subject.fs.find(path) !== undefined || isMounted(subject, path)) continue
     const call = name === 'include' ? 'open()' : 'dlopen()'
     yield {
       place: placeOf(directive),
@@ -175,8 +191,4 @@ function folderOf(path) {
 
 function isTemporary(path) {
   return /^\/tmp\//.test(path)
-}
-
-function isMounted(path) {
-  return /^\/(?:dev|proc|sys)(?:$|\/)/.test(path)
 }

@@ -2,6 +2,7 @@ import { UserError } from '../../util/errors.js'
 import { splitShellWords } from '../../util/shell-words.js'
 import { isDirectory } from '../files/text.js'
 
+import { isMounted } from '../mounts.js'
 import { elsewhere } from '../programs/not-started.js'
 import { startOf } from '../programs/start.js'
 import { namedProgram, namedUser } from './named.js'
@@ -66,18 +67,18 @@ function* supervisordConfigs(subject) {
     const path = candidates
       .map(path => absoluteIn(config.workingDir, path))
       .find(path => fs.find(path) !== undefined)
-    const read = path === undefined ? undefined : readSupervisord(fs, path, config.env)
+    const read = path === undefined ? undefined : readSupervisord(fs, path, started.environment)
     if (read !== undefined) yield { started, config: read }
   }
 }
 
 /** A supervisord that is in the image, and may be started by what cannot be looked into. */
 function unseen(subject) {
-  const { fs, config } = subject
+  const { fs } = subject
   const nobody = startOf(subject, { argv: [], rule, place: '' })
   const path = elsewhere(fs, 'supervisord', nobody)
   if (path === undefined) return []
-  return [{ name: 'supervisord', path, argv: [path], searched: config.env.get('PATH'), sure: false }]
+  return [{ name: 'supervisord', path, argv: [path], environment: nobody.env, sure: false }]
 }
 
 /** Where supervisord looks when it is told nothing: beside its own folder first. */
@@ -123,7 +124,12 @@ function foldersOf(config) {
 }
 
 function firstOfEach(settings) {
-  return settings.filter((one, index) => settings.findIndex(({ text }) => text === one.text) === index)
+  const seen = new Set()
+  return settings.filter(({ text }) => {
+    const isFirst = !seen.has(text)
+    seen.add(text)
+    return isFirst
+  })
 }
 
 function* inspectProgram(subject, started, program) {
@@ -151,7 +157,7 @@ function* inspectProgram(subject, started, program) {
       place: command.place,
       argv,
       user: program.user?.text,
-      path: program.path ?? started.searched,
+      environment: new Map([...started.environment, ...program.environment]),
       effect: `supervisord goes on without \`${section}\`: \`can't find command\`, then \`FATAL\``,
     })
   }
@@ -181,9 +187,8 @@ function isTemporary(path) {
 }
 
 /** Whether there is such a folder when a container runs. */
-function isThere({ fs, config }, path) {
-  const mounted = ['/dev', '/proc', '/sys', ...config.volumes]
-  return isDirectory(fs, path) || mounted.some(mount => `${path}/`.startsWith(mount.replace(/\/?$/, '/')))
+function isThere(subject, path) {
+  return isDirectory(subject.fs, path) || isMounted(subject, path)
 }
 
 function makeFolder(path) {

@@ -1,5 +1,7 @@
 import { readText } from '../files/text.js'
 
+import { assigned } from '../programs/shell-text.js'
+import { unknownOf } from './environment.js'
 import { namedProgram, namedUser } from './named.js'
 import { startedPrograms } from './started.js'
 import { parseUnit } from './unit.js'
@@ -28,8 +30,7 @@ export const systemdRule = {
       return name === 'systemd' || target?.endsWith('/lib/systemd/systemd')
     })
     if (starts === undefined) return
-    for (const [name, path] of enabledServices(subject))
-      yield* inspectService(subject, name, path, starts.sure)
+    for (const [name, path] of enabledServices(subject)) yield* inspectService(subject, name, path, starts)
   },
 }
 
@@ -53,7 +54,7 @@ function enabledServices({ fs }) {
   return services
 }
 
-function* inspectService(subject, name, path, sure) {
+function* inspectService(subject, name, path, { sure, environment: own }) {
   const text = readText(subject.fs, path)
   if (text === undefined) return
   const unit = parseUnit(text)
@@ -73,6 +74,7 @@ function* inspectService(subject, name, path, sure) {
       effect: `${name} fails with \`status=217/USER\``,
     })
   }
+  const environment = new Map([...own, ['PATH', ownPath], ...environmentOf(service)])
   for (const { value, line } of commandsOf(service)) {
     const [, prefixes = '', program = ''] = /^([-@:+!|]*)\s*"?([^\s"]+)/.exec(value) ?? []
     if (program === '' || prefixes.includes('-') || /[%$\\]/.test(program)) continue
@@ -82,10 +84,19 @@ function* inspectService(subject, name, path, sure) {
       place: `${path}:${line}`,
       argv: [program],
       user: prefixes.includes('+') || user?.value.includes('%') ? 'root' : user?.value,
-      path: ownPath,
+      environment,
       effect: `${name} fails with \`status=203/EXEC\``,
     })
   }
+}
+
+/** What a unit sets in the environment. How systemd reads the values is not looked at. */
+function environmentOf(service) {
+  const names = service.flatMap(({ key, value }) => {
+    if (key === 'Environment') return assigned(value)
+    return key === 'EnvironmentFile' ? ['PATH', 'LD_LIBRARY_PATH', 'LD_PRELOAD'] : []
+  })
+  return new Map(unknownOf(names))
 }
 
 /** What is started, without what an empty assignment took away. */

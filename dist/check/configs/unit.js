@@ -10,12 +10,12 @@ export function parseUnit(text) {
   for (const [index, whole] of text.split(/\r?\n/).entries()) {
     // A comment between lines that belong together is left out; they go on.
     if (/^\s*[#;]/.test(whole)) continue
-    const joined = { text: (begun?.text ?? '') + whole.trim(), line: begun?.line ?? index + 1 }
-    begun = undefined
-    if (joined.text.endsWith('\\')) {
-      begun = { text: `${joined.text.slice(0, -1)} `, line: joined.line }
-      continue
-    }
+    const part = whole.trim()
+    const goesOn = part.endsWith('\\')
+    const text = goesOn ? `${part.slice(0, -1)} ` : part
+    const joined = { text: (begun?.text ?? '') + text, line: begun?.line ?? index + 1 }
+    begun = goesOn ? joined : undefined
+    if (goesOn) continue
     const header = /^\[([^\]]+)\]$/.exec(joined.text)?.[1]
     const at = joined.text.indexOf('=')
     if (header !== undefined) {

@@ -33,15 +33,16 @@ export function isSecretName(name, value) {
 export const secretFiles = new Map([
   ['.netrc', (_, text) => /\bpassword\s+\S/.test(text)],
   ['.npmrc', (_, text) => /_(?:authToken|auth|password)\s*=\s*["']?(?!["']?\$)[^\s"']/.test(text)],
-  ['.pypirc', (_, text) => /^\s*password\s*[=:]\s*\S/m.test(text)],
+  ['.pypirc', (_, text) => /^[ \t]*password[ \t]*[=:][ \t]*\S/m.test(text)],
   ['.git-credentials', (_, text) => /:\/\/[^/\s:]+:[^/\s@]+@/.test(text)],
   ['config.json', (path, text) => path.endsWith('/.docker/config.json') && /"auth"\s*:\s*"[^"]/.test(text)],
   [
     'credentials',
-    (path, text) => path.endsWith('/.aws/credentials') && /^\s*aws_secret_access_key\s*=\s*\S/im.test(text),
+    (path, text) =>
+      path.endsWith('/.aws/credentials') && /^[ \t]*aws_secret_access_key[ \t]*=[ \t]*\S/im.test(text),
   ],
   ['hosts.yml', (path, text) => path.endsWith('/gh/hosts.yml') && /oauth_token:\s*\S/.test(text)],
-  ['nix.conf', (_, text) => /^\s*access-tokens\s*=.*\S=\S/m.test(text)],
+  ['nix.conf', (_, text) => /^[ \t]*access-tokens[ \t]*=.*\S=\S/m.test(text)],
   ['.env', (_, text) => text.split('\n').some(isSecretLine)],
 ])
 

@@ -1,8 +1,7 @@
+import { runtimeMounts } from '../mounts.js'
+
 /** Bits of a permission, as in one octal digit of a mode. */
 const [readBit, executeBit] = [4, 1]
-
-/** Filled by every runtime when it starts a container. */
-const mounts = ['/proc', '/sys', '/dev']
 
 /** As the kernel does. */
 const mostLinks = 40
@@ -43,7 +42,7 @@ export function follow(fs, path, user) {
     if (at !== undefined && !mayExecute(at.entry, user))
       return { is: 'failed', errno: 'EACCES', at: here, link }
     const next = name === '..' ? dirname(here) : `${here === '/' ? '' : here}/${name}`
-    if (mounts.includes(next)) return { is: 'mounted' }
+    if (runtimeMounts.includes(next)) return { is: 'mounted' }
     const found = fs.look(next)
     if (found === undefined) return { is: 'failed', errno: 'ENOENT', at: next, link }
     if (found.entry.type !== 'symlink') {
@@ -71,4 +70,9 @@ export function absolute(path, directory) {
 /** The last name of a path. */
 export function basename(path) {
   return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Whether a path is that of a directory, or of what is in it. Both absolute. */
+export function isWithin(path, directory) {
+  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
 }

@@ -95,7 +95,8 @@ function withInterpreter(subject, start, found, elf, name) {
     return [because(`is damaged (${error.message})`, 'input/output error')]
   }
   if (['LD_LIBRARY_PATH', 'LD_PRELOAD'].some(variable => start.unknown?.has(variable))) return []
-  const loading = { fs, program: found, elf, interpreter: { name, found: interpreter }, ...start }
+  const { volumes } = subject.config
+  const loading = { fs, volumes, program: found, elf, interpreter: { name, found: interpreter }, ...start }
   return lackingLibraries(loading).map(lacking => libraryFinding(start, found, lacking))
 }
 

@@ -1,5 +1,6 @@
 import { root } from './account.js'
 import { isApplet } from './busybox.js'
+import { mayLook } from './effort.js'
 import { isElf } from './elf.js'
 import { examineElf } from './examine-elf.js'
 import { examineScript } from './examine-script.js'
@@ -29,6 +30,7 @@ function examine(subject, start, depth) {
   if (name === undefined || depth.starts > mostStarts) return []
   const path = start.unknown?.has('PATH') ? undefined : start.env.get('PATH')
   if (path === undefined && !name.includes('/')) return []
+  if (!mayLook(subject.fs, name.includes('/') ? 1 : path?.split(':').length)) return []
   const look = user => lookUp(subject.fs, name, { path: path ?? '', directory: start.directory, user })
   const byUser = look(start.user)
   const found = isPrivileged(start) ? look(root) : byUser

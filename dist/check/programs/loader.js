@@ -1,6 +1,7 @@
-import { absolute, dirname, follow, mayRead } from './access.js'
+import { absolute, dirname, follow, isWithin, mayRead } from './access.js'
 
 import { sameMachine } from './architecture.js'
+import { mayLook } from './effort.js'
 import { ElfError, isElf, parseElf } from './elf.js'
 import { readAt } from './file.js'
 import { parseLdCache } from './ld-cache.js'
@@ -9,6 +10,11 @@ const largestLoader = 8 * 1024 * 1024
 const largestCache = 16 * 1024 * 1024
 /** Of a loader; real ones have four. */
 const mostFolders = 64
+/** Libraries of the host's driver, which NVIDIA's runtime mounts: `nvc_info.c` of libnvidia-container names them. */
+const ofDriver =
+  /^lib(?:cuda|cudadebugger|nvcuvid|nvoptix|vdpau_nvidia|nvidia-[\w-]+|(?:GLX|EGL|GLESv1_CM|GLESv2)_nvidia)\.so(?:\.|$)/
+/** Where Nix's programs look for the host's driver. */
+const driver = '/run/opengl-driver'
 /** For one program. Large ones of Nix look at some thousand places. */
 const mostLooks = 50_000
 
@@ -32,6 +38,7 @@ export function lackingLibraries(loading) {
     if (looks.left <= 0 || names.has(name) || (loader.kind === 'musl' && isMuslItself(name))) return
     names.add(name)
     const library = search(name, by, loader, loading, looks)
+    if (library === 'mounted') return
     if (library === undefined || 'damaged' in library) {
       if (isPreloaded && loader.kind === 'musl') return
       const neededBy = isPreloaded ? undefined : by.path
@@ -73,7 +80,9 @@ function readLoader({ fs, interpreter: { name, found } }) {
   if (found.entry.size > largestLoader) return undefined
   const bytes = fs.read(found)
   const text = bytes.toString('latin1')
-  const arch = /\/etc\/ld-musl-(?<arch>[\w-]+)\.path\0|ld-musl-(?<name>[\w-]+)\.so/.exec(text)?.groups
+  const arch = /\/etc\/ld-musl-(?<arch>[\w-]{1,32})\.path\0|ld-musl-(?<name>[\w-]{1,32})\.so/.exec(
+    text,
+  )?.groups
   if (text.includes('/etc/ld-musl-')) return muslLoader(fs, name, arch?.arch ?? arch?.name)
   const cache = /\0(?<path>\/[^\0]*\/ld\.so\.cache)\0/.exec(text)?.groups?.path
   const folders = [...text.matchAll(/(?<=\0)(?:\/(?:[^\0\n ]*\/)?\0)+/g)].flatMap(([run]) =>
@@ -127,16 +136,22 @@ function preloaded(loading) {
   return (loading.env.get('LD_PRELOAD') ?? '').split(/[ :]/).filter(Boolean)
 }
 
-/** The first file of that name that the loader takes; what is wrong with it, where it takes a wrong one. */
+/**
+ * The first file of that name that the loader takes; what is wrong with it, where it takes a wrong one; `mounted` where
+ * the image has none, and what is mounted into the container may.
+ */
 function search(name, by, loader, loading, looks) {
   const { machine } = loading.elf
+  let isMounted = ofDriver.test(name)
   const candidates = name.includes('/') ? expanded(name, by.path, machine) : paths(name, by, loader, loading)
   for (const path of candidates) {
+    if (!mayLook(loading.fs)) looks.left = 0
     if (looks.left-- <= 0) return undefined
     const library = open(absolute(path, loading.directory), loader, loading)
-    if (library !== undefined) return library
+    if (library === 'mounted') isMounted = true
+    else if (library !== undefined) return library
   }
-  return undefined
+  return isMounted ? 'mounted' : undefined
 }
 
 /** Every place where the loader looks, in its order. */
@@ -206,21 +221,43 @@ function expanded(item, object, machine) {
   return replace(replace([origin], 'LIB', libraryFolders), 'PLATFORM', platforms[machine.number] ?? [])
 }
 
-function open(path, loader, { fs, user, elf: program }) {
+function open(path, loader, { fs, user, elf: program, volumes }) {
   const followed = follow(fs, path, user)
-  if (followed.is !== 'found' || followed.found.entry.type !== 'file') return undefined
+  if (followed.is === 'mounted') return 'mounted'
+  if (followed.is === 'failed') {
+    const { at } = followed
+    const isMountable = [driver, ...volumes].some(to => isWithin(at, to) || isWithin(path, to))
+    return isMountable ? 'mounted' : undefined
+  }
+  if (followed.found.entry.type !== 'file') return undefined
   const { found } = followed
   if (!mayRead(found.entry, user)) return undefined
+  const elf = libraryAt(fs, found)
+  if ('damaged' in elf) return { damaged: `${path}${elf.damaged}` }
+  const same = sameMachine(elf.machine, program.machine)
+  if (same) return { path, found, elf }
+  // glibc goes on; musl does not look, and what comes of that nobody knows.
+  return loader.kind === 'glibc' ? undefined : { path, found, elf: { ...elf, dynamic: undefined } }
+}
+
+/** Most programs of an image have the same ones. */
+const libraries = new WeakMap()
+
+function libraryAt(fs, found) {
+  const known = libraries.get(fs) ?? new Map()
+  libraries.set(fs, known)
+  const elf = known.get(found.path) ?? readLibrary(fs, found)
+  known.set(found.path, elf)
+  return elf
+}
+
+function readLibrary(fs, found) {
   const read = readAt(fs, found)
-  if (!isElf(read(0, 4))) return { damaged: `${path} is no ELF file` }
+  if (!isElf(read(0, 4))) return { damaged: ' is no ELF file' }
   try {
-    const elf = parseElf(read)
-    const same = sameMachine(elf.machine, program.machine)
-    if (same) return { path, found, elf }
-    // glibc goes on; musl does not look, and what comes of that nobody knows.
-    return loader.kind === 'glibc' ? undefined : { path, found, elf: { ...elf, dynamic: undefined } }
+    return parseElf(read)
   } catch (error) {
-    if (error instanceof ElfError) return { damaged: `${path}: ${error.message}` }
+    if (error instanceof ElfError) return { damaged: `: ${error.message}` }
     throw error
   }
 }

@@ -1,3 +1,4 @@
+import { isMounted } from '../mounts.js'
 import { absolute, basename, mayExecute } from './access.js'
 
 import { finding } from './start.js'
@@ -14,14 +15,15 @@ export function notStarted(subject, start, found) {
   const { rule, place } = start
   const fix = fixFor(subject, start, name, found)
   // What is mounted there may have it.
-  const isMountable =
-    found.is === 'failed' && subject.config.volumes.some(volume => isWithin(found.at, absolute(volume, '')))
-  const severity = isMountable ? 'warning' : 'error'
+  const severity = wanted(start, found).some(path => isMounted(subject, path)) ? 'warning' : 'error'
   return finding(start, { rule, place, severity, why: whyNot(start, name, found), fix })
 }
 
-function isWithin(path, directory) {
-  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
+/** Where it would have to be. */
+function wanted(start, found) {
+  if (found.is === 'failed') return [found.at]
+  if (found.is === 'refused') return []
+  return found.path.split(':').map(folder => absolute(folder, start.directory))
 }
 
 /** A program that is there, but not for the user; what starts it has more rights than he, with some engines. */

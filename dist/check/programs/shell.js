@@ -1,3 +1,4 @@
+import { isMounted } from '../mounts.js'
 import { absolute, basename, follow, mayRead } from './access.js'
 import { assigned, firstCommand, lastExec } from './shell-text.js'
 import { finding, leadsTo, rest } from './start.js'
@@ -24,7 +25,10 @@ export function shell(subject, start) {
   const from = isCmd ? { ...start, rule: 'command', place: 'Cmd' } : start
   if (!isText) return script(subject, from, operand, start.argv.slice(at + 1))
   // Its profile may set everything.
-  const unknown = isLogin || start.env.has('BASH_ENV') ? new Set(['PATH', 'LD_LIBRARY_PATH']) : start.unknown
+  const unknown =
+    isLogin || start.env.has('BASH_ENV')
+      ? new Set([...(start.unknown ?? []), 'PATH', 'LD_LIBRARY_PATH', 'LD_PRELOAD'])
+      : start.unknown
   return command(from, firstCommand(operand), unknown)
 }
 
@@ -55,7 +59,9 @@ function script(subject, start, name, args) {
         ]
     const said = isThere ? 'Permission denied' : 'No such file'
     const text = `The script ${name} ${why}: \`${basename(start.argv[0] ?? '')}: cannot open ${name}: ${said}\`.`
-    return [{ finding: finding(start, { rule, place, why: text, fix }) }]
+    // What is mounted there may have it.
+    const severity = followed.is === 'failed' && isMounted(subject, followed.at) ? 'warning' : 'error'
+    return [{ finding: finding(start, { rule, place, severity, why: text, fix }) }]
   }
   if (followed.found.entry.size > longestScript) return []
   const text = fs.read(followed.found).toString('utf8')

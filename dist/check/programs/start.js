@@ -1,7 +1,6 @@
 import { UserError } from '../../util/errors.js'
 import { splitShellWords } from '../../util/shell-words.js'
 
-import { printable } from '../printable.js'
 import { accountOf, root } from './account.js'
 import { textAt } from './file.js'
 import { defaultPath } from './lookup.js'
@@ -65,8 +64,8 @@ export function finding(start, { severity = 'error', ...rest }) {
   return {
     rule,
     severity: severity === 'error' && !start.isCertain ? 'warning' : severity,
-    place: printable(place),
-    why: printable(why),
-    fix: printable(fix),
+    place,
+    why,
+    fix,
   }
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../../util/errors.js'
+import { LimitError } from '../../util/errors.js'
 import { count } from '../../util/text.js'
 import { impliedDirectory } from './node.js'
 
@@ -137,7 +137,7 @@ export class Tree {
 
   #added() {
     if (++this.#count <= this.#most) return
-    throw new UserError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
+    throw new LimitError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
       advice: 'See what puts them there.',
     })
   }
@@ -167,11 +167,18 @@ function merged(lower, upper) {
   return upper
 }
 
+/** The last layer that took away what lower ones have in a directory: a layer may say so a million times. */
+const hiddenBy = new WeakMap()
+
 function hideBelow(directory, layer) {
   const pending = [directory]
-  for (let at = pending.pop(); at !== undefined; at = pending.pop())
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    // What came since is the layer's own.
+    if (hiddenBy.get(at.children) === layer) continue
+    hiddenBy.set(at.children, layer)
     for (const [name, node] of at.children) {
       if (node.layer < layer) at.children.delete(name)
       else if (node.type === 'directory') pending.push(node)
     }
+  }
 }

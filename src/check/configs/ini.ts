@@ -28,12 +28,15 @@ export function parseIni(files: readonly { readonly path: string; readonly text:
     let indent = 0
     for (const [index, whole] of text.split(/\r?\n/).entries()) {
       const line = index + 1
-      const content = whole.replace(/(^|\s)[;#].*$/, '').trimEnd()
+      const content = whole.replace(/(^|\s)[;#].*$/s, '').trimEnd()
       if (content.trim() === '') continue
       const depth = content.length - content.trimStart().length
       const before = key === undefined ? undefined : section?.get(key)
       if (key !== undefined && before !== undefined && depth > indent) {
-        section?.set(key, { ...before, text: `${before.text}\n${content.trim()}`.trim() })
+        section?.set(key, {
+          ...before,
+          text: before.text === '' ? content.trim() : `${before.text}\n${content.trim()}`,
+        })
         continue
       }
       indent = depth

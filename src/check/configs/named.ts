@@ -4,6 +4,7 @@ import { examineProgram } from '../programs/examine.ts'
 import { textAt } from '../programs/file.ts'
 import { elsewhere } from '../programs/not-started.ts'
 import { type Start, startOf } from '../programs/start.ts'
+import { type Environment, withEnvironment } from './environment.ts'
 import type { Setting } from './supervisord-config.ts'
 
 /** A program that a config names. */
@@ -15,24 +16,22 @@ export type NamedProgram = {
   readonly argv: readonly string[]
   /** As whom it is started. @default the image's user */
   readonly user?: string | undefined
-  /** In which a name without a slash is looked for; undefined where that is not known. */
-  readonly path: string | undefined
+  /** Its PATH is also where a name without a slash is looked for. */
+  readonly environment: Environment
   /** What comes of it where it is not there. */
   readonly effect: string
 }
 
 /** Why a program that a config names will not run. */
 export function* namedProgram(subject: Subject, program: NamedProgram): Iterable<Finding> {
-  const { rule, severity, place, argv, user, path, effect } = program
+  const { rule, severity, place, argv, user, environment, effect } = program
   const name = argv[0] ?? ''
   // A relative path depends on where it is started.
-  if (name.includes('/') ? !name.startsWith('/') : path === undefined) return
+  if (name.includes('/') ? !name.startsWith('/') : environment.get('PATH') === undefined) return
   const as = user === undefined ? subject : { ...subject, config: { ...subject.config, user } }
-  const start = startOf(as, { argv, rule, place })
-  const env = path === undefined ? start.env : new Map([...start.env, ['PATH', path]])
+  const start = withEnvironment(startOf(as, { argv, rule, place }), environment)
   const problems = examineProgram(subject, {
     ...start,
-    env,
     by: 'kernel',
     isCertain: severity === 'error',
   })
@@ -56,6 +55,8 @@ function fixFor({ fs }: Subject, start: Start, otherwise: string): string {
   return `Write \`\${pkg}${rest}\` in place of \`${name}\`, with the package \`${storePath.slice(44)}\`: the image has ${path}.`
 }
 
+const sysusers = ['/etc', '/run', '/usr/lib'].map(folder => `${folder}/sysusers.d`)
+
 /** A user whom a config names, and who is not there. One whom it names again is missing once. */
 export function* namedUser(
   { fs }: Subject,
@@ -66,13 +67,15 @@ export function* namedUser(
     readonly effect: string
   },
 ): Iterable<Finding> {
-  const { rule, severity, user, effect } = named
+  const { rule, user, effect } = named
   if (user === undefined || user.text === '') return
   const account = accountOf(user.text, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
   if ('user' in account && account.name !== undefined) return
+  // systemd-sysusers may add him when the container starts.
+  const isAdded = sysusers.some(folder => fs.list(folder).length > 0)
   yield {
     rule,
-    severity,
+    severity: isAdded ? 'warning' : named.severity,
     place: user.place,
     why: `The user \`${user.text}\` is not in the image's /etc/passwd: ${effect}.`,
     fix: `Add it: \`(pkgs.dockerTools.fakeNss.override { extraPasswdLines = [ "${user.text}:x:1000:1000::/home/${user.text}:/bin/sh" ]; })\`, with its group in \`extraGroupLines\`.`,

@@ -1,5 +1,6 @@
 import { isDirectory, readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { accountOf } from '../programs/account.ts'
 import { textAt } from '../programs/file.ts'
 import { globFiles } from './glob.ts'
@@ -7,8 +8,10 @@ import { type Directive, parseNginx } from './nginx-config.ts'
 import { absoluteIn, optionOf, type Started, startedPrograms } from './started.ts'
 
 const rule = 'nginx'
-/** Includes of includes, deeper than anybody writes. */
-const deepest = 10
+/** Of one config. */
+const mostFiles = 1000
+/** Of a text in a program. */
+const longest = 64 * 1024
 /** A program that is larger is not read. */
 const largest = 32 * 1024 * 1024
 const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'] as const
@@ -40,7 +43,7 @@ export const nginxRule: Rule = {
       const folders = new Map<string, Place>()
       for (const place of placesOf(reading)) {
         const folder = place.path.replace(/\/[^/]*$/, '') || '/'
-        if (!isTemporary(place.path) && !isMounted(folder) && !isDirectory(subject.fs, folder))
+        if (!isTemporary(place.path) && !isMounted(subject, folder) && !isDirectory(subject.fs, folder))
           folders.set(folder, place)
       }
       for (const [folder, { path, place }] of folders) {
@@ -66,16 +69,21 @@ function* readings(subject: Subject): Iterable<Reading> {
     const { argv } = started
     if (started.name !== 'nginx' || argv.some(arg => ['-t', '-T', '-v', '-V', '-h', '-s'].includes(arg)))
       continue
-    const built = configured(subject, started)
     const option = (short: string) => optionOf(argv, { short, shortWithValue: 'cgpse' })
-    const prefix = option('p') ?? built.get('prefix')
+    const told = [
+      ['prefix', option('p')],
+      ['error-log-path', option('e')],
+    ] as const
+    const built = new Map(configured(subject, started))
+    for (const [name, value] of told) if (value !== undefined) built.set(name, value)
+    const prefix = built.get('prefix')
     const named = option('c') ?? built.get('conf-path') ?? 'conf/nginx.conf'
     const file = named.startsWith('/') ? named : prefix === undefined ? undefined : absoluteIn(prefix, named)
     const text = file === undefined ? undefined : readText(fs, file)
     // One that is missing may well be mounted.
     if (file === undefined || text === undefined) continue
     const given = parseNginx(`${option('g') ?? ''};`, '-g')
-    const directives = [...given, ...included(subject, parseNginx(text, file), file, deepest)]
+    const directives = [...given, ...included(subject, parseNginx(text, file), file)]
     yield { started, built, file, directives }
   }
 }
@@ -87,30 +95,38 @@ function configured({ fs }: Subject, { path }: Started): Map<string, string> {
   const bytes = fs.read(found)
   const at = bytes.indexOf('configure arguments: ')
   if (at === -1) return new Map()
-  const text = bytes.toString('latin1', at, bytes.indexOf(0, at))
+  const end = bytes.subarray(at, at + longest).indexOf(0)
+  const text = bytes.toString('latin1', at, at + (end === -1 ? longest : end))
   return new Map(
-    [...text.matchAll(/--([\w-]+)=([^\s']+)/g)].map(([, name = '', value = '']) => [name, value]),
+    [...text.matchAll(/(?<![\w-])--([\w-]+)=([^\s']+)/g)].map(([, name = '', value = '']) => [name, value]),
   )
 }
 
+/** @param seen files that were read: what includes itself would never end */
 function included(
   subject: Subject,
   directives: readonly Directive[],
   main: string,
-  left: number,
+  seen = new Set([main]),
 ): Directive[] {
   return directives.flatMap(directive => {
     const [named] = directive.args
-    if (directive.name !== 'include' || named === undefined || left === 0) return [directive]
+    if (directive.name !== 'include' || named === undefined || seen.size >= mostFiles) return [directive]
     const files = globFiles(subject.fs, absoluteIn(folderOf(main), named))
-    const inside = files.flatMap(file => parseNginx(readText(subject.fs, file) ?? '', file, directive.block))
-    return [directive, ...included(subject, inside, main, left - 1)]
+    const inside = files
+      .filter(file => !seen.has(file))
+      .slice(0, mostFiles - seen.size)
+      .flatMap(file => {
+        seen.add(file)
+        return parseNginx(readText(subject.fs, file) ?? '', file, directive.block)
+      })
+    return [directive, ...included(subject, inside, main, seen)]
   })
 }
 
 type Problem = Pick<Finding, 'place' | 'why' | 'fix'>
 
-function* missingFiles({ fs }: Subject, { directives, file, built }: Reading): Iterable<Problem> {
+function* missingFiles(subject: Subject, { directives, file, built }: Reading): Iterable<Problem> {
   for (const directive of directives) {
     const { name, args } = directive
     const [named = ''] = args
@@ -122,7 +138,7 @@ function* missingFiles({ fs }: Subject, { directives, file, built }: Reading): I
     )
       continue
     const path = absoluteIn(base ?? '/', named)
-    if (fs.find(path) !== undefined || isMounted(path)) continue
+    if (subject.fs.find(path) !== undefined || isMounted(subject, path)) continue
     const call = name === 'include' ? 'open()' : 'dlopen()'
     yield {
       place: placeOf(directive),
@@ -194,8 +210,4 @@ function folderOf(path: string): string {
 
 function isTemporary(path: string): boolean {
   return /^\/tmp\//.test(path)
-}
-
-function isMounted(path: string): boolean {
-  return /^\/(?:dev|proc|sys)(?:$|\/)/.test(path)
 }

@@ -1,5 +1,6 @@
 import { readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
+import type { Environment } from './environment.ts'
 import { type NamedProgram, namedProgram } from './named.ts'
 import { commandsOf, type Started, startedPrograms } from './started.ts'
 
@@ -32,10 +33,19 @@ function* servicesOf(subject: Subject): Iterable<Service> {
       const scanned = scanDirectory(started)
       if (scanned !== undefined) yield* directories(scanned)
     } else if (started.name === 'init' && fs.find('/package/admin/s6-overlay') !== undefined) {
-      yield* directories('/etc/services.d')
-      for (const folder of overlayServices(subject)) yield { folder, started, compiled: true }
+      const inOverlay = { ...started, environment: overlayEnvironment(started) }
+      for (const service of directories('/etc/services.d')) yield { ...service, started: inOverlay }
+      for (const folder of overlayServices(subject)) yield { folder, started: inOverlay, compiled: true }
     }
   }
+}
+
+/** Its /init adds to PATH the folders that it needs, also where no links to its programs are in the others. */
+function overlayEnvironment({ environment }: Started): Environment {
+  const folders = environment.get('PATH')?.split(':')
+  if (folders === undefined) return environment
+  const added = ['/command', '/usr/bin', '/bin'].filter(folder => !folders.includes(folder))
+  return new Map([...environment, ['PATH', [...added, ...folders].join(':')]])
 }
 
 /** What s6-svscan and runsvdir are told to look at. */
@@ -75,7 +85,7 @@ function* inspectService(subject: Subject, { folder, started, compiled }: Servic
   const effect = `The service \`${name}\` never starts; it is tried again every second`
   // A service may be made when the container starts, and one that is marked `down` waits for somebody.
   if (fs.find(run) === undefined || fs.find(`${folder}/down`) !== undefined) return
-  const program = { rule, severity, path: started.searched, effect } as const
+  const program = { rule, severity, environment: started.environment, effect } as const
   const inside = [...inspectScript(subject, run, { ...program, started })]
   // s6-rc makes what it compiles executable.
   if (!compiled || isExecutable(subject, run)) {
@@ -95,11 +105,11 @@ function* inspectScript(
   const { severity, started } = program
   const text = readText(subject.fs, run)
   if (text === undefined || !/^#!.*\b(?:ba|da|a)?sh\b/.test(text)) return
-  for (const { words, line, last, sure, searched } of commandsOf(text, [], started)) {
+  for (const { words, line, last, sure, environment } of commandsOf(text, [], started)) {
     if (!last) continue
     const place = `${run}:${line}`
     const certain = sure ? severity : 'warning'
-    yield* namedProgram(subject, { ...program, severity: certain, place, argv: words, path: searched })
+    yield* namedProgram(subject, { ...program, severity: certain, place, argv: words, environment })
   }
 }
 

@@ -6,6 +6,7 @@ import type { Subject } from '../model.ts'
 import { lookUp } from '../programs/lookup.ts'
 import { type Start, startOf } from '../programs/start.ts'
 import { startedBy } from '../programs/wrappers.ts'
+import { afterLine, type Environment, environmentOf, withEnvironment } from './environment.ts'
 
 /** A program that runs when a container starts, as far as that can be seen. */
 export type Started = {
@@ -14,8 +15,7 @@ export type Started = {
   /** Where it is found; undefined where it is not. */
   readonly path: string | undefined
   readonly argv: readonly string[]
-  /** Its PATH, in which it looks for others; undefined where something before it may have changed that. */
-  readonly searched: string | undefined
+  readonly environment: Environment
   /** Whether it runs for certain, and nothing before it can have changed a file. */
   readonly sure: boolean
 }
@@ -24,6 +24,9 @@ export type Started = {
 const longest = 4096
 /** Deeper than that nobody wraps. */
 const deepest = 8
+/** What starts itself again and again, in many lines, comes to an end by these. */
+const mostStarts = 1000
+const mostReadings = 8
 
 /** Several rules ask. */
 const known = new WeakMap<Subject, readonly Started[]>()
@@ -32,38 +35,45 @@ const known = new WeakMap<Subject, readonly Started[]>()
 export function startedPrograms(subject: Subject): readonly Started[] {
   const { entrypoint, cmd } = subject.config
   const start = startOf(subject, { argv: [...entrypoint, ...cmd], rule: '', place: '' })
-  const started = known.get(subject) ?? follow(subject, start, deepest)
+  const started = known.get(subject) ?? follow(subject, start, deepest, { starts: 0, readings: new Map() })
   known.set(subject, started)
   return started
 }
 
-function follow(subject: Subject, start: Start, left: number): Started[] {
+/** What has been followed so far: how many starts, and how often each script has been read. */
+type Seen = { starts: number; readonly readings: Map<string, number> }
+
+function follow(subject: Subject, start: Start, left: number, seen: Seen): Started[] {
   const { argv, isCertain: sure } = start
   const [first] = argv
-  if (first === undefined || left === 0) return []
-  const searched = searchedBy(start)
-  const looked = lookUp(subject.fs, first, { ...start, path: searched ?? '' })
+  if (first === undefined || left === 0 || seen.starts >= mostStarts) return []
+  seen.starts++
+  const environment = environmentOf(start)
+  const looked = lookUp(subject.fs, first, { ...start, path: environment.get('PATH') ?? '' })
   const found = looked.is === 'found' ? looked.found : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
   // A path is told to a program as it is written.
   const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
-  const next = found === undefined ? [] : nextOf(subject, start, found)
-  return [{ name, path, argv, searched, sure }, ...next.flatMap(one => follow(subject, one, left - 1))]
+  const next = found === undefined ? [] : nextOf(subject, start, found, seen)
+  return [
+    { name, path, argv, environment, sure },
+    ...next.flatMap(one => follow(subject, one, left - 1, seen)),
+  ]
 }
 
-function searchedBy({ env, unknown }: Start): string | undefined {
-  return unknown?.has('PATH') ? undefined : env.get('PATH')
-}
-
-function nextOf(subject: Subject, start: Start, found: Found): Start[] {
+function nextOf(subject: Subject, start: Start, found: Found, { readings }: Seen): Start[] {
+  const read = readings.get(found.path) ?? 0
+  if (read === mostReadings) return []
   const script = shellScript(subject, found.path)
   if (script === undefined)
     return startedBy(subject, start, found).flatMap(next => ('start' in next ? [next.start] : []))
-  const how = { searched: searchedBy(start), sure: start.isCertain }
-  return commandsOf(script, start.argv.slice(1), how).map(({ words, searched, sure }) => {
-    const unknown = searched === undefined ? [...(start.unknown ?? []), 'PATH'] : start.unknown
-    return { ...start, argv: words, unknown: new Set(unknown), isCertain: sure }
-  })
+  readings.set(found.path, read + 1)
+  const how = { environment: environmentOf(start), sure: start.isCertain }
+  return commandsOf(script, start.argv.slice(1), how).map(({ words, environment, sure }) => ({
+    ...withEnvironment(start, environment),
+    argv: words,
+    isCertain: sure,
+  }))
 }
 
 function shellScript({ fs }: Subject, path: string): string | undefined {
@@ -76,7 +86,7 @@ function shellScript({ fs }: Subject, path: string): string | undefined {
 }
 
 /** A command of a shell's text. */
-type WrittenCommand = Pick<Started, 'searched' | 'sure'> & {
+type WrittenCommand = Pick<Started, 'environment' | 'sure'> & {
   readonly words: readonly string[]
   /** In a text, from 1; where a command goes on in more lines, the last. */
   readonly line: number
@@ -97,27 +107,39 @@ const control =
 export function commandsOf(
   text: string,
   args: readonly string[],
-  how: Pick<Started, 'searched' | 'sure'>,
+  how: Pick<Started, 'environment' | 'sure'>,
 ): WrittenCommand[] {
   const commands: WrittenCommand[] = []
-  let { searched, sure } = how
+  let { environment, sure } = how
   let begun = ''
   let isInBlock = false
   for (const [index, part] of text.split('\n').entries()) {
     if (begun === '') isInBlock = /^\s/.test(part)
-    const line = begun + part.trim()
-    begun = /(?:^|[^\\])\\$/.test(line) ? `${line.slice(0, -1)} ` : ''
-    if (begun !== '') continue
+    const end = part.trim()
+    if (/(?:^|[^\\])\\$/.test(end)) {
+      begun += `${end.slice(0, -1)} `
+      continue
+    }
+    const line = begun + end
+    begun = ''
     if (line === '' || line.startsWith('#')) continue
-    if (/\bPATH=/.test(line)) searched = undefined
-    if (harmless.test(line) && !/[;|`]|\$\(|&&/.test(line)) continue
+    environment = afterLine(environment, line)
+    if (harmless.test(line) && !/[;|`]|\$\(|&&/.test(line)) {
+      sure &&= !writes(line)
+      continue
+    }
     if (control.test(line) || /^[A-Za-z_]\w*=/.test(line)) {
       sure = false
       continue
     }
     const words = line.length > longest ? undefined : plainWords(line, args)
+    // `exec` with redirects alone is for the lines that follow.
+    if (words?.exec === true && words.argv.length === 0) {
+      sure &&= !writes(line)
+      continue
+    }
     const last = words?.exec === true && !isInBlock
-    if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, searched, sure })
+    if (words !== undefined) commands.push({ words: words.argv, line: index + 1, last, environment, sure })
     // What follows is not reached, or is no command but a text.
     if ((last && sure) || line.includes('<<')) break
     sure = false
@@ -127,7 +149,7 @@ export function commandsOf(
 
 /** The words of a line that is one command; undefined where the shell would make something of it that is not written. */
 function plainWords(line: string, args: readonly string[]): { argv: string[]; exec: boolean } | undefined {
-  const simple = line.replace(/(?:\s+\d?>>?\s*\S+|\s+\d?>&\d|\s+<\s*\S+)+$/, '').replace(/\s+&$/, '')
+  const simple = withoutRedirects(line).replace(/(?<!\s)\s+&$/, '')
   const marked = simple.replace(/"\$@"|"\$\{@\}"|\$@/g, '\u0001')
   if (/[$`*?~|;&<>()]/.test(marked)) return undefined
   let words: string[]
@@ -140,6 +162,24 @@ function plainWords(line: string, args: readonly string[]): { argv: string[]; ex
   const exec = words[0] === 'exec'
   const rest = exec ? words.slice(words[1] === '-a' ? 3 : 1) : words
   return { argv: rest.flatMap(word => (word === '\u0001' ? args : [word])), exec }
+}
+
+/** A line without the redirects at its end, which decide nothing about what runs. */
+function withoutRedirects(line: string): string {
+  // Spaces stay, since a quoted word may have them.
+  const parts = line.split(/(\s+)/)
+  for (;;) {
+    const [before = '', , last = ''] = parts.slice(-3)
+    if (parts.length < 3) return parts.join('')
+    if (/^\d?(?:>>?&?|<{1,3}-?)[^<>&()]+$/.test(last)) parts.splice(-2)
+    else if (/^\d?(?:>>?|<{1,3})$/.test(before) && parts.length > 4) parts.splice(-4)
+    else return parts.join('')
+  }
+}
+
+/** Whether a line may change a file. */
+function writes(line: string): boolean {
+  return line.replaceAll(/>>?\s*(?:&[\d-]|\/dev\/(?:null|stdout|stderr))(?=\s|$)/g, '').includes('>')
 }
 
 /** The value of an option as getopt finds it: `-c X`, `-cX`, `-nc X`, `--configuration X`, `--configuration=X`. */

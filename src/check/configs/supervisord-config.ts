@@ -1,5 +1,6 @@
 import type { RootFs } from '../../image/rootfs/model.ts'
 import { readText } from '../files/text.ts'
+import type { Environment } from './environment.ts'
 import { globFiles } from './glob.ts'
 import { type Ini, type IniSection, type IniValue, parseIni } from './ini.ts'
 
@@ -9,7 +10,13 @@ export type SupervisordConfig = {
   readonly ini: Ini
   /** A setting with what stands for something filled in; undefined where there is none, or what it is depends on the start. */
   setting(section: string, key: string): Setting | undefined
+  /** What a section sets in the environment. */
+  environment(section: string): Environment
 }
+
+/** Of one config. */
+const mostFiles = 1000
+const mostPrograms = 500
 
 export type Setting = { readonly text: string; readonly place: string }
 
@@ -22,67 +29,77 @@ export type Program = {
   readonly autostart: boolean
   readonly user: Setting | undefined
   readonly directory: Setting | undefined
-  /** PATH, where the config sets one. */
-  readonly path: string | undefined
+  /** What the config sets. */
+  readonly environment: Environment
   readonly logfiles: readonly Setting[]
 }
 
 /**
  * Reads the config at `path` and what it includes. http://supervisord.org/configuration.html
- * @param env what supervisord gets from the image
+ * @param env what supervisord is started with
  * @returns undefined where there is no such file
  */
-export function readSupervisord(
-  fs: RootFs,
-  path: string,
-  env: ReadonlyMap<string, string>,
-): SupervisordConfig | undefined {
+export function readSupervisord(fs: RootFs, path: string, env: Environment): SupervisordConfig | undefined {
   const text = readText(fs, path)
   if (text === undefined) return undefined
   const here = path.slice(0, path.lastIndexOf('/')) || '/'
   const main = { path, text }
-  const names = environmentNames(env)
   const include = parseIni([main]).sections.get('include')?.values.get('files')?.text ?? ''
   const patterns =
-    expand(include, { ...names, here })
+    expand(include, name => (name === 'here' ? here : env.get(variable(name))))
       ?.split(/\s+/)
-      .filter(Boolean) ?? []
+      .filter(Boolean)
+      .slice(0, mostFiles) ?? []
   const included = patterns
     .flatMap(pattern => globFiles(fs, pattern.startsWith('/') ? pattern : `${here}/${pattern}`))
+    .slice(0, mostFiles)
     .map(file => ({ path: file, text: readText(fs, file) ?? '' }))
   const ini = parseIni([main, ...included])
   const set = (section: string, key: string) =>
     ini.sections.get(section)?.values.get(key) ?? ini.sections.get('DEFAULT')?.values.get(key)
+  const environmentIn = (section: string, from: Environment): Environment => {
+    const value = set(section, 'environment')
+    if (value === undefined) return new Map()
+    const names = namesOf(section, value)
+    return pairsOf(value.text, name => names.get(name) ?? from.get(variable(name)))
+  }
   // What [supervisord] sets in its environment can be used as if it had come with it.
-  const own = { ...names, ...environmentNames(environmentOf(set('supervisord', 'environment')?.text, names)) }
+  const own: Environment = new Map([...env, ...environmentIn('supervisord', env)])
+  const environment = (section: string) =>
+    section === 'supervisord' ? environmentIn(section, env) : environmentIn(section, own)
   return {
     path,
     ini,
+    environment,
     setting(section, key) {
       const value = set(section, key)
       if (value === undefined) return undefined
-      const [kind, name = ''] = section.split(/:(.*)/s)
-      const folder = value.file.slice(0, value.file.lastIndexOf('/')) || '/'
-      const process = environmentNames(environmentOf(set(section, 'environment')?.text, own))
-      const all = {
-        ...own,
-        ...(key === 'command' ? process : {}),
-        here: folder,
-        ...(kind === 'supervisord' ? {} : { program_name: name, group_name: name, process_num: '0' }),
-      }
-      const text = expand(value.text, all)
+      const names = namesOf(section, value)
+      const process = key === 'command' ? environment(section) : own
+      const text = expand(
+        value.text,
+        name => names.get(name) ?? process.get(variable(name)) ?? own.get(variable(name)),
+      )
       return text === undefined ? undefined : { text, place: placeOf(value) }
     },
   }
 }
 
+/** What stands for something in a value, besides the environment. */
+function namesOf(section: string, { file }: IniValue): ReadonlyMap<string, string> {
+  const [kind, name = ''] = section.split(/:(.*)/s)
+  const here = ['here', file.slice(0, file.lastIndexOf('/')) || '/'] as const
+  if (kind === 'supervisord') return new Map([here])
+  return new Map([here, ['program_name', name], ['group_name', name], ['process_num', '0']])
+}
+
 export function programsOf(config: SupervisordConfig): Program[] {
-  const path = environmentOf(config.setting('supervisord', 'environment')?.text, {}).get('PATH')
+  const own = config.environment('supervisord')
   return [...config.ini.sections]
     .filter(([name]) => /^(?:program|fcgi-program|eventlistener):/.test(name))
+    .slice(0, mostPrograms)
     .map(([section, { values, ...header }]) => {
       const setting = (key: string) => config.setting(section, key)
-      const environment = setting('environment')?.text
       const logfiles = ['stdout_logfile', 'stderr_logfile'].map(setting)
       return {
         section,
@@ -93,7 +110,7 @@ export function programsOf(config: SupervisordConfig): Program[] {
         autostart: !/^(?:false|no|off|0)$/i.test(setting('autostart')?.text ?? ''),
         user: setting('user'),
         directory: setting('directory'),
-        path: environmentOf(environment, {}).get('PATH') ?? path,
+        environment: new Map([...own, ...config.environment(section)]),
         logfiles: logfiles.filter(logfile => logfile !== undefined),
       }
     })
@@ -104,28 +121,27 @@ export function placeOf({ file, line }: Pick<IniValue | IniSection, 'file' | 'li
 }
 
 /** `A="x,y",B=z`, as a map; what is no such text is none. */
-function environmentOf(
-  text: string | undefined,
-  names: Readonly<Record<string, string>>,
-): Map<string, string> {
-  const pairs = (text === undefined ? '' : (expand(text, names) ?? '')).matchAll(
-    /([^\s,=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s,]*))/g,
-  )
+function pairsOf(text: string, lookUp: (name: string) => string | undefined): Environment {
+  const pairs = text.matchAll(/(?<![^\s,=])([^\s,=]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s,]*))/g)
   return new Map(
-    [...pairs].map(([, name = '', double, single, plain]) => [name, double ?? single ?? plain ?? '']),
+    [...pairs].map(([, name = '', double, single, plain]) => [
+      name,
+      expand(double ?? single ?? plain ?? '', lookUp),
+    ]),
   )
 }
 
-function environmentNames(env: ReadonlyMap<string, string>): Record<string, string> {
-  return Object.fromEntries([...env].map(([name, value]) => [`ENV_${name}`, value]))
+/** The variable that `ENV_…` stands for. */
+function variable(name: string): string {
+  return name.startsWith('ENV_') ? name.slice(4) : ''
 }
 
 /** Fills `%(name)s` in as Python does; undefined where a name is not known before the container is started. */
-function expand(text: string, names: Readonly<Record<string, string>>): string | undefined {
+function expand(text: string, lookUp: (name: string) => string | undefined): string | undefined {
   let known = true
-  const filled = text.replace(/%(?:%|\((\w+)\)0?\d*[sd])/g, (all, name?: string) => {
+  const filled = text.replace(/%(?:%|\((\w+)\)0?\d*[sd])/g, (all, name = '') => {
     if (all === '%%') return '%'
-    const value = name === undefined ? undefined : names[name]
+    const value = lookUp(name)
     if (value === undefined) known = false
     return value ?? ''
   })

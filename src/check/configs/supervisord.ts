@@ -2,6 +2,7 @@ import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import { isDirectory } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { elsewhere } from '../programs/not-started.ts'
 import { startOf } from '../programs/start.ts'
 import { namedProgram, namedUser } from './named.ts'
@@ -75,18 +76,18 @@ function* supervisordConfigs(
     const path = candidates
       .map(path => absoluteIn(config.workingDir, path))
       .find(path => fs.find(path) !== undefined)
-    const read = path === undefined ? undefined : readSupervisord(fs, path, config.env)
+    const read = path === undefined ? undefined : readSupervisord(fs, path, started.environment)
     if (read !== undefined) yield { started, config: read }
   }
 }
 
 /** A supervisord that is in the image, and may be started by what cannot be looked into. */
 function unseen(subject: Subject): Started[] {
-  const { fs, config } = subject
+  const { fs } = subject
   const nobody = startOf(subject, { argv: [], rule, place: '' })
   const path = elsewhere(fs, 'supervisord', nobody)
   if (path === undefined) return []
-  return [{ name: 'supervisord', path, argv: [path], searched: config.env.get('PATH'), sure: false }]
+  return [{ name: 'supervisord', path, argv: [path], environment: nobody.env, sure: false }]
 }
 
 /** Where supervisord looks when it is told nothing: beside its own folder first. */
@@ -132,7 +133,12 @@ function foldersOf(config: SupervisordConfig): Setting[] {
 }
 
 function firstOfEach(settings: readonly Setting[]): Setting[] {
-  return settings.filter((one, index) => settings.findIndex(({ text }) => text === one.text) === index)
+  const seen = new Set<string>()
+  return settings.filter(({ text }) => {
+    const isFirst = !seen.has(text)
+    seen.add(text)
+    return isFirst
+  })
 }
 
 function* inspectProgram(subject: Subject, started: Started, program: Program): Iterable<Finding> {
@@ -160,7 +166,7 @@ function* inspectProgram(subject: Subject, started: Started, program: Program): 
       place: command.place,
       argv,
       user: program.user?.text,
-      path: program.path ?? started.searched,
+      environment: new Map([...started.environment, ...program.environment]),
       effect: `supervisord goes on without \`${section}\`: \`can't find command\`, then \`FATAL\``,
     })
   }
@@ -190,9 +196,8 @@ function isTemporary(path: string): boolean {
 }
 
 /** Whether there is such a folder when a container runs. */
-function isThere({ fs, config }: Subject, path: string): boolean {
-  const mounted = ['/dev', '/proc', '/sys', ...config.volumes]
-  return isDirectory(fs, path) || mounted.some(mount => `${path}/`.startsWith(mount.replace(/\/?$/, '/')))
+function isThere(subject: Subject, path: string): boolean {
+  return isDirectory(subject.fs, path) || isMounted(subject, path)
 }
 
 function makeFolder(path: string): string {

@@ -1,7 +1,9 @@
 import { readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
+import { assigned } from '../programs/shell-text.ts'
+import { type Environment, unknownOf } from './environment.ts'
 import { namedProgram, namedUser } from './named.ts'
-import { startedPrograms } from './started.ts'
+import { type Started, startedPrograms } from './started.ts'
 import { type Assignment, parseUnit } from './unit.ts'
 
 const rule = 'systemd'
@@ -28,8 +30,7 @@ export const systemdRule: Rule = {
       return name === 'systemd' || target?.endsWith('/lib/systemd/systemd')
     })
     if (starts === undefined) return
-    for (const [name, path] of enabledServices(subject))
-      yield* inspectService(subject, name, path, starts.sure)
+    for (const [name, path] of enabledServices(subject)) yield* inspectService(subject, name, path, starts)
   },
 }
 
@@ -53,7 +54,12 @@ function enabledServices({ fs }: Subject): Map<string, string> {
   return services
 }
 
-function* inspectService(subject: Subject, name: string, path: string, sure: boolean): Iterable<Finding> {
+function* inspectService(
+  subject: Subject,
+  name: string,
+  path: string,
+  { sure, environment: own }: Started,
+): Iterable<Finding> {
   const text = readText(subject.fs, path)
   if (text === undefined) return
   const unit = parseUnit(text)
@@ -73,6 +79,7 @@ function* inspectService(subject: Subject, name: string, path: string, sure: boo
       effect: `${name} fails with \`status=217/USER\``,
     })
   }
+  const environment = new Map([...own, ['PATH', ownPath], ...environmentOf(service)])
   for (const { value, line } of commandsOf(service)) {
     const [, prefixes = '', program = ''] = /^([-@:+!|]*)\s*"?([^\s"]+)/.exec(value) ?? []
     if (program === '' || prefixes.includes('-') || /[%$\\]/.test(program)) continue
@@ -82,10 +89,19 @@ function* inspectService(subject: Subject, name: string, path: string, sure: boo
       place: `${path}:${line}`,
       argv: [program],
       user: prefixes.includes('+') || user?.value.includes('%') ? 'root' : user?.value,
-      path: ownPath,
+      environment,
       effect: `${name} fails with \`status=203/EXEC\``,
     })
   }
+}
+
+/** What a unit sets in the environment. How systemd reads the values is not looked at. */
+function environmentOf(service: readonly Assignment[]): Environment {
+  const names = service.flatMap(({ key, value }) => {
+    if (key === 'Environment') return assigned(value)
+    return key === 'EnvironmentFile' ? ['PATH', 'LD_LIBRARY_PATH', 'LD_PRELOAD'] : []
+  })
+  return new Map(unknownOf(names))
 }
 
 /** What is started, without what an empty assignment took away. */

@@ -1,4 +1,5 @@
 import type { Entry, Found, RootFs } from '../../image/rootfs/model.ts'
+import { runtimeMounts } from '../mounts.ts'
 import type { User } from './account.ts'
 
 /** Bits of a permission, as in one octal digit of a mode. */
@@ -16,9 +17,6 @@ export type Followed =
       /** The last link that led there. */
       readonly link: string | undefined
     }
-
-/** Filled by every runtime when it starts a container. */
-const mounts = ['/proc', '/sys', '/dev']
 
 /** As the kernel does. */
 const mostLinks = 40
@@ -59,7 +57,7 @@ export function follow(fs: RootFs, path: string, user: User): Followed {
     if (at !== undefined && !mayExecute(at.entry, user))
       return { is: 'failed', errno: 'EACCES', at: here, link }
     const next = name === '..' ? dirname(here) : `${here === '/' ? '' : here}/${name}`
-    if (mounts.includes(next)) return { is: 'mounted' }
+    if (runtimeMounts.includes(next)) return { is: 'mounted' }
     const found = fs.look(next)
     if (found === undefined) return { is: 'failed', errno: 'ENOENT', at: next, link }
     if (found.entry.type !== 'symlink') {
@@ -87,4 +85,9 @@ export function absolute(path: string, directory: string): string {
 /** The last name of a path. */
 export function basename(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
+}
+
+/** Whether a path is that of a directory, or of what is in it. Both absolute. */
+export function isWithin(path: string, directory: string): boolean {
+  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
 }

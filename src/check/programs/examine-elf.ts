@@ -96,7 +96,8 @@ function withInterpreter(subject: Subject, start: Start, found: Found, elf: Elf,
     return [because(`is damaged (${error.message})`, 'input/output error')]
   }
   if (['LD_LIBRARY_PATH', 'LD_PRELOAD'].some(variable => start.unknown?.has(variable))) return []
-  const loading = { fs, program: found, elf, interpreter: { name, found: interpreter }, ...start }
+  const { volumes } = subject.config
+  const loading = { fs, volumes, program: found, elf, interpreter: { name, found: interpreter }, ...start }
   return lackingLibraries(loading).map(lacking => libraryFinding(start, found, lacking))
 }
 

@@ -2,6 +2,7 @@ import type { Found } from '../../image/rootfs/model.ts'
 import type { Finding, Subject } from '../model.ts'
 import { root, type User } from './account.ts'
 import { isApplet } from './busybox.ts'
+import { mayLook } from './effort.ts'
 import { isElf } from './elf.ts'
 import { examineElf } from './examine-elf.ts'
 import { examineScript } from './examine-script.ts'
@@ -34,6 +35,7 @@ function examine(subject: Subject, start: Start, depth: Depth): Finding[] {
   if (name === undefined || depth.starts > mostStarts) return []
   const path = start.unknown?.has('PATH') ? undefined : start.env.get('PATH')
   if (path === undefined && !name.includes('/')) return []
+  if (!mayLook(subject.fs, name.includes('/') ? 1 : path?.split(':').length)) return []
   const look = (user: User) =>
     lookUp(subject.fs, name, { path: path ?? '', directory: start.directory, user })
   const byUser = look(start.user)

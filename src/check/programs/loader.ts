@@ -1,7 +1,8 @@
 import type { Found, RootFs } from '../../image/rootfs/model.ts'
-import { absolute, dirname, follow, mayRead } from './access.ts'
+import { absolute, dirname, follow, isWithin, mayRead } from './access.ts'
 import type { User } from './account.ts'
 import { sameMachine } from './architecture.ts'
+import { mayLook } from './effort.ts'
 import { type Dynamic, type Elf, ElfError, isElf, type Machine, parseElf } from './elf.ts'
 import { readAt } from './file.ts'
 import { parseLdCache } from './ld-cache.ts'
@@ -17,6 +18,8 @@ export type Loading = {
   readonly user: User
   /** The working directory. */
   readonly directory: string
+  /** Where volumes are mounted. */
+  readonly volumes: readonly string[]
 }
 
 /** A library that the loader will not get. */
@@ -50,6 +53,11 @@ const largestLoader = 8 * 1024 * 1024
 const largestCache = 16 * 1024 * 1024
 /** Of a loader; real ones have four. */
 const mostFolders = 64
+/** Libraries of the host's driver, which NVIDIA's runtime mounts: `nvc_info.c` of libnvidia-container names them. */
+const ofDriver =
+  /^lib(?:cuda|cudadebugger|nvcuvid|nvoptix|vdpau_nvidia|nvidia-[\w-]+|(?:GLX|EGL|GLESv1_CM|GLESv2)_nvidia)\.so(?:\.|$)/
+/** Where Nix's programs look for the host's driver. */
+const driver = '/run/opengl-driver'
 /** For one program. Large ones of Nix look at some thousand places. */
 const mostLooks = 50_000
 
@@ -73,6 +81,7 @@ export function lackingLibraries(loading: Loading): Lacking[] {
     if (looks.left <= 0 || names.has(name) || (loader.kind === 'musl' && isMuslItself(name))) return
     names.add(name)
     const library = search(name, by, loader, loading, looks)
+    if (library === 'mounted') return
     if (library === undefined || 'damaged' in library) {
       if (isPreloaded && loader.kind === 'musl') return
       const neededBy = isPreloaded ? undefined : by.path
@@ -114,7 +123,9 @@ function readLoader({ fs, interpreter: { name, found } }: Loading): Loader | und
   if (found.entry.size > largestLoader) return undefined
   const bytes = fs.read(found)
   const text = bytes.toString('latin1')
-  const arch = /\/etc\/ld-musl-(?<arch>[\w-]+)\.path\0|ld-musl-(?<name>[\w-]+)\.so/.exec(text)?.groups
+  const arch = /\/etc\/ld-musl-(?<arch>[\w-]{1,32})\.path\0|ld-musl-(?<name>[\w-]{1,32})\.so/.exec(
+    text,
+  )?.groups
   if (text.includes('/etc/ld-musl-')) return muslLoader(fs, name, arch?.arch ?? arch?.name)
   const cache = /\0(?<path>\/[^\0]*\/ld\.so\.cache)\0/.exec(text)?.groups?.path
   const folders = [...text.matchAll(/(?<=\0)(?:\/(?:[^\0\n ]*\/)?\0)+/g)].flatMap(([run]) =>
@@ -170,22 +181,28 @@ function preloaded(loading: Loading): string[] {
 
 type Library = { readonly path: string; readonly found: Found; readonly elf: Elf }
 
-/** The first file of that name that the loader takes; what is wrong with it, where it takes a wrong one. */
+/**
+ * The first file of that name that the loader takes; what is wrong with it, where it takes a wrong one; `mounted` where
+ * the image has none, and what is mounted into the container may.
+ */
 function search(
   name: string,
   by: Loaded,
   loader: Loader,
   loading: Loading,
   looks: { left: number },
-): Library | { readonly damaged: string } | undefined {
+): Library | { readonly damaged: string } | 'mounted' | undefined {
   const { machine } = loading.elf
+  let isMounted = ofDriver.test(name)
   const candidates = name.includes('/') ? expanded(name, by.path, machine) : paths(name, by, loader, loading)
   for (const path of candidates) {
+    if (!mayLook(loading.fs)) looks.left = 0
     if (looks.left-- <= 0) return undefined
     const library = open(absolute(path, loading.directory), loader, loading)
-    if (library !== undefined) return library
+    if (library === 'mounted') isMounted = true
+    else if (library !== undefined) return library
   }
-  return undefined
+  return isMounted ? 'mounted' : undefined
 }
 
 /** Every place where the loader looks, in its order. */
@@ -258,22 +275,44 @@ function expanded(item: string, object: string, machine: Machine): string[] {
 function open(
   path: string,
   loader: Loader,
-  { fs, user, elf: program }: Loading,
-): Library | { readonly damaged: string } | undefined {
+  { fs, user, elf: program, volumes }: Loading,
+): Library | { readonly damaged: string } | 'mounted' | undefined {
   const followed = follow(fs, path, user)
-  if (followed.is !== 'found' || followed.found.entry.type !== 'file') return undefined
+  if (followed.is === 'mounted') return 'mounted'
+  if (followed.is === 'failed') {
+    const { at } = followed
+    const isMountable = [driver, ...volumes].some(to => isWithin(at, to) || isWithin(path, to))
+    return isMountable ? 'mounted' : undefined
+  }
+  if (followed.found.entry.type !== 'file') return undefined
   const { found } = followed
   if (!mayRead(found.entry, user)) return undefined
+  const elf = libraryAt(fs, found)
+  if ('damaged' in elf) return { damaged: `${path}${elf.damaged}` }
+  const same = sameMachine(elf.machine, program.machine)
+  if (same) return { path, found, elf }
+  // glibc goes on; musl does not look, and what comes of that nobody knows.
+  return loader.kind === 'glibc' ? undefined : { path, found, elf: { ...elf, dynamic: undefined } }
+}
+
+/** Most programs of an image have the same ones. */
+const libraries = new WeakMap<RootFs, Map<string, Elf | { readonly damaged: string }>>()
+
+function libraryAt(fs: RootFs, found: Found): Elf | { readonly damaged: string } {
+  const known = libraries.get(fs) ?? new Map<string, Elf | { readonly damaged: string }>()
+  libraries.set(fs, known)
+  const elf = known.get(found.path) ?? readLibrary(fs, found)
+  known.set(found.path, elf)
+  return elf
+}
+
+function readLibrary(fs: RootFs, found: Found): Elf | { readonly damaged: string } {
   const read = readAt(fs, found)
-  if (!isElf(read(0, 4))) return { damaged: `${path} is no ELF file` }
+  if (!isElf(read(0, 4))) return { damaged: ' is no ELF file' }
   try {
-    const elf = parseElf(read)
-    const same = sameMachine(elf.machine, program.machine)
-    if (same) return { path, found, elf }
-    // glibc goes on; musl does not look, and what comes of that nobody knows.
-    return loader.kind === 'glibc' ? undefined : { path, found, elf: { ...elf, dynamic: undefined } }
+    return parseElf(read)
   } catch (error) {
-    if (error instanceof ElfError) return { damaged: `${path}: ${error.message}` }
+    if (error instanceof ElfError) return { damaged: `: ${error.message}` }
     throw error
   }
 }

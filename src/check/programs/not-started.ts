@@ -1,5 +1,6 @@
 import type { Found, RootFs } from '../../image/rootfs/model.ts'
 import type { Finding, Subject } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { absolute, basename, mayExecute } from './access.ts'
 import type { LookedUp } from './lookup.ts'
 import { finding, type Start } from './start.ts'
@@ -18,14 +19,15 @@ export function notStarted(subject: Subject, start: Start, found: NotFound): Fin
   const { rule, place } = start
   const fix = fixFor(subject, start, name, found)
   // What is mounted there may have it.
-  const isMountable =
-    found.is === 'failed' && subject.config.volumes.some(volume => isWithin(found.at, absolute(volume, '')))
-  const severity = isMountable ? 'warning' : 'error'
+  const severity = wanted(start, found).some(path => isMounted(subject, path)) ? 'warning' : 'error'
   return finding(start, { rule, place, severity, why: whyNot(start, name, found), fix })
 }
 
-function isWithin(path: string, directory: string): boolean {
-  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
+/** Where it would have to be. */
+function wanted(start: Start, found: NotFound): string[] {
+  if (found.is === 'failed') return [found.at]
+  if (found.is === 'refused') return []
+  return found.path.split(':').map(folder => absolute(folder, start.directory))
 }
 
 /** A program that is there, but not for the user; what starts it has more rights than he, with some engines. */

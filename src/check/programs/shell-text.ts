@@ -9,8 +9,8 @@ export type ShellCommand = {
 
 /** What shells know themselves. What only some of them know is here too: then it is not looked for. */
 const own = new Set(
-  `. : [ [[ alias bg bind break builtin caller case cd command compgen complete continue coproc declare dirs disown do
-  done echo elif else enable esac eval exit export false fc fg fi for function getopts hash help history if in jobs
+  `. : [ [[ alias bg bind break builtin caller case cd chdir command compgen complete compopt continue coproc declare dirs disown do
+  done echo elif else enable esac eval exec exit export false fc fg fi for function getopts hash help history if in jobs
   kill let local logout mapfile popd printf pushd pwd read readarray readonly return select set shift shopt source suspend
   test then time times trap true type typeset ulimit umask unalias unset until wait while`.split(/\s+/),
 )
@@ -40,7 +40,7 @@ export function firstCommand(text: string): ShellCommand | undefined {
   const [command = ''] = plain.split(/&&|[;|&\n]/)
   if (/[`<>()#]/.test(command)) return undefined
   const words = splitWords(command)
-  while (assignment.test(words[0] ?? '')) if (words.shift()?.startsWith('PATH')) return undefined
+  while (assignment.test(words[0] ?? '')) if (/^(?:PATH|LD_)/.test(words.shift() ?? '')) return undefined
   if (words[0] === 'exec') words.shift()
   const [name = '-'] = words
   if (own.has(name) || !isPlain(name)) return undefined

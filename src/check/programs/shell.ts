@@ -1,5 +1,6 @@
 import type { RootFs } from '../../image/rootfs/model.ts'
 import type { Subject } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { absolute, basename, follow, mayRead } from './access.ts'
 import { assigned, firstCommand, lastExec, type ShellCommand } from './shell-text.ts'
 import { finding, leadsTo, type Next, rest, type Start } from './start.ts'
@@ -26,7 +27,10 @@ export function shell(subject: Subject, start: Start): Next[] {
   const from = isCmd ? { ...start, rule: 'command', place: 'Cmd' } : start
   if (!isText) return script(subject, from, operand, start.argv.slice(at + 1))
   // Its profile may set everything.
-  const unknown = isLogin || start.env.has('BASH_ENV') ? new Set(['PATH', 'LD_LIBRARY_PATH']) : start.unknown
+  const unknown =
+    isLogin || start.env.has('BASH_ENV')
+      ? new Set([...(start.unknown ?? []), 'PATH', 'LD_LIBRARY_PATH', 'LD_PRELOAD'])
+      : start.unknown
   return command(from, firstCommand(operand), unknown)
 }
 
@@ -61,7 +65,9 @@ function script(subject: Subject, start: Start, name: string, args: readonly str
         ]
     const said = isThere ? 'Permission denied' : 'No such file'
     const text = `The script ${name} ${why}: \`${basename(start.argv[0] ?? '')}: cannot open ${name}: ${said}\`.`
-    return [{ finding: finding(start, { rule, place, why: text, fix }) }]
+    // What is mounted there may have it.
+    const severity = followed.is === 'failed' && isMounted(subject, followed.at) ? 'warning' : 'error'
+    return [{ finding: finding(start, { rule, place, severity, why: text, fix }) }]
   }
   if (followed.found.entry.size > longestScript) return []
   const text = fs.read(followed.found).toString('utf8')

@@ -2,7 +2,6 @@ import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import type { Finding, Subject } from '../model.ts'
-import { printable } from '../printable.ts'
 import { accountOf, root, type User } from './account.ts'
 import { textAt } from './file.ts'
 import { defaultPath } from './lookup.ts'
@@ -111,8 +110,8 @@ export function finding(
   return {
     rule,
     severity: severity === 'error' && !start.isCertain ? 'warning' : severity,
-    place: printable(place),
-    why: printable(why),
-    fix: printable(fix),
+    place,
+    why,
+    fix,
   }
 }

@@ -1,4 +1,4 @@
-import { UserError } from '../../util/errors.ts'
+import { LimitError } from '../../util/errors.ts'
 import { count } from '../../util/text.ts'
 import { impliedDirectory, type Node } from './node.ts'
 
@@ -140,7 +140,7 @@ export class Tree {
 
   #added(): void {
     if (++this.#count <= this.#most) return
-    throw new UserError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
+    throw new LimitError(`The image has more than ${count(this.#most, 'file')}: too many to inspect.`, {
       advice: 'See what puts them there.',
     })
   }
@@ -170,11 +170,18 @@ function merged(lower: Node, upper: Node): Node {
   return upper
 }
 
+/** The last layer that took away what lower ones have in a directory: a layer may say so a million times. */
+const hiddenBy = new WeakMap<ReadonlyMap<string, Node>, number>()
+
 function hideBelow(directory: Node, layer: number): void {
   const pending = [directory]
-  for (let at = pending.pop(); at !== undefined; at = pending.pop())
+  for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
+    // What came since is the layer's own.
+    if (hiddenBy.get(at.children) === layer) continue
+    hiddenBy.set(at.children, layer)
     for (const [name, node] of at.children) {
       if (node.layer < layer) at.children.delete(name)
       else if (node.type === 'directory') pending.push(node)
     }
+  }
 }

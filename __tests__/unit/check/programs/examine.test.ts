@@ -135,6 +135,34 @@ test('a program with more rights than its user takes no libraries from him', asy
   assert.deepEqual(await of(files(0o4755), config), [])
 })
 
+test('a library that is mounted into the container is not missed', async () => {
+  const lacks = (name: string, runpath?: string, config: Config = {}) =>
+    of(
+      { '/app': linked({ needed: [name], runpath }, '/ld.so'), '/ld.so': loader },
+      { entrypoint: ['/app'], ...config },
+    )
+  const missing = ['library error /app']
+  for (const name of ['libcuda.so.1', 'libnvidia-ml.so.1', 'libnvcuvid.so', 'libEGL_nvidia.so.0'])
+    assert.deepEqual(await lacks(name), [])
+  assert.deepEqual(await lacks('libcudart.so.12'), missing)
+  assert.deepEqual(await lacks('libGL.so.1', '/nowhere:/run/opengl-driver/lib'), [])
+  assert.deepEqual(await lacks('libGL.so.1', '/run/opengl-drivers/lib'), missing)
+  assert.deepEqual(await lacks('liba.so', '/dev/shm'), [])
+  assert.deepEqual(await lacks('liba.so', '/proc/1/root'), [])
+  assert.deepEqual(await lacks('liba.so', '/data/x/lib', { volumes: ['/data/x/'] }), [])
+  assert.deepEqual(await lacks('liba.so', '/data/xx/lib', { volumes: ['/data/x/'] }), missing)
+  const env = { LD_LIBRARY_PATH: '/plugins' }
+  assert.deepEqual(await lacks('liba.so', undefined, { env, volumes: ['/plugins'] }), [])
+})
+
+test('an image that names programs without end is not looked at without end', async () => {
+  const app = linked({ needed: ['libno.so'], runpath: 'a:'.repeat(20_000) }, '/ld.so')
+  await using made = await inspected({ '/app': app, '/ld.so': loader }, { entrypoint: ['/app'] })
+  const told = Array.from({ length: 40 }, () => [...entrypointRule.inspect(made.subject)].length)
+  assert.equal(told[0], 1)
+  assert.equal(told.at(-1), 0)
+})
+
 test('libraries that need each other, and more than anybody has', async () => {
   const files: Files = {
     '/app': linked({ needed: ['liba.so', 'ld-linux.so.2'] }, '/ld.so'),
@@ -188,15 +216,15 @@ test('programs that start each other for ever are left at some time', async () =
   assert.deepEqual(await of({ '/script': script }, { entrypoint: ['/script'] }), [])
 })
 
-test('what an image makes up is shown and not obeyed', async () => {
+test('an end of a line as on Windows, and words that are one', async () => {
   const files = { ...shells, '/b': '#!/bin/bash\r\n', '/c': '#!/usr/bin/env python3 -u\n' }
   const told = async (path: string) => {
     await using made = await inspected(files, { entrypoint: [path] })
     const [finding] = [...entrypointRule.inspect(made.subject)]
     return `${finding?.place} ${finding?.why} ${finding?.fix}`
   }
-  assert.match(await told('/\n::error::no'), /no `\/\\u000a::error::no`/)
-  assert.match(await told('/b'), /no `\/bin\/bash\\u000d`.*The line ends as on Windows/)
+  assert.match(await told('/\n::error::no'), /no `\/\n::error::no`/)
+  assert.match(await told('/b'), /no `\/bin\/bash\r`.*The line ends as on Windows/)
   assert.match(await told('/c'), /`#!\/usr\/bin\/env -S python3 -u`/)
 })
 
@@ -251,4 +279,13 @@ test("where musl's loader looks by default, and what is beside it to say otherwi
   assert.deepEqual(await of({ ...ofStore, '/usr/local/lib/liba.so': library }, config), [
     'library error /app',
   ])
+})
+
+test('what may be in a volume is not missing for certain', async () => {
+  const of = (entrypoint: string[], volumes: string[], env = {}) =>
+    findingsOf(entrypointRule, shells, { entrypoint, volumes, env })
+  assert.deepEqual(await of(['/bin/sh', '/data/run'], []), ['entrypoint error Entrypoint'])
+  assert.deepEqual(await of(['/bin/sh', '/data/run'], ['/data']), ['entrypoint warning Entrypoint'])
+  assert.deepEqual(await of(['x'], ['/data'], { PATH: '/bin' }), ['entrypoint error Entrypoint'])
+  assert.deepEqual(await of(['x'], ['/data/'], { PATH: '/bin:/data/bin' }), ['entrypoint warning Entrypoint'])
 })

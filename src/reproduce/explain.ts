@@ -1,0 +1,30 @@
+import { messageOf } from '../util/errors.ts'
+import { compareOutputs, type OutputOptions } from './image.ts'
+import type { BuiltAgain, Difference } from './model.ts'
+
+/** What is found after these is not looked for. */
+const mostDifferences = 20
+
+/**
+ * Looks for what differs between two builds of an output. That they differ is known without: what cannot be read, or
+ * unpacked since the disk is full, is a warning.
+ * @throws when `options.signal` aborts
+ */
+export async function explain(
+  first: string,
+  second: string,
+  options: OutputOptions,
+): Promise<Pick<BuiltAgain, 'differences' | 'more'>> {
+  const { name, log, signal } = options
+  const differences: Difference[] = []
+  try {
+    for await (const difference of compareOutputs(first, second, options)) {
+      if (differences.length === mostDifferences) return { differences, more: true }
+      differences.push(difference)
+    }
+  } catch (error) {
+    signal?.throwIfAborted()
+    log.warning(`What differs in ${name} was not found: ${messageOf(error)}`)
+  }
+  return { differences, more: false }
+}
