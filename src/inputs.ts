@@ -92,6 +92,8 @@ export type Inputs = Metadata & {
   readonly checkIgnored: readonly string[]
   /** What has to work in the image before it is pushed. */
   readonly test: ImageTest | undefined
+  /** Whether what the image holds is written down. */
+  readonly sbom: boolean
   readonly releaseAsked: boolean
   readonly installNix: 'always' | 'if-needed'
   readonly nixMirror: string
@@ -208,6 +210,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     check: oneOf('check', ['error', 'warn', 'off'], 'error'),
     checkIgnored: list('check-ignore').sort(),
     test: parsed('test', () => parseImageTest(read('test'))),
+    sbom: oneOf('sbom', ['true', 'false'], 'false') === 'true',
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -235,7 +238,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'test', 'copy-to'] as const)
+    for (const name of ['warm', 'load', 'test', 'sbom', 'copy-to'] as const)
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (!systems.includes(system))
@@ -247,6 +250,8 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
       problem('check-ignore', `there is no rule '${name}': rules are ${ruleNames.join(', ')}`)
   if (read('image') === '' && inputs.test !== undefined)
     problem('test', 'needs an image, and `image` is empty')
+  if (read('image') === '' && inputs.sbom && systems.length > 0)
+    problem('sbom', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (sha256 !== undefined && version === undefined)
@@ -319,7 +324,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
 const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
   ['reproducible', ['false'], 'the reproducibility check'],
   ['provenance', ['false'], 'provenance'],
-  ['sbom', ['false'], 'an SBOM'],
   ['sign', ['false'], 'signing'],
 ]
 

@@ -49,6 +49,8 @@ export type Report = {
     readonly ignored: readonly string[]
   }
   push?: undefined | Published
+  /** Files that list what each image holds: CycloneDX, then SPDX. */
+  sbom?: readonly { readonly platform: string; readonly files: readonly string[] }[]
   loaded?: {
     readonly into: 'docker' | 'podman'
     /** sha256 of the image's config. */

@@ -73,7 +73,7 @@ function endOf(detail: string): string {
   return [...(lines.length > last.length ? ['…'] : []), ...last].join('\n')
 }
 
-function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report): string[][] {
+function facts({ push, loaded, check, tested, sbom, build, copy, cache, nix }: Report): string[][] {
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -116,6 +116,8 @@ function facts({ push, loaded, check, tested, build, copy, cache, nix }: Report)
     const lines = list(tested.lines.slice(0, most.listed).map(code), tested.lines, ', ')
     rows.push(['Tested', `with ${tested.with} in ${formatSeconds(tested.seconds)}: ${lines}`])
   }
+  for (const { platform, files } of sbom ?? [])
+    rows.push(['SBOM', `${code(platform)}: ${files.map(code).join(' ')}`])
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])

@@ -1,37 +1,32 @@
 import { inspect } from '../check/inspect.ts'
-import type { Finding, Subject } from '../check/model.ts'
+import type { Finding } from '../check/model.ts'
 import { parseRunConfig } from '../check/run-config.ts'
 import type { Image } from '../image/model.ts'
 import { formatPlatform } from '../image/platform.ts'
 import type { RootFs } from '../image/rootfs/model.ts'
-import { openRootFs } from '../image/rootfs/open.ts'
-import { knownPaths } from '../image/store-paths.ts'
 import type { Job } from '../job.ts'
-import { pathInfo } from '../nix/cli.ts'
-import type { Nix } from '../nix/model.ts'
+import type { PathInfo } from '../nix/model.ts'
 import { sha256 } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import { count } from '../util/text.ts'
 
-const store = '/nix/store'
+export type PlatformFinding = Finding & { readonly platform: string }
 
 /**
- * Looks into the images for what will fail at run time, and tells what it found.
+ * Tells what the inspection of the images found.
+ * @param several whether there are several images
  * @throws UserError when one of them would fail for certain, and `check` is `error`
  */
-export async function check(job: Job, nix: Nix, images: readonly Image[]): Promise<void> {
-  const { inputs, report, runner, signal } = job
-  const found: (Finding & { readonly platform: string })[] = []
-  for (const image of images) {
-    const platform = formatPlatform(image.platform)
-    for (const finding of await findingsOf(job, nix, image)) found.push({ ...finding, platform })
-    signal.throwIfAborted()
-  }
+export async function tellFindings(
+  job: Job,
+  found: readonly PlatformFinding[],
+  several: boolean,
+): Promise<void> {
+  const { inputs, report, runner } = job
   report.check = { findings: found, ignored: inputs.checkIgnored }
   if (found.length === 0) return
-  const several = images.length > 1
-  const text = (finding: (typeof found)[number]) =>
+  const text = (finding: PlatformFinding) =>
     harmless(
       `${finding.severity}: ${several ? `${finding.platform}: ` : ''}${finding.place} (${finding.rule})\n    ${finding.why}\n    ${finding.fix}`,
     )
@@ -51,21 +46,24 @@ export async function check(job: Job, nix: Nix, images: readonly Image[]): Promi
     if (severity !== 'hint') runner.warning(harmless(`${place}: ${why} ${fix} (${rule})`))
 }
 
-async function findingsOf(job: Job, nix: Nix, image: Image): Promise<Finding[]> {
+/**
+ * Looks into an image for what will fail at run time.
+ * @param known what this store has of the image's store paths
+ */
+export function findingsOf(
+  job: Job,
+  image: Image,
+  fs: RootFs,
+  known: ReadonlyMap<string, PathInfo>,
+): PlatformFinding[] {
   // Which layers they are does not matter for how a container starts.
   const config = parseRunConfig(image.config(image.layers.map(({ diffId }) => diffId ?? sha256(''))))
-  const fs = await openRootFs(image, { scratch: job.places.scratch })
-  try {
-    const references = await referencesOf(nix, fs)
-    return inspect({ fs, config, platform: image.platform, references }, job.inputs.checkIgnored)
-  } finally {
-    await fs.close()
-  }
-}
-
-/** Who refers to what among the image's store paths, as far as this store has them. */
-async function referencesOf(nix: Nix, fs: RootFs): Promise<Subject['references']> {
-  const paths = fs.list(store).map(name => `${store}/${name}`)
-  const infos = await knownPaths(paths, store, paths => pathInfo(nix, paths))
-  return new Map([...infos].map(([path, { references }]) => [path, references.filter(to => to !== path)]))
+  const references = new Map(
+    [...known].map(([path, { references }]) => [path, references.filter(to => to !== path)]),
+  )
+  const { platform } = image
+  return inspect({ fs, config, platform, references }, job.inputs.checkIgnored).map(finding => ({
+    ...finding,
+    platform: formatPlatform(platform),
+  }))
 }

@@ -9,11 +9,12 @@ import { pathInfo } from '../nix/cli.ts'
 import type { Nix } from '../nix/model.ts'
 import { UserError } from '../util/errors.ts'
 import type { BuiltImage } from './build.ts'
-import { check } from './check.ts'
 import { type Known, pushedBefore } from './known.ts'
 import { tryOut } from './load.ts'
 import { type Registry, whyUnpushed } from './login.ts'
+import { lookInto, type Opened } from './look.ts'
 import { push } from './push.ts'
+import { writeSboms } from './sbom.ts'
 import { isAlone, publishIndex } from './together.ts'
 
 /** Opens what was built, inspects it, and gives it to whoever is to have it: the engine, then the registry. */
@@ -32,31 +33,29 @@ export async function publish(
   const { inputs, context, phases, report, signal } = job
   const { cache, engine, registry, images, known } = options
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
-  if (engine === undefined && registry === undefined && inputs.check === 'off') return
-  const opened: { readonly wanted: BuiltImage; readonly image: Image }[] = []
+  if (engine === undefined && registry === undefined && inputs.check === 'off' && !inputs.sbom) return
+  const opened: Opened[] = []
   try {
     // All of them before the first is pushed: where one is not what it should be, nothing is.
     for (const wanted of images) opened.push({ wanted, image: await open(job, options.nix, wanted) })
     signal.throwIfAborted()
-    if (inputs.check !== 'off')
-      await phases.time('inspect', () =>
-        check(
-          job,
-          options.nix,
-          opened.map(({ image }) => image),
-        ),
-      )
+    const seen =
+      inputs.check === 'off' && !inputs.sbom
+        ? []
+        : await phases.time('inspect', () => lookInto(job, options.nix, opened))
     const own = opened.find(({ wanted }) => wanted.system === job.system)
     const tried = engine && own && { ...own, id: await tryOut(job, engine, own.image) }
-    if (registry === undefined) return
-    const pushed = pushedBefore(job, registry, known)
-    await phases.time('push', async () => {
-      for (const one of opened) {
-        const id = one.image === tried?.image ? tried.id : undefined
-        pushed.push(await push(job, { cache, registry, id, ...one }))
-      }
-    })
-    if (!isAlone(job)) await phases.time('publish', () => publishIndex(job, registry, pushed))
+    const pushed = registry === undefined ? [] : pushedBefore(job, registry, known)
+    if (registry !== undefined)
+      await phases.time('push', async () => {
+        for (const one of opened) {
+          const id = one.image === tried?.image ? tried.id : undefined
+          pushed.push(await push(job, { cache, registry, id, ...one }))
+        }
+      })
+    if (inputs.sbom) await phases.time('write the SBOM', () => writeSboms(job, seen, pushed))
+    if (registry !== undefined && !isAlone(job))
+      await phases.time('publish', () => publishIndex(job, registry, pushed))
   } finally {
     for (const { image } of opened) await image.close()
   }
