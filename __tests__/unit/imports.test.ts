@@ -32,7 +32,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   cache: ['nix', 'image'],
   registry: ['nix', 'image', 'gzip'],
   check: ['image'],
-  sbom: ['image'],
+  sbom: ['image', 'nix'],
   runner: [],
 }
 

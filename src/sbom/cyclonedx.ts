@@ -52,7 +52,6 @@ export function cycloneDx(about: {
   // They are sorted already, and not by the machine's language.
   return new JsonSerializer(new Json.Normalize.Factory(Spec1dot6)).serialize(bom, {
     sortLists: false,
-    space: 1,
   })
 }
 

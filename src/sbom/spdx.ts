@@ -54,7 +54,7 @@ export function spdx(about: {
           })),
         }),
   }
-  return JSON.stringify(document, null, 1)
+  return JSON.stringify(document)
 }
 
 function relation(from: string, relationshipType: string, to: string) {

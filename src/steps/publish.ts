@@ -14,7 +14,7 @@ import { tryOut } from './load.ts'
 import { type Registry, whyUnpushed } from './login.ts'
 import { lookInto, type Opened } from './look.ts'
 import { push } from './push.ts'
-import { writeSboms } from './sbom.ts'
+import { listWhile, writeSboms } from './sbom.ts'
 import { isAlone, publishIndex } from './together.ts'
 
 /** Opens what was built, inspects it, and gives it to whoever is to have it: the engine, then the registry. */
@@ -46,14 +46,16 @@ export async function publish(
     const own = opened.find(({ wanted }) => wanted.system === job.system)
     const tried = engine && own && { ...own, id: await tryOut(job, engine, own.image) }
     const pushed = registry === undefined ? [] : pushedBefore(job, registry, known)
-    if (registry !== undefined)
+    const listed = await listWhile(job, options.nix, seen, async () => {
+      if (registry === undefined) return
       await phases.time('push', async () => {
         for (const one of opened) {
           const id = one.image === tried?.image ? tried.id : undefined
           pushed.push(await push(job, { cache, registry, id, ...one }))
         }
       })
-    if (inputs.sbom) await phases.time('write the SBOM', () => writeSboms(job, seen, pushed))
+    })
+    if (inputs.sbom) await phases.time('write the SBOM', () => writeSboms(job, listed, pushed))
     if (registry !== undefined && !isAlone(job))
       await phases.time('publish', () => publishIndex(job, registry, pushed))
   } finally {

@@ -1,13 +1,20 @@
+import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { Image } from '../image/model.ts'
 import { formatPlatform } from '../image/platform.ts'
 import type { Job } from '../job.ts'
+import { parseWholeDerivation, type WholeDerivation } from '../nix/derivation.ts'
+import type { Nix } from '../nix/model.ts'
 import { sbomFolder } from '../places.ts'
 import type { SbomDocument } from '../sbom/document.ts'
-import type { Inventory, StorePackage } from '../sbom/model.ts'
+import { packageMeta } from '../sbom/meta.ts'
+import type { Inventory, PackageMeta, StorePackage, Vendored } from '../sbom/model.ts'
+import { vendoredBy } from '../sbom/vendored.ts'
 import { sha256 } from '../util/digest.ts'
+import { messageOf } from '../util/errors.ts'
+import { harmless } from '../util/harmless.ts'
 import { count } from '../util/text.ts'
 import type { Seen } from './look.ts'
 import type { PushedImage } from './together.ts'
@@ -19,13 +26,43 @@ export type Sbom = {
   readonly documents: readonly (SbomDocument & { readonly file: string })[]
 }
 
+/** An image, and all that is known of what it holds. */
+export type Listed = Seen & { readonly packages: readonly StorePackage[] }
+
+/** Finds out about what each image holds, if that is asked for, while `work` is done. */
+export async function listWhile(
+  job: Job,
+  nix: Nix,
+  images: readonly Seen[],
+  work: () => Promise<void>,
+): Promise<readonly Listed[]> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([job.signal, failed.signal])
+  const [worked, listed] = await Promise.allSettled([
+    work().catch(error => {
+      failed.abort()
+      throw error
+    }),
+    job.inputs.sbom ? listAll() : [],
+  ])
+  if (worked.status === 'rejected') throw worked.reason
+  if (listed.status === 'rejected') throw listed.reason
+  return listed.value
+
+  async function listAll(): Promise<Listed[]> {
+    const all: Listed[] = []
+    for (const seen of images) all.push({ ...seen, packages: await packagesOf(job, nix, seen, signal) })
+    return all
+  }
+}
+
 /**
  * Writes down what each image holds, in a folder that later steps of the job can read.
  * @param pushed as the registry has them; none where nothing is pushed
  */
 export async function writeSboms(
   job: Job,
-  images: readonly Seen[],
+  images: readonly Listed[],
   pushed: readonly PushedImage[],
 ): Promise<readonly Sbom[]> {
   const { places, report, runner } = job
@@ -59,8 +96,8 @@ export async function writeSboms(
   return written
 }
 
-function inventoryOf({ inputs }: Job, seen: Seen, pushed: PushedImage | undefined): Inventory {
-  const { wanted, image, contents } = seen
+function inventoryOf({ inputs }: Job, seen: Listed, pushed: PushedImage | undefined): Inventory {
+  const { wanted, image, contents, packages } = seen
   return {
     image: {
       name: inputs.repository?.name ?? wanted.evaluated.installable.text,
@@ -70,15 +107,60 @@ function inventoryOf({ inputs }: Job, seen: Seen, pushed: PushedImage | undefine
     },
     layers: pushed?.image.layers.map(({ digest }) => digest) ?? [],
     outside: contents?.outside ?? [],
-    packages: packagesOf(seen),
+    packages,
   }
 }
 
-function packagesOf({ contents, known }: Seen): StorePackage[] {
-  return (contents?.storePaths ?? []).map(({ path, layer }) => {
-    const info = known.get(path)
-    return { path, layer, known: info, meta: undefined, vendored: [] }
+/** Milliseconds that the evaluation of what packages say of themselves may take. */
+const longestEvaluation = 30_000
+
+/**
+ * Finds out about what is in an image. What a package says of itself may stay unknown: that is no reason to publish
+ * nothing.
+ * @param signal ends it early
+ */
+async function packagesOf(
+  job: Job,
+  nix: Nix,
+  seen: Seen,
+  signal: AbortSignal,
+): Promise<readonly StorePackage[]> {
+  const { places, runner } = job
+  const { wanted, contents, known } = seen
+  const { source } = wanted.evaluated
+  const paths = (contents?.storePaths ?? []).map(({ path, layer }) => ({
+    path,
+    layer,
+    known: known.get(path),
+  }))
+  const limited = { ...nix, signal: AbortSignal.any([signal, AbortSignal.timeout(longestEvaluation)]) }
+  const meta = await packageMeta(limited, {
+    ...{ flake: source.url, system: wanted.system, scratch: places.scratch },
+    paths: paths.map(({ path, known }) => ({ path, deriver: known?.deriver })),
+  }).catch(error => {
+    if (!signal.aborted)
+      runner.info('The SBOM has no licences, homepages and identifiers: the packages could not be evaluated.')
+    runner.debug(harmless(messageOf(error)))
+    return new Map<string, PackageMeta>()
   })
+  const vendored = new Map<string, readonly Vendored[]>()
+  const read = derivations()
+  return paths.map(({ path, layer, known }) => {
+    const deriver = known?.deriver
+    if (deriver !== undefined && !vendored.has(deriver)) vendored.set(deriver, vendoredBy(deriver, read))
+    return { path, layer, known, meta: meta.get(path), vendored: vendored.get(deriver ?? '') ?? [] }
+  })
+}
+
+/** Reads derivations that this machine has, each one once. */
+function derivations(): (drvPath: string) => WholeDerivation | undefined {
+  const read = new Map<string, WholeDerivation | undefined>()
+  return drvPath => {
+    if (!read.has(drvPath)) {
+      read.set(drvPath, existsSync(drvPath) ? parseWholeDerivation(readFileSync(drvPath, 'utf8')) : undefined)
+    }
+    return read.get(drvPath)
+  }
 }
 
 const configSchema = z.object({ created: z.string().optional().catch(undefined) })
