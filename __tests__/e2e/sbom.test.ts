@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { basename, join } from 'node:path'
 import { after, test } from 'node:test'
+import { sha256 } from '../../src/util/digest.ts'
 import { exec } from '../../src/util/exec.ts'
 import type { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
@@ -123,4 +124,49 @@ test('what is not pushed has an SBOM as well, that names no digest', async () =>
   const { cyclonedx } = await documents(prepared.machine, main.outputs.sbom)
   assert.equal(cyclonedx.metadata.component.version, undefined)
   assert.ok(cyclonedx.components.filter((one: Component) => /^\d+$/.test(layerOf(one) ?? '')).length >= 4)
+})
+
+/** Has redis say what it is, and the app take in a crate. */
+async function withMore(workspace: string, machine: Machine): Promise<void> {
+  const file = join(workspace, 'flake.nix')
+  const flake = await expect(machine.run(['cat', file]))
+  const crate = `crates = run "cargo-vendor-dir" (builtins.toFile "vendor.sh" "$bin/busybox cp $crate $out") {
+    crate = run "crate-serde-1.0.2.tar.gz" (builtins.toFile "fetch.sh" "echo crate >$out") {
+      url = "https://crates.io/api/v1/crates/serde/1.0.2/download";
+      outputHashMode = "flat";
+      outputHashAlgo = "sha256";
+      outputHash = "${sha256('crate\n').slice('sha256:'.length)}";
+    };
+  };`
+  const meta = `redis = redis // { meta = {
+    license = { spdxId = "BSD-3-Clause"; fullName = "BSD 3-clause"; };
+    homepage = "https://redis.io";
+    identifiers.cpe = "cpe:2.3:a:redis:redis:7.0.15:*:*:*:*:*:*:*";
+  }; };`
+  const changed = flake
+    .replace('src = builtins.path', `${crate} src = builtins.path`)
+    .replace('inherit app busybox libs redis;', `inherit app busybox libs; ${meta}`)
+  assert.ok(changed.includes(crate) && changed.includes(meta))
+  await machine.plant(file, changed)
+}
+
+test('licences, homepages and identifiers of packages, and crates that a build took in', async () => {
+  await using prepared = await world.prepare({ with: { sbom: 'true' }, change: withMore })
+  const main = await prepared.main()
+  assert.equal(main.code, 0, main.log)
+  const { cyclonedx, spdx } = await documents(prepared.machine, main.outputs.sbom)
+  const named = (name: string) => cyclonedx.components.find((one: { name: string }) => one.name === name)
+  const { licenses, cpe, externalReferences } = named('redis')
+  assert.deepEqual(licenses, [{ license: { id: 'BSD-3-Clause' } }])
+  assert.equal(cpe, 'cpe:2.3:a:redis:redis:7.0.15:*:*:*:*:*:*:*')
+  assert.equal(externalReferences[0].url, 'https://redis.io/')
+  const serde = named('serde')
+  assert.equal(serde.purl, 'pkg:cargo/serde@1.0.2')
+  assert.deepEqual(serde.hashes, [{ alg: 'SHA-256', content: sha256('crate\n').slice('sha256:'.length) }])
+  const { dependsOn } = cyclonedx.dependencies.find(
+    ({ ref }: { ref: string }) => ref === named('app')['bom-ref'],
+  )
+  assert.ok(dependsOn.includes(serde['bom-ref']))
+  const redis = spdx.packages.find((one: { name: string }) => one.name === 'redis')
+  assert.equal(redis.licenseDeclared, 'BSD-3-Clause')
 })
