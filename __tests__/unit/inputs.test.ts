@@ -228,6 +228,12 @@ test('systems and platforms: those of the runner, those of the job, those of the
     [{ test: 'true', systems: 'aarch64-linux' }, /test: is for the system of this runner, x86_64-linux/],
     [{ systems: 'none', test: 'true' }, /systems: `none` builds nothing, and test needs that/],
     [{ image: '', warm: '.#a', test: 'true' }, /test: needs an image, and `image` is empty/],
+    [{ image: '', warm: '.#a', sbom: 'true' }, /sbom: needs an image, and `image` is empty/],
+    [
+      { systems: 'none', platforms: 'linux/amd64,linux/arm64', sbom: 'true' },
+      /systems: `none` builds nothing, and sbom needs that/,
+    ],
+    [{ sbom: 'cyclonedx' }, /sbom: 'cyclonedx' is not one of true, false/],
     [
       { test: 'a && b\nwait: port 1' },
       /- test: 'a && b': no shell reads this.*\n {4}'wait: port 1' needs a line start: above it$/m,

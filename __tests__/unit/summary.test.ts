@@ -353,3 +353,16 @@ test('whatever the cache service says, it stays text in post’s summary', () =>
     { numRuns: 1000 },
   )
 })
+
+test('SBOMs are named in outputs and summary, one of CycloneDX for each platform', () => {
+  const sbom = ['amd64', 'arm64'].map(name => ({
+    platform: `linux/${name}`,
+    files: [`/tmp/${name}.cdx.json`, `/tmp/${name}.spdx.json`],
+  }))
+  assert.equal(outputsOf({ ...report, sbom }).get('sbom'), '/tmp/amd64.cdx.json\n/tmp/arm64.cdx.json')
+  assert.equal(outputsOf(report).has('sbom'), false)
+  assert.match(
+    mainSummary({ ...report, sbom }),
+    /\| SBOM \| <code>linux\/arm64<\/code>: <code>\/tmp\/arm64.cdx.json<\/code> <code>\/tmp\/arm64.spdx.json<\/code> \|/,
+  )
+})

@@ -3,7 +3,7 @@ import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
 import type { Image } from '../image/model.ts'
-import { formatPlatform } from '../image/platform.ts'
+import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { parseWholeDerivation, type WholeDerivation } from '../nix/derivation.ts'
 import type { Nix } from '../nix/model.ts'
@@ -72,7 +72,8 @@ export async function writeSboms(
   await mkdir(folder, { recursive: true })
   const written: Sbom[] = []
   for (const seen of images) {
-    const platform = formatPlatform(seen.image.platform)
+    // As it was published: an image may say more of its platform.
+    const platform = formatPlatform(platformOf(seen.wanted.system))
     const inventory = inventoryOf(
       job,
       seen,
