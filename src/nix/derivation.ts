@@ -94,11 +94,12 @@ class Reader {
     this.must('"')
     const text = this.#text
     const start = this.#at
-    while (text[this.#at] !== '"') {
-      if (this.#at >= text.length) throw new SyntaxError('the text ends in a string')
-      this.#at += text[this.#at] === '\\' ? 2 : 1
-    }
-    return text.slice(start, this.#at++).replace(/\\(.)/gs, (_, char) => escapes[char] ?? char)
+    let end = text.indexOf('"', start)
+    while (isEscaped(text, start, end)) end = text.indexOf('"', end + 1)
+    if (end === -1) throw new SyntaxError('the text ends in a string')
+    this.#at = end + 1
+    const string = text.slice(start, end)
+    return string.includes('\\') ? string.replace(/\\(.)/gs, (_, char) => escapes[char] ?? char) : string
   }
 
   /** So many strings, with commas between them. */
@@ -124,6 +125,13 @@ class Reader {
     this.#at += expected.length
     return true
   }
+}
+
+/** Whether an odd number of backslashes is before a place. */
+function isEscaped(text: string, start: number, at: number): boolean {
+  let before = at
+  while (before > start && text[before - 1] === '\\') before--
+  return (at - before) % 2 === 1
 }
 
 function unlessMalformed<T>(parse: () => T): T | undefined {

@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import type { WholeDerivation } from '../nix/derivation.ts'
+import { parseDerivation, parseWholeDerivation, type WholeDerivation } from '../nix/derivation.ts'
 import type { Vendored } from './model.ts'
 import { packageUrl } from './names.ts'
 
@@ -12,36 +12,44 @@ const gathers =
   /^(cargo-vendor-dir|vendor-cargo-deps|vendor-registry|vendor-git|cargo-(package|git|deps)-.*|crates-io.*|rust_.*|.*-(vendor|vendor-dir|vendor-env|vendor-staging|go-modules|npm-deps|node-modules|deps|offline|offline-cache)|offline|vendor-env|node-dependencies-.*|node_modules.*)$/
 
 /**
- * The packages of other ecosystems that the build of a derivation takes in, as far as its inputs name them one by one:
- * a set of dependencies that is downloaded in one go has one hash, and names none.
- * @param read gives a derivation, undefined where it is not on this machine
+ * Finds the packages of other ecosystems that the build of a derivation takes in, as far as its inputs name them one by
+ * one: a set of dependencies that is downloaded in one go has one hash, and names none.
+ * @param read gives the text of a derivation, undefined where it is not on this machine
+ * @returns a function that takes the derivation's store path
  */
 export function vendoredBy(
-  drvPath: string,
-  read: (drvPath: string) => WholeDerivation | undefined,
-): readonly Vendored[] {
-  const found = new Map<string, Vendored>()
-  const seen = new Set([drvPath])
-  const pending = [drvPath]
-  for (let at = pending.pop(); at !== undefined; at = pending.pop())
-    for (const input of read(at)?.inputs ?? []) {
-      const name = basename(input.drvPath).slice(33, -'.drv'.length)
-      if (seen.has(input.drvPath) || !(gathers.test(name) || packed.test(name))) continue
-      seen.add(input.drvPath)
-      if (gathers.test(name)) pending.push(input.drvPath)
-      const derivation = read(input.drvPath)
-      const vendored = derivation && downloaded(derivation)
-      if (vendored !== undefined) found.set(vendored.purl, vendored)
-    }
-  return [...found.values()]
+  read: (drvPath: string) => string | undefined,
+): (drvPath: string) => readonly Vendored[] {
+  const inputsOf = (drvPath: string) => parseDerivation(read(drvPath) ?? '')?.inputs ?? []
+  const downloads = new Map<string, Vendored | undefined>()
+  const download = (drvPath: string) => {
+    if (!downloads.has(drvPath)) downloads.set(drvPath, downloaded(parseWholeDerivation(read(drvPath) ?? '')))
+    return downloads.get(drvPath)
+  }
+  return drvPath => {
+    const found = new Set<Vendored>()
+    const seen = new Set([drvPath])
+    const pending = [drvPath]
+    for (let at = pending.pop(); at !== undefined; at = pending.pop())
+      for (const input of inputsOf(at)) {
+        if (seen.has(input.drvPath)) continue
+        seen.add(input.drvPath)
+        const name = basename(input.drvPath).slice(33, -'.drv'.length)
+        const vendored = packed.test(name) ? download(input.drvPath) : undefined
+        if (vendored !== undefined) found.add(vendored)
+        else if (gathers.test(name)) pending.push(input.drvPath)
+      }
+    return [...found]
+  }
 }
 
 /** How what package registries have is called. */
 const packed = /\.(tar\.gz|tgz|crate|zip)$/
 
 /** What a derivation downloads, if it is from the registry of an ecosystem. */
-function downloaded({ env, fixed }: WholeDerivation): Vendored | undefined {
-  if (fixed === undefined) return undefined
+function downloaded(derivation: WholeDerivation | undefined): Vendored | undefined {
+  if (derivation?.fixed === undefined) return undefined
+  const { env, fixed } = derivation
   for (const url of urlsOf(env))
     for (const [type, form, parts] of registries) {
       const found = form.exec(url)

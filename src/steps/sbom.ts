@@ -5,7 +5,6 @@ import * as z from 'zod'
 import type { Image } from '../image/model.ts'
 import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
-import { parseWholeDerivation, type WholeDerivation } from '../nix/derivation.ts'
 import type { Nix } from '../nix/model.ts'
 import { sbomFolder } from '../places.ts'
 import type { SbomDocument } from '../sbom/document.ts'
@@ -144,24 +143,17 @@ async function packagesOf(
     runner.debug(harmless(messageOf(error)))
     return new Map<string, PackageMeta>()
   })
-  const vendored = new Map<string, readonly Vendored[]>()
-  const read = derivations()
-  return paths.map(({ path, layer, known }) => {
-    const deriver = known?.deriver
-    if (deriver !== undefined && !vendored.has(deriver)) vendored.set(deriver, vendoredBy(deriver, read))
-    return { path, layer, known, meta: meta.get(path), vendored: vendored.get(deriver ?? '') ?? [] }
-  })
-}
-
-/** Reads derivations that this machine has, each one once. */
-function derivations(): (drvPath: string) => WholeDerivation | undefined {
-  const read = new Map<string, WholeDerivation | undefined>()
-  return drvPath => {
-    if (!read.has(drvPath)) {
-      read.set(drvPath, existsSync(drvPath) ? parseWholeDerivation(readFileSync(drvPath, 'utf8')) : undefined)
-    }
-    return read.get(drvPath)
+  const vendored = vendoredBy(path => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
+  const byDeriver = new Map<string, readonly Vendored[]>()
+  const builtWith = (deriver: string) => {
+    const found = byDeriver.get(deriver) ?? vendored(deriver)
+    byDeriver.set(deriver, found)
+    return found
   }
+  return paths.map(({ path, layer, known }) => ({
+    ...{ path, layer, known, meta: meta.get(path) },
+    vendored: known?.deriver === undefined ? [] : builtWith(known.deriver),
+  }))
 }
 
 const configSchema = z.object({ created: z.string().optional().catch(undefined) })

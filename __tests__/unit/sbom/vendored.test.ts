@@ -1,42 +1,31 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { WholeDerivation } from '../../../src/nix/derivation.ts'
 import { vendoredBy } from '../../../src/sbom/vendored.ts'
 
 const pathOf = (name: string) => `/nix/store/${'0'.repeat(32)}-${name}.drv`
 
+type Made = {
+  readonly needs?: readonly string[]
+  readonly url?: string
+  readonly json?: string
+  readonly algorithm?: string
+}
+
 /** Derivations by name: what they need, and what they download. */
-function graph(
-  derivations: Readonly<
-    Record<
-      string,
-      {
-        readonly needs?: readonly string[]
-        readonly url?: string
-        readonly json?: string
-        readonly algorithm?: string
-      }
-    >
-  >,
-) {
-  const read = new Map(
-    Object.entries(derivations).map(
-      ([name, { needs = [], url, json, algorithm = 'sha256' }]): [string, WholeDerivation] => [
-        pathOf(name),
-        {
-          outputs: new Map(),
-          sources: [],
-          inputs: needs.map(name => ({ drvPath: pathOf(name), outputs: ['out'] })),
-          fixed: url === undefined && json === undefined ? undefined : { algorithm, hash: 'ab' },
-          env: new Map([
-            ...(url === undefined ? [] : [['url', url] as const]),
-            ...(json === undefined ? [] : [['__json', json] as const]),
-          ]),
-        },
-      ],
-    ),
+function graph(derivations: Readonly<Record<string, Made>>) {
+  const texts = new Map(Object.entries(derivations).map(([name, made]) => [pathOf(name), render(made)]))
+  const vendored = vendoredBy(path => texts.get(path))
+  return (name: string) => vendored(pathOf(name))
+}
+
+/** As Nix writes it. */
+function render({ needs = [], url, json, algorithm = 'sha256' }: Made): string {
+  const fixed = url === undefined && json === undefined ? '"",""' : `"${algorithm}","ab"`
+  const inputs = needs.map(name => `("${pathOf(name)}",["out"])`)
+  const env = Object.entries({ url, __json: json }).flatMap(([key, value]) =>
+    value === undefined ? [] : [`("${key}",${JSON.stringify(value)})`],
   )
-  return (name: string) => vendoredBy(pathOf(name), path => read.get(path))
+  return `Derive([("out","",${fixed})],[${inputs}],[],"x86_64-linux","/bin/sh",["-c"],[${env}])`
 }
 
 test('crates of a lock file, as nixpkgs imports it, and those of a compiler left out', () => {
