@@ -131,13 +131,12 @@ async function run(job) {
   if (made === undefined) return
   const { built, known } = made
   if (inputs.image !== undefined && registry === undefined) report.unpushed = whyUnpushed(inputs, context)
-  const isWanted = registry !== undefined || engine !== undefined || inputs.check !== 'off'
+  const isWanted = registry !== undefined || engine !== undefined || inputs.check !== 'off' || inputs.sbom
   await withImages(job, nix, isWanted ? built.images : [], async images => {
     const examined = await examine(job, nix, engine, images)
     // Before the push: what is deployed from that store is there when the image is.
     await copyTo(job, nix, cache, built)
-    if (inputs.image !== undefined && registry !== undefined)
-      await publish(job, { cache, registry, images: examined, known })
+    if (inputs.image !== undefined) await publish(job, { nix, cache, registry, images: examined, known })
   })
 }
 

@@ -1,3 +1,4 @@
+import { parseSigningKey } from './attest/key.js'
 import { parseInstallable, parsePattern } from './build/installable.js'
 import { ruleNames } from './check/inspect.js'
 import { parseImageTest } from './container/image-test.js'
@@ -38,6 +39,9 @@ export const inputNames = [
   'provenance',
   'sbom',
   'sign',
+  'sign-key',
+  'sign-password',
+  'sign-format',
   'nix-version',
   'nix-sha256',
   'nix-mirror',
@@ -57,6 +61,12 @@ export const inputNames = [
   'cache-upstream',
 ]
 
+const allSignFormats = ['bundle', 'tag']
+
+function isSignFormat(text) {
+  return allSignFormats.includes(text)
+}
+
 const defaultCacheSize = 4 * 1024 ** 3
 
 /** Stands in until the problem with the version is thrown. */
@@ -64,8 +74,7 @@ const noRelease = { version: '', system: '', sha256: '' }
 
 /**
  * Reads and checks all inputs.
- * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions, and
- *   capabilities of the contract that this version does not have yet.
+ * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions.
  */
 export function parseInputs(read, { system, event }) {
   const problems = []
@@ -92,9 +101,6 @@ export function parseInputs(read, { system, event }) {
     return undefined
   }
 
-  for (const [name, without, what] of comingLater) {
-    if (![...without, ''].includes(read(name))) problem(name, `${what} is not in this version yet`)
-  }
   /** What `parse` refuses is a problem of this input. */
   const parsed = (name, parse) => {
     try {
@@ -144,6 +150,14 @@ export function parseInputs(read, { system, event }) {
     checkIgnored: list('check-ignore').sort(),
     test: parsed('test', () => parseImageTest(read('test'))),
     reproducible: oneOf('reproducible', ['true', 'false'], 'false') === 'true',
+    provenance: oneOf('provenance', ['true', 'false'], 'false') === 'true',
+    sbom: oneOf('sbom', ['true', 'false'], 'false') === 'true',
+    sign: oneOf('sign', ['true', 'false'], 'false') === 'true',
+    signKey:
+      read('sign-key') === ''
+        ? undefined
+        : parsed('sign-key', () => parseSigningKey(read('sign-key'), read('sign-password'))),
+    signFormats: signFormats(),
     releaseAsked: version !== undefined,
     installNix: oneOf('install-nix', ['always', 'if-needed'], 'always'),
     nixMirror: mirror(),
@@ -171,7 +185,7 @@ export function parseInputs(read, { system, event }) {
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'test', 'reproducible', 'copy-to'])
+    for (const name of ['warm', 'load', 'test', 'reproducible', 'sbom', 'copy-to'])
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (!systems.includes(system))
@@ -181,8 +195,13 @@ export function parseInputs(read, { system, event }) {
   for (const name of inputs.checkIgnored)
     if (!ruleNames.includes(name))
       problem('check-ignore', `there is no rule '${name}': rules are ${ruleNames.join(', ')}`)
+  if (read('sign-key') !== '' && !inputs.sign) problem('sign-key', 'signs nothing: set `sign: true` too')
+  if (read('sign-password') !== '' && read('sign-key') === '')
+    problem('sign-password', 'is that of sign-key, and there is none')
   if (read('image') === '' && inputs.test !== undefined)
     problem('test', 'needs an image, and `image` is empty')
+  if (read('image') === '' && inputs.sbom && systems.length > 0)
+    problem('sbom', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (inputs.reproducible && read('image') === '')
@@ -232,6 +251,13 @@ export function parseInputs(read, { system, event }) {
     return undefined
   }
 
+  function signFormats() {
+    const chosen = list('sign-format')
+    for (const name of chosen)
+      if (!isSignFormat(name)) problem('sign-format', `'${name}' is not one of ${allSignFormats.join(', ')}`)
+    return chosen.length === 0 ? ['bundle'] : chosen.filter(isSignFormat)
+  }
+
   function mirror() {
     const text = (read('nix-mirror') || 'https://releases.nixos.org/nix').replace(/\/+$/, '')
     if (!/^https?:\/\//.test(text) || !URL.canParse(text))
@@ -252,13 +278,6 @@ export function parseInputs(read, { system, event }) {
     return aliasSize ?? 0
   }
 }
-
-/** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
-const comingLater = [
-  ['provenance', ['false'], 'provenance'],
-  ['sbom', ['false'], 'an SBOM'],
-  ['sign', ['false'], 'signing'],
-]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */
 export function parseSize(text) {

@@ -3,7 +3,7 @@
  * the details.
  */
 export function outputsOf(report) {
-  const { push, build, cache, nix } = report
+  const { push, build, cache, nix, sbom } = report
   const outputs = new Map()
   if (push !== undefined) {
     outputs.set('digest', push.digest)
@@ -20,6 +20,7 @@ export function outputsOf(report) {
     outputs.set('nix-version', nix.version)
     outputs.set('sandbox', String(nix.sandbox))
   }
+  if (sbom !== undefined) outputs.set('sbom', sbom.map(({ files }) => files[0]).join('\n'))
   // All of the above by their names, and under `details` what they are made of.
   outputs.set('metadata', JSON.stringify({ ...Object.fromEntries(outputs), details: report }))
   return outputs

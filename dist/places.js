@@ -11,6 +11,14 @@ export const programs = {
   layerWorker: join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`),
 }
 
+/**
+ * A folder beside the step's own, for what later steps of the job are to find: the runner empties RUNNER_TEMP when the
+ * job is over.
+ */
+export function sbomFolder({ folder }) {
+  return join(dirname(folder), basename(folder).replace(prefix, 'sbom-'))
+}
+
 const prefix = 'nix-image-action-'
 const excluded = '.excluded'
 

@@ -75,7 +75,7 @@ function endOf(detail) {
 }
 
 function facts(report) {
-  const { push, loaded, check, tested, build, reproducible: again, copy, cache, nix } = report
+  const { push, attested, loaded, check, tested, sbom, build, reproducible: again, copy, cache, nix } = report
   const rows = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -109,6 +109,8 @@ function facts(report) {
       rows.push(['Not built', own.length === 1 ? by : `${code(platform)}: ${by}`])
     }
   }
+  for (const { what, by, added } of attested?.claims ?? [])
+    rows.push([attestedAs[what], `by ${code(by)}${added ? '' : ', from an earlier run'}`])
   if (loaded !== undefined) {
     const references = loaded.references.slice(0, most.listed).map(code)
     rows.push(['Loaded', `into ${loaded.into}: ${list(references, loaded.references) || code(loaded.id)}`])
@@ -118,6 +120,8 @@ function facts(report) {
     const lines = list(tested.lines.slice(0, most.listed).map(code), tested.lines, ', ')
     rows.push(['Tested', `with ${tested.with} in ${formatSeconds(tested.seconds)}: ${lines}`])
   }
+  for (const { platform, files } of sbom ?? [])
+    rows.push(['SBOM', `${code(platform)}: ${files.map(code).join(' ')}`])
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])
@@ -197,6 +201,12 @@ function opened({ status, paths, bytes, fetched }) {
       ? ''
       : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
   return (status === undefined ? held : `**${status}**; ${held}`) + came
+}
+
+const attestedAs = {
+  provenance: 'Provenance',
+  signature: 'Signed',
+  'signature in a tag': 'Signed in a tag',
 }
 
 const origins = {

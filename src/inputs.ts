@@ -100,6 +100,8 @@ export type Inputs = Metadata & {
   readonly reproducible: boolean
   /** Whether it is attested where the published image comes from. */
   readonly provenance: boolean
+  /** Whether what the image holds is written down. */
+  readonly sbom: boolean
   /** Whether the published image is signed. */
   readonly sign: boolean
   /** To sign with in place of the job's identity. */
@@ -150,8 +152,7 @@ const noRelease: Release = { version: '', system: '', sha256: '' }
 
 /**
  * Reads and checks all inputs.
- * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions, and
- *   capabilities of the contract that this version does not have yet.
+ * @throws UserError that lists every problem: malformed values, unknown enum values, contradictions.
  */
 export function parseInputs(read: ReadInput, { system, event }: Surroundings): Inputs {
   const problems: string[] = []
@@ -178,9 +179,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     return undefined
   }
 
-  for (const [name, without, what] of comingLater) {
-    if (![...without, ''].includes(read(name))) problem(name, `${what} is not in this version yet`)
-  }
   /** What `parse` refuses is a problem of this input. */
   const parsed = <T>(name: InputName, parse: () => T): T | undefined => {
     try {
@@ -231,6 +229,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     test: parsed('test', () => parseImageTest(read('test'))),
     reproducible: oneOf('reproducible', ['true', 'false'], 'false') === 'true',
     provenance: oneOf('provenance', ['true', 'false'], 'false') === 'true',
+    sbom: oneOf('sbom', ['true', 'false'], 'false') === 'true',
     sign: oneOf('sign', ['true', 'false'], 'false') === 'true',
     signKey:
       read('sign-key') === ''
@@ -264,7 +263,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
       )
     if (inputs.push === 'digest' || read('name') === '')
       problem('systems', '`none` only publishes: it needs a `name`, and a `push` that lets it')
-    for (const name of ['warm', 'load', 'test', 'reproducible', 'copy-to'] as const)
+    for (const name of ['warm', 'load', 'test', 'reproducible', 'sbom', 'copy-to'] as const)
       if (!['', 'false'].includes(read(name)))
         problem('systems', `\`none\` builds nothing, and ${name} needs that`)
   } else if (!systems.includes(system))
@@ -279,6 +278,8 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     problem('sign-password', 'is that of sign-key, and there is none')
   if (read('image') === '' && inputs.test !== undefined)
     problem('test', 'needs an image, and `image` is empty')
+  if (read('image') === '' && inputs.sbom && systems.length > 0)
+    problem('sbom', 'needs an image, and `image` is empty')
   if (read('image') === '' && lines('warm').length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
   if (inputs.reproducible && read('image') === '')
@@ -355,11 +356,6 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     return aliasSize ?? 0
   }
 }
-
-/** Inputs whose capability this version lacks: their name, the values that ask for nothing, what is missing. */
-const comingLater: readonly (readonly [InputName, readonly string[], string])[] = [
-  ['sbom', ['false'], 'an SBOM'],
-]
 
 /** Bytes of `4G`, `500M`, `1.5G` or plain digits; K, M, G and T are powers of 1024. Undefined for anything else. */
 export function parseSize(text: string): number | undefined {

@@ -5,7 +5,7 @@ import type { Report } from './report.ts'
  * the details.
  */
 export function outputsOf(report: Report): ReadonlyMap<string, string> {
-  const { push, build, cache, nix } = report
+  const { push, build, cache, nix, sbom } = report
   const outputs = new Map<string, string>()
   if (push !== undefined) {
     outputs.set('digest', push.digest)
@@ -22,6 +22,7 @@ export function outputsOf(report: Report): ReadonlyMap<string, string> {
     outputs.set('nix-version', nix.version)
     outputs.set('sandbox', String(nix.sandbox))
   }
+  if (sbom !== undefined) outputs.set('sbom', sbom.map(({ files }) => files[0]).join('\n'))
   // All of the above by their names, and under `details` what they are made of.
   outputs.set('metadata', JSON.stringify({ ...Object.fromEntries(outputs), details: report }))
   return outputs

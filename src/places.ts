@@ -20,6 +20,14 @@ export type Places = {
   readonly confFile: string
 }
 
+/**
+ * A folder beside the step's own, for what later steps of the job are to find: the runner empties RUNNER_TEMP when the
+ * job is over.
+ */
+export function sbomFolder({ folder }: Places): string {
+  return join(dirname(folder), basename(folder).replace(prefix, 'sbom-'))
+}
+
 const prefix = 'nix-image-action-'
 const excluded = '.excluded'
 

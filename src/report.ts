@@ -56,6 +56,8 @@ export type Report = {
   push?: undefined | Published
   /** What was said of the published digest, and by whom. */
   attested?: Attested
+  /** Files that list what each image holds: CycloneDX, then SPDX. */
+  sbom?: readonly { readonly platform: string; readonly files: readonly string[] }[]
   loaded?: {
     readonly into: 'docker' | 'podman'
     /** sha256 of the image's config. */

@@ -76,7 +76,7 @@ function endOf(detail: string): string {
 }
 
 function facts(report: Report): string[][] {
-  const { push, attested, loaded, check, tested, build, reproducible: again, copy, cache, nix } = report
+  const { push, attested, loaded, check, tested, sbom, build, reproducible: again, copy, cache, nix } = report
   const rows: string[][] = []
   if (push !== undefined) {
     const own = push.images.filter(({ known }) => known !== 'job')
@@ -121,6 +121,8 @@ function facts(report: Report): string[][] {
     const lines = list(tested.lines.slice(0, most.listed).map(code), tested.lines, ', ')
     rows.push(['Tested', `with ${tested.with} in ${formatSeconds(tested.seconds)}: ${lines}`])
   }
+  for (const { platform, files } of sbom ?? [])
+    rows.push(['SBOM', `${code(platform)}: ${files.map(code).join(' ')}`])
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])

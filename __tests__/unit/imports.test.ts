@@ -34,6 +34,7 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   check: ['image'],
   reproduce: ['build', 'nix', 'image'],
   attest: ['build'],
+  sbom: ['image', 'nix'],
   runner: [],
 }
 

@@ -55,36 +55,12 @@ function descriptions(): ReadonlyMap<string, string> {
   return new Map([...found].map(([, name = '', text = '']) => [name, text]))
 }
 
-test('action.yml, the code and the README name the same inputs in the same order; the README those to come apart', () => {
+test('action.yml, the code and the README name the same inputs in the same order', () => {
   assert.deepEqual([...descriptions().keys()], [...inputNames])
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const section = readme.slice(readme.indexOf('\n## Inputs'), readme.indexOf('\n## Outputs'))
-  const [now = [], later = []] = section
-    .split(/\n\n(?=\| input )/)
-    .slice(1)
-    .map(table => [...table.matchAll(/^\| `([a-z0-9-]+)`/gm)].map(([, name]) => name))
-  const isLater = (name: string) => descriptions().get(name)?.startsWith('Not in this version yet: ')
-  assert.deepEqual(later, inputNames.filter(isLater))
-  assert.deepEqual(
-    now,
-    inputNames.filter(name => !isLater(name)),
-  )
-})
-
-test('action.yml marks those inputs as to come that are refused, and no others', () => {
-  assert.equal(descriptions().size, inputNames.length)
-  for (const [name, text] of descriptions()) {
-    const value = 'x'
-    let said = ''
-    try {
-      parse({ [name]: value })
-    } catch (error) {
-      said = (error as Error).message
-    }
-    const refused = said.includes('is not in this version yet')
-    // Of `install-nix` one value is to come, and any other word is refused as the same.
-    assert.equal(/Not in this version yet/.test(text), refused, `${name}: ${said}`)
-  }
+  const named = [...section.matchAll(/^\| `([a-z0-9-]+)`/gm)].map(([, name]) => name)
+  assert.deepEqual(named, [...inputNames])
 })
 
 test('what is built twice is an image', () => {
@@ -179,11 +155,6 @@ test('patterns are for warm only', () => {
   assert.equal(parse({ warm: '.#checks.*.*\n.#a' }).warm.length, 2)
 })
 
-test('what this version lacks is refused, and asking for nothing is not', () => {
-  assert.match(problemsOf({ sbom: 'true' }), /sbom: an SBOM is not in this version yet/)
-  parse({ sbom: 'false', 'install-nix': 'always' })
-})
-
 test('what is attested and signed, and by what', () => {
   const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
   const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString().trim()
@@ -256,6 +227,12 @@ test('systems and platforms: those of the runner, those of the job, those of the
     [{ test: 'true', systems: 'aarch64-linux' }, /test: is for the system of this runner, x86_64-linux/],
     [{ systems: 'none', test: 'true' }, /systems: `none` builds nothing, and test needs that/],
     [{ image: '', warm: '.#a', test: 'true' }, /test: needs an image, and `image` is empty/],
+    [{ image: '', warm: '.#a', sbom: 'true' }, /sbom: needs an image, and `image` is empty/],
+    [
+      { systems: 'none', platforms: 'linux/amd64,linux/arm64', sbom: 'true' },
+      /systems: `none` builds nothing, and sbom needs that/,
+    ],
+    [{ sbom: 'cyclonedx' }, /sbom: 'cyclonedx' is not one of true, false/],
     [
       { test: 'a && b\nwait: port 1' },
       /- test: 'a && b': no shell reads this.*\n {4}'wait: port 1' needs a line start: above it$/m,

@@ -1,15 +1,19 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
 import fc from 'fast-check'
-import { type Derivation, parseDerivation } from '../../src/nix/derivation.ts'
+import { type Derivation, parseDerivation, parseWholeDerivation } from '../../src/nix/derivation.ts'
 
 const quoted = (text: string) =>
   `"${text.replace(/["\\]/g, '\\$&').replaceAll('\n', '\\n').replaceAll('\r', '\\r').replaceAll('\t', '\\t')}"`
 const list = (items: readonly string[]) => `[${items.join(',')}]`
 
 /** As Nix writes it. */
-function render({ outputs, inputs, sources }: Derivation, env: string): string {
-  const outs = [...outputs].map(([name, path]) => `(${quoted(name)},${quoted(path)},"",${quoted('')})`)
+function render(
+  { outputs, inputs, sources }: Derivation,
+  env: string,
+  { algorithm = '', hash = '' } = {},
+): string {
+  const outs = [...outputs].map(([name, path]) => `(${[name, path, algorithm, hash].map(quoted).join(',')})`)
   const ins = inputs.map(one => `(${quoted(one.drvPath)},${list(one.outputs.map(quoted))})`)
   const rest = `"x86_64-linux","/bin/sh",["-c",${quoted(env)}],[("env",${quoted(env)})]`
   return `Derive(${list(outs)},${list(ins)},${list(sources.map(quoted))},${rest})`
@@ -43,4 +47,28 @@ test('what is cut short or has another form is not read', () => {
   )
   assert.equal(parseDerivation('DrvWithVersion("xp-dyn-drv",[],[],[],"","",[],[])'), undefined)
   fc.assert(fc.property(fc.string(), text => void parseDerivation(text)))
+})
+
+test('of a whole derivation also what its builder is told is read back, and the hash that it has to give', () => {
+  const fixed = fc.record(
+    { algorithm: fc.constantFrom('sha256', 'r:sha256'), hash: fc.string({ minLength: 1 }) },
+    plain,
+  )
+  fc.assert(
+    fc.property(derivations, fc.string(), fc.option(fixed, { nil: undefined }), (derivation, env, fixed) => {
+      const read = parseWholeDerivation(render(derivation, env, fixed))
+      assert.deepEqual(read?.env, new Map([['env', env]]))
+      assert.deepEqual(read?.fixed, derivation.outputs.size > 0 ? fixed : undefined)
+      assert.deepEqual([read?.outputs, read?.inputs, read?.sources], Object.values(derivation))
+    }),
+  )
+})
+
+test('a whole derivation that is cut short is not read', () => {
+  fc.assert(
+    fc.property(derivations, fc.string(), fc.nat(), (derivation, env, cut) => {
+      const whole = render(derivation, env)
+      assert.equal(parseWholeDerivation(whole.slice(0, cut % whole.length)), undefined)
+    }),
+  )
 })

@@ -362,3 +362,16 @@ test('an image that could not be inspected is none that is well', () => {
   )
   assert.match(mainSummary({ phases: [], check: { ...check, uninspected: [] } }), /nothing amiss/)
 })
+
+test('SBOMs are named in outputs and summary, one of CycloneDX for each platform', () => {
+  const sbom = ['amd64', 'arm64'].map(name => ({
+    platform: `linux/${name}`,
+    files: [`/tmp/${name}.cdx.json`, `/tmp/${name}.spdx.json`],
+  }))
+  assert.equal(outputsOf({ ...report, sbom }).get('sbom'), '/tmp/amd64.cdx.json\n/tmp/arm64.cdx.json')
+  assert.equal(outputsOf(report).has('sbom'), false)
+  assert.match(
+    mainSummary({ ...report, sbom }),
+    /\| SBOM \| <code>linux\/arm64<\/code>: <code>\/tmp\/arm64.cdx.json<\/code> <code>\/tmp\/arm64.spdx.json<\/code> \|/,
+  )
+})

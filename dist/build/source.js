@@ -3,16 +3,24 @@ import { isAbsolute, join, relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import * as z from '../vendor/zod.js'
 
+import { lockedInputs } from './locked.js'
+
 const schema = z.object({
   path: z.string(),
   url: z.string(),
   locked: z.object({ rev: z.string().optional(), narHash: z.string().optional() }),
   resolved: z.object({ type: z.string(), url: z.string().optional(), path: z.string().optional() }),
-  // Absent where no lock file can be had; of its nodes only the names of those that the root has.
+  // Absent where no lock file can be had.
   locks: z
     .object({
       root: z.string(),
-      nodes: z.record(z.string(), z.object({ inputs: z.record(z.string(), z.unknown()).optional() })),
+      nodes: z.record(
+        z.string(),
+        z.object({
+          inputs: z.record(z.string(), z.unknown()).optional(),
+          locked: z.record(z.string(), z.unknown()).optional(),
+        }),
+      ),
     })
     .optional(),
 })
@@ -23,7 +31,9 @@ export function parseMetadata(json) {
   const directory = resolved.type === 'path' ? resolved.path : localGit(resolved.url)
   const dirty = resolved.type === 'git' && locked.rev === undefined
   const inputs = Object.keys(locks?.nodes[locks.root]?.inputs ?? {})
-  return Object.freeze({ path, url, rev: locked.rev, dirty, narHash: locked.narHash, directory, inputs })
+  const { rev, narHash } = locked
+  const lockedTo = lockedInputs(locks?.nodes ?? {})
+  return Object.freeze({ path, url, rev, dirty, narHash, directory, inputs, locked: lockedTo })
 }
 
 function localGit(url) {
@@ -62,7 +72,8 @@ export async function guessSource(positions, directory) {
       [file, join(directory, below)].map(name => readFile(name, 'utf8').catch(() => undefined)),
     )
     if (here !== undefined && here === there) {
-      return { path, directory, url: directory, rev: undefined, dirty: true, narHash: undefined, inputs: [] }
+      const unknown = { rev: undefined, narHash: undefined, inputs: [], locked: [] }
+      return { path, directory, url: directory, dirty: true, ...unknown }
     }
   }
   return undefined

@@ -4,58 +4,123 @@
  * @returns undefined for what has another form, as dynamic derivations do
  */
 export function parseDerivation(text) {
-  let at = 0
-  const take = expected => {
-    if (!text.startsWith(expected, at)) return false
-    at += expected.length
-    return true
-  }
-  const must = expected => {
-    if (!take(expected)) throw new SyntaxError(`no ${expected} at ${at}`)
-  }
-  const string = () => {
-    must('"')
-    const start = at
-    while (text[at] !== '"') {
-      if (at >= text.length) throw new SyntaxError('the text ends in a string')
-      at += text[at] === '\\' ? 2 : 1
+  return unlessMalformed(() => {
+    const { outputs, inputs, sources } = readBeginning(new Reader(text))
+    return { outputs: new Map(outputs.map(({ name, path }) => [name, path])), inputs, sources }
+  })
+}
+
+/**
+ * Reads a whole `.drv` file.
+ * @returns undefined for what has another form
+ */
+export function parseWholeDerivation(text) {
+  return unlessMalformed(() => {
+    const reader = new Reader(text)
+    const { outputs, inputs, sources } = readBeginning(reader)
+    reader.must(',')
+    // System and builder.
+    reader.strings(2)
+    reader.must(',')
+    reader.list(() => reader.string())
+    reader.must(',')
+    const env = reader.list(() => {
+      reader.must('(')
+      const [name = '', value = ''] = reader.strings(2)
+      reader.must(')')
+      return [name, value]
+    })
+    reader.must(')')
+    const [fixed] = outputs.filter(({ hash }) => hash !== '')
+    return {
+      outputs: new Map(outputs.map(({ name, path }) => [name, path])),
+      ...{ inputs, sources, env: new Map(env) },
+      fixed: fixed && { algorithm: fixed.algorithm, hash: fixed.hash },
     }
-    return text.slice(start, at++).replace(/\\(.)/gs, (_, char) => escapes[char] ?? char)
+  })
+}
+
+function readBeginning(reader) {
+  reader.must('Derive(')
+  const outputs = reader.list(() => {
+    reader.must('(')
+    const [name = '', path = '', algorithm = '', hash = ''] = reader.strings(4)
+    reader.must(')')
+    return { name, path, algorithm, hash }
+  })
+  reader.must(',')
+  const inputs = reader.list(() => {
+    reader.must('(')
+    const drvPath = reader.string()
+    reader.must(',')
+    const names = reader.list(() => reader.string())
+    reader.must(')')
+    return { drvPath, outputs: names }
+  })
+  reader.must(',')
+  return { outputs, inputs, sources: reader.list(() => reader.string()) }
+}
+
+/** Nix's own notation of terms: ATerm. */
+class Reader {
+  #text
+  #at = 0
+
+  constructor(text) {
+    this.#text = text
   }
-  const list = item => {
+
+  must(expected) {
+    if (!this.#take(expected)) throw new SyntaxError(`no ${expected} at ${this.#at}`)
+  }
+
+  string() {
+    this.must('"')
+    const text = this.#text
+    const start = this.#at
+    let end = text.indexOf('"', start)
+    while (isEscaped(text, start, end)) end = text.indexOf('"', end + 1)
+    if (end === -1) throw new SyntaxError('the text ends in a string')
+    this.#at = end + 1
+    const string = text.slice(start, end)
+    return string.includes('\\') ? string.replace(/\\(.)/gs, (_, char) => escapes[char] ?? char) : string
+  }
+
+  /** So many strings, with commas between them. */
+  strings(number) {
+    return Array.from({ length: number }, (_, at) => {
+      if (at > 0) this.must(',')
+      return this.string()
+    })
+  }
+
+  list(item) {
     const items = []
-    must('[')
-    if (take(']')) return items
+    this.must('[')
+    if (this.#take(']')) return items
     do items.push(item())
-    while (take(','))
-    must(']')
+    while (this.#take(','))
+    this.must(']')
     return items
   }
+
+  #take(expected) {
+    if (!this.#text.startsWith(expected, this.#at)) return false
+    this.#at += expected.length
+    return true
+  }
+}
+
+/** Whether an odd number of backslashes is before a place. */
+function isEscaped(text, start, at) {
+  let before = at
+  while (before > start && text[before - 1] === '\\') before--
+  return (at - before) % 2 === 1
+}
+
+function unlessMalformed(parse) {
   try {
-    must('Derive(')
-    const outputs = list(() => {
-      must('(')
-      const name = string()
-      must(',')
-      const path = string()
-      must(',')
-      string()
-      must(',')
-      string()
-      must(')')
-      return [name, path]
-    })
-    must(',')
-    const inputs = list(() => {
-      must('(')
-      const drvPath = string()
-      must(',')
-      const names = list(string)
-      must(')')
-      return { drvPath, outputs: names }
-    })
-    must(',')
-    return { outputs: new Map(outputs), inputs, sources: list(string) }
+    return parse()
   } catch (error) {
     if (error instanceof SyntaxError) return undefined
     throw error

@@ -8,9 +8,10 @@ import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './f
 import { retrier } from './retry.js'
 import { bodyOf, httpSender, resolveLocation, withRedirects } from './transport.js'
 
+const indexType = 'application/vnd.oci.image.index.v1+json'
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
-  'application/vnd.oci.image.index.v1+json',
+  indexType,
   'application/vnd.docker.distribution.manifest.v2+json',
   'application/vnd.docker.distribution.manifest.list.v2+json',
 ].join(', ')
@@ -118,6 +119,15 @@ export function registryClient(options) {
         throw new BlobUnknown(failure.message, { advice: 'Run the job again.' })
       }
       expectDigest(response, sha256(bytes), what)
+      return header(response, 'oci-subject') || undefined
+    },
+
+    async getReferrers(digest, signal) {
+      const what = `the referrers of ${digest}`
+      const url = new URL(`referrers/${digest}`, base)
+      const response = await send(what, { method: 'GET', url, headers: { accept: indexType }, signal })
+      // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
+      return response.status === 200 && mediaTypeOf(response) === indexType ? response.body : undefined
     },
 
     async hasBlob({ digest, size }, signal) {

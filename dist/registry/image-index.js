@@ -37,6 +37,6 @@ export async function putIndex(client, options) {
   const digest = sha256(bytes)
   const changed = (await client.headManifest(digest, signal)) === undefined
   if (changed) await client.putManifest(digest, bytes, indexMediaType, signal)
-  onPublished({ digest, changed })
+  await onPublished({ mediaType: indexMediaType, digest, size: bytes.length, changed })
   return await putTags(client, { tags, published, bytes, mediaType: indexMediaType, signal })
 }

@@ -43,7 +43,7 @@ export async function pushImage(options) {
     putTags(client, { tags, published, bytes: manifest, mediaType: manifestMediaType, signal })
   try {
     let result = (await recall()) ?? (await publish({}))
-    options.onPublished?.(described(result))
+    await options.onPublished?.(described(result))
     let tagged
     try {
       tagged = await tag(result.manifest)

@@ -1,4 +1,5 @@
 import * as z from '../vendor/zod.js'
+import { apiHeaders } from './github-api.js'
 
 /** Milliseconds. Nothing waits for what is deleted. */
 const timeout = 20_000
@@ -33,11 +34,7 @@ export function actionsCaches({ apiUrl, repository, token, send }) {
     const { status, body } = await send({
       method,
       url: new URL(`${apiUrl}/repos/${repository}/actions/caches${path}`),
-      headers: {
-        authorization: `Bearer ${token}`,
-        accept: 'application/vnd.github+json',
-        'x-github-api-version': '2022-11-28',
-      },
+      headers: apiHeaders(token),
       signal: AbortSignal.timeout(timeout),
     })
     const text = body.toString('utf8')

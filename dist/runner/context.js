@@ -21,7 +21,7 @@ const payloadSchema = z.object({
   merge_group: z.object({ base_ref: z.string() }).optional().catch(undefined),
   repository: z
     .object({
-      ...{ name: maybe, description: maybe, html_url: maybe, default_branch: maybe },
+      ...{ name: maybe, description: maybe, html_url: maybe, default_branch: maybe, visibility: maybe },
       license: z.object({ spdx_id: maybe }).optional().catch(undefined),
     })
     .optional()
@@ -66,6 +66,7 @@ export async function readContext(env) {
       description: repository.description,
       url: repository.html_url,
       defaultBranch: repository.default_branch,
+      visibility: repository.visibility,
       license: repository.license?.spdx_id,
     }),
     repository: need('GITHUB_REPOSITORY'),

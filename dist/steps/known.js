@@ -47,8 +47,8 @@ export function outputKey(job, { system, evaluated }) {
  */
 async function sourceKey(job, system, evaluated) {
   const { inputs, context, env } = job
-  const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
-  if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
+  const { image, warm, copyTo, load, sbom, nixArgs, nixConf, release } = inputs
+  if (image === undefined || warm.length > 0 || copyTo !== undefined || load || sbom) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
   const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined
@@ -67,7 +67,7 @@ export async function findBySource(job, cache, registry) {
     const key = await sourceKey(job, system)
     const manifest = key === undefined ? undefined : await remembered(key, cache, registry, job.signal)
     if (key === undefined || manifest === undefined) return undefined
-    found.push({ system, manifest, by: 'source', keys: [key] })
+    found.push({ system, manifest, by: 'source', keys: [key], evaluated: undefined })
   }
   return found
 }
@@ -75,8 +75,8 @@ export async function findBySource(job, cache, registry) {
 /** Question 2: which of what evaluation shows to be the images were published before? */
 export async function findByOutput(job, cache, registry, images) {
   const { inputs, signal } = job
-  // Whoever wants it on this machine, or in a store, wants it built.
-  if (registry === undefined || inputs.load || inputs.copyTo) return []
+  // Whoever wants it on this machine, in a store, or told what it holds, wants it built.
+  if (registry === undefined || inputs.load || inputs.copyTo || inputs.sbom) return []
   const found = []
   for (const { system, evaluated } of images) {
     // A changed tree may stand for an image that nobody will see again.
@@ -86,7 +86,10 @@ export async function findByOutput(job, cache, registry, images) {
     const tagged = passed === '' ? registry.published.images.find(one => one.image === key) : undefined
     const manifest = tagged ?? (await remembered(key + passed, cache, registry, signal))
     if (manifest !== undefined)
-      found.push({ system, manifest, by: 'output', keys: await keysOf(job, { system, evaluated }, true) })
+      found.push({
+        ...{ system, manifest, by: 'output', evaluated },
+        keys: await keysOf(job, { system, evaluated }, true),
+      })
   }
   return found
 }
@@ -111,8 +114,10 @@ export async function publishKnown(job, registry, images) {
   const { host, name } = registry.client.repository
   const pushed = pushedBefore(job, registry, images)
   const [first] = images
+  const [image] = pushed
   try {
-    if (first !== undefined && isAlone(job)) await tagAlone(job, registry, first.manifest)
+    if (first !== undefined && image !== undefined && isAlone(job))
+      await tagAlone(job, registry, image, first.manifest)
     else await publishIndex(job, registry, pushed)
   } catch (error) {
     if (!(error instanceof BlobUnknown)) throw error
@@ -129,7 +134,7 @@ export async function publishKnown(job, registry, images) {
 /** Tells what is not made again, and leaves it to post. */
 export function pushedBefore(job, registry, images) {
   const { repository } = registry.client
-  return images.map(({ system, manifest, by, keys }) => {
+  return images.map(({ system, manifest, by, keys, evaluated }) => {
     const { mediaType, digest, bytes, size, list } = manifest
     const why = by === 'source' ? 'this commit' : 'what evaluation gives'
     job.runner.info(`${repository.name}@${digest} was published from ${why} before: it is not built again`)
@@ -140,7 +145,7 @@ export function pushedBefore(job, registry, images) {
       layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
     }
     tellImage(job, repository, image)
-    return { child: { mediaType, digest, size: bytes.length, platform }, image }
+    return { child: { mediaType, digest, size: bytes.length, platform }, image, evaluated }
   })
 }
 

@@ -3,6 +3,7 @@ import { platformOf } from '../image/platform.js'
 import { registryClient } from '../registry/client.js'
 import { lookAtTags } from '../registry/published.js'
 
+import { checkMayAttest } from './attest.js'
 import { checkMeetingPlace } from './together.js'
 
 /**
@@ -14,6 +15,7 @@ export async function logIn(job) {
   if (client === undefined) return undefined
   const { inputs, context, runner } = job
   checkMeetingPlace(job)
+  await checkMayAttest(job)
   if (inputs.tags.length === 0 && inputs.push !== 'digest') {
     runner.warning(
       `No tag: no line of \`tags\` applies to this event (${context.eventName}, ${context.ref}), so the image is published by its digest only.`,
@@ -58,13 +60,14 @@ function credentialsFor({ username, password, githubToken }, host, { serverUrl }
 }
 
 /** Besides the secrets themselves the forms in which requests and URLs carry them. */
-export function hideSecrets(runner, { username, password, githubToken, logins, sshKey }) {
+export function hideSecrets(runner, { username, password, githubToken, logins, sshKey, signKey }) {
   for (const secret of [password, githubToken].filter(Boolean)) hideLogin(runner, username, secret)
   for (const login of logins) {
     hideLogin(runner, login.user, login.password)
     runner.secret(encodeURIComponent(login.password))
   }
   if (sshKey !== undefined) runner.secret(sshKey)
+  for (const secret of signKey?.secrets ?? []) runner.secret(secret)
 }
 
 function hideLogin(runner, user, secret) {

@@ -5,6 +5,8 @@ import { manifestMediaType } from '../registry/manifest.js'
 import { pushImage } from '../registry/push.js'
 import { annotation } from '../registry/records.js'
 
+import { attestPublished } from './attest.js'
+
 import { keysOf, outputKey, remember } from './known.js'
 
 import { tell, tellImage } from './tell.js'
@@ -29,7 +31,11 @@ export async function push(job, options) {
     ...{ client, published, image, id, compression, level, tags, signal, programs },
     annotations: { ...inputs.annotations.manifest, [annotation.image]: outputKey(job, wanted) },
     memo: cache.index.layers,
-    onPublished: note,
+    async onPublished(published) {
+      const image = note(published)
+      if (isAlone(job))
+        await attestPublished(job, registry, pushedAs(published, image).child, [pushedAs(published, image)])
+    },
     scratch: places.scratch,
     log: runner,
   })
@@ -38,6 +44,10 @@ export async function push(job, options) {
   // What could not be built again in this job may be so in the next.
   const passed = !inputs.reproducible || report.reproducible?.verdict === 'same'
   remember(job, registry, pushed.digest, await keysOf(job, wanted, passed))
-  const { digest, manifestSize: size } = pushed
-  return { child: { mediaType: manifestMediaType, digest, size, platform }, image: told }
+  return pushedAs(pushed, told)
+
+  function pushedAs({ digest, manifestSize: size }, image) {
+    const child = { mediaType: manifestMediaType, digest, size, platform }
+    return { child, image, evaluated: wanted.evaluated }
+  }
 }

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+
 import { entries, hasCacheService } from '../cache/entries.js'
 import { legs, withoutZstd } from '../cache/legs.js'
 import { whyReadOnly } from '../cache/may-save.js'
@@ -12,6 +13,7 @@ import { putTags, TagMoved } from '../registry/tagging.js'
 
 import { UserError } from '../util/errors.js'
 import { realSleep } from '../util/sleep.js'
+import { attestPublished } from './attest.js'
 
 import { tell } from './tell.js'
 
@@ -51,8 +53,10 @@ export function checkMeetingPlace(job) {
  * Tags an image for a single platform, which the registry has.
  * @throws BlobUnknown when the registry has lost a part of it
  */
-export async function tagAlone(job, { client, published }, manifest) {
+export async function tagAlone(job, registry, image, manifest) {
+  const { client, published } = registry
   const tags = tagsToSet(job)
+  await attestPublished(job, registry, image.child, [image])
   const tagged = await putTags(client, { ...manifest, tags, published, signal: job.signal })
   tell(job, client.repository, { tags, tagged })
 }
@@ -136,6 +140,7 @@ async function imagesOf(job, { client }, platforms, digests) {
         ...{ platform: formatted, digest: record.digest, known: 'job', changed: false, size, uploaded: 0 },
         layers: list.map(({ digest, size }) => ({ digest, size, how: 'present' })),
       },
+      evaluated: undefined,
     })
   }
   return images
@@ -149,9 +154,10 @@ async function putAll(job, registry, all) {
   const tagged = await putIndex(client, {
     ...{ tags, published, signal, annotations: job.inputs.annotations.index },
     children: all.map(({ child }) => child),
-    onPublished(put) {
+    async onPublished(put) {
       index = put
       tell(job, client.repository, { images: all.map(({ image }) => image), index })
+      await attestPublished(job, registry, put, all)
     },
   })
   tell(job, client.repository, { tags, tagged })

@@ -22,6 +22,8 @@ export async function bundleVendor(root: string, packages: ReadonlyMap<string, W
     cwd: root,
     platform: 'node',
     input: Object.fromEntries(specifiers.map(name => [vendorFile(name).slice(0, -3), entryPrefix + name])),
+    // For SBOMs in XML, which CycloneDX' library can do without.
+    external: ['xmlbuilder2'],
     preserveEntrySignatures: 'allow-extension',
     // The toolkit does nothing when it is imported, but does not say so in its package.json. Without this its
     // HTTP client, and with it all of undici, is loaded by all who print a log line.

@@ -60,8 +60,8 @@ export function outputKey(job: Job, { system, evaluated }: WantedImage): string 
  */
 async function sourceKey(job: Job, system: string, evaluated?: string): Promise<string | undefined> {
   const { inputs, context, env } = job
-  const { image, warm, copyTo, load, nixArgs, nixConf, release } = inputs
-  if (image === undefined || warm.length > 0 || copyTo !== undefined || load) return undefined
+  const { image, warm, copyTo, load, sbom, nixArgs, nixConf, release } = inputs
+  if (image === undefined || warm.length > 0 || copyTo !== undefined || load || sbom) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
   const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined
@@ -97,8 +97,8 @@ export async function findByOutput(
   images: readonly WantedImage[],
 ): Promise<readonly Known[]> {
   const { inputs, signal } = job
-  // Whoever wants it on this machine, or in a store, wants it built.
-  if (registry === undefined || inputs.load || inputs.copyTo) return []
+  // Whoever wants it on this machine, in a store, or told what it holds, wants it built.
+  if (registry === undefined || inputs.load || inputs.copyTo || inputs.sbom) return []
   const found: Known[] = []
   for (const { system, evaluated } of images) {
     // A changed tree may stand for an image that nobody will see again.

@@ -1,4 +1,7 @@
+import { __esmMin, __exportAll } from "./rolldown-runtime.js";
+
 // node_modules/p-map/index.js
+var p_map_exports = /* @__PURE__ */ __exportAll({ default: () => pMap });
 function pMap(iterable, mapper, options) {
 	return mapConcurrently(iterable, mapper, options, false);
 }
@@ -128,8 +131,6 @@ async function mapConcurrently(iterable, mapper, { concurrency = Number.POSITIVE
 		})();
 	});
 }
-const pMapSkip = Symbol("skip");
-const pMapStop = Symbol("stop");
 function validateOptions(iterable, mapper, concurrency) {
 	if (iterable?.[Symbol.iterator] === void 0 && iterable?.[Symbol.asyncIterator] === void 0) throw new TypeError(`Expected \`input\` to be either an \`Iterable\` or \`AsyncIterable\`, got (${typeof iterable})`);
 	if (typeof mapper !== "function") throw new TypeError("Mapper function is required");
@@ -161,5 +162,10 @@ function createPuller(iterator) {
 		return promise;
 	};
 }
+var pMapSkip, pMapStop;
+var init_p_map = __esmMin((() => {
+	pMapSkip = Symbol("skip");
+	pMapStop = Symbol("stop");
+}));
 
-export { pMap };
+export { init_p_map, pMap, p_map_exports };

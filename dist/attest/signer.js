@@ -1,0 +1,70 @@
+import { bundleToJSON } from '../vendor/sigstore-bundle.js'
+import {
+  DSSEBundleBuilder,
+  FulcioSigner,
+  MessageSignatureBundleBuilder,
+  RekorWitness,
+  TSAWitness,
+} from '../vendor/sigstore-sign.js'
+import { messageOf, UserError } from '../util/errors.js'
+
+import { hintOf, sign } from './key.js'
+
+/** Milliseconds, for each of the services. */
+const timeout = 20_000
+const retry = 3
+
+/**
+ * @param as a token of the job's for the audience `sigstore`, which a certificate is asked for with, or a key
+ * @param endpoints with a key, its `fulcio` is not asked
+ */
+export function signerFor(as, endpoints) {
+  const { fulcio, rekor, tsa } = endpoints
+  const signer =
+    'key' in as
+      ? { sign: async data => sign(as.key, data) }
+      : new FulcioSigner({
+          // Otherwise the library would take the public one.
+          ...{ fulcioBaseURL: fulcio ?? '', timeout, retry },
+          identityProvider: { getToken: async () => as.token },
+        })
+  const witnesses = [
+    ...(rekor === undefined ? [] : [new RekorWitness({ rekorBaseURL: rekor, timeout, retry })]),
+    ...(tsa === undefined ? [] : [new TSAWitness({ tsaBaseURL: tsa, timeout, retry })]),
+  ]
+  const make = async (builder, artifact) => {
+    try {
+      const bundle = await builder.create(artifact)
+      const { content } = bundle.verificationMaterial
+      // The library itself would name the key in the envelope, too, where cosign expects another name.
+      if ('key' in as && content.$case === 'publicKey') content.publicKey.hint = hintOf(as.key)
+      return bundleToJSON(bundle)
+    } catch (error) {
+      throw failure(error, endpoints)
+    }
+  }
+  return {
+    attest: data =>
+      make(new DSSEBundleBuilder({ signer, witnesses }), { data, type: 'application/vnd.in-toto+json' }),
+    sign: data => make(new MessageSignatureBundleBuilder({ signer, witnesses }), { data }),
+  }
+}
+
+const services = {
+  CA_CREATE_SIGNING_CERTIFICATE_ERROR: ['fulcio', 'gives no certificate'],
+  TLOG_CREATE_ENTRY_ERROR: ['rekor', 'does not log the signature'],
+  TLOG_FETCH_ENTRY_ERROR: ['rekor', 'does not show the entry that it has'],
+  TSA_CREATE_TIMESTAMP_ERROR: ['tsa', 'gives no timestamp'],
+}
+
+/** The library's errors say which service failed by a code. Anything else is a defect. */
+function failure(error, endpoints) {
+  const { code = '', cause } = error
+  const [service, what] = services[code] ?? []
+  if (service === undefined) return error
+  return new UserError(`${endpoints[service]} ${what}: ${messageOf(cause)}.`, {
+    advice:
+      'Run the job again; https://status.sigstore.dev and https://www.githubstatus.com tell of disturbances.',
+    cause: error,
+  })
+}

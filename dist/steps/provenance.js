@@ -1,0 +1,47 @@
+import { readFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+import { publicUrl } from '../build/locked.js'
+
+import { releaseUrl } from '../nix/releases.js'
+
+import { sha256 } from '../util/digest.js'
+
+/** What this job knows of where images come from. */
+export async function provenanceOf(job, claims, images) {
+  const { inputs, context, report } = job
+  const { serverUrl } = context
+  const source = images.find(({ evaluated }) => evaluated !== undefined)?.evaluated?.source
+  return {
+    ...{ serverUrl, claims, installable: inputs.image?.text },
+    flake: source && (await flakeOf(source, `${serverUrl}/${context.repository}`, context.sha)),
+    images: images.map(({ image, child, evaluated }) => ({
+      ...{ platform: image.platform, digest: child.digest },
+      ...(evaluated && { derivation: evaluated.drvPath, output: evaluated.outPath }),
+    })),
+    nix: report.nix && {
+      ...{ version: report.nix.version, sandbox: report.nix.sandbox },
+      tarball: report.nix.how === 'installed' ? tarballOf(job) : undefined,
+    },
+  }
+}
+
+async function flakeOf(source, repository, commit) {
+  const { url, rev, dirty, narHash, locked } = source
+  const folder = new URL(url, 'path:').searchParams.get('dir') ?? ''
+  // A checkout is known by the repository that it is of, and not by where it is on this machine.
+  const checkout = new URL(`git+${repository}`)
+  if (folder !== '') checkout.searchParams.set('dir', folder)
+  checkout.searchParams.set('rev', commit)
+  const lock = await readFile(join(source.path, folder, 'flake.lock')).catch(() => undefined)
+  return {
+    url: publicUrl(url) ?? (rev === commit ? checkout.href : undefined),
+    ...{ dirty, narHash, inputs: locked },
+    lock: lock && sha256(lock).slice('sha256:'.length),
+  }
+}
+
+function tarballOf({ inputs }) {
+  const url = publicUrl(releaseUrl(inputs.nixMirror, inputs.release))
+  return url === undefined ? undefined : { url, sha256: inputs.release.sha256 }
+}

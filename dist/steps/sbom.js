@@ -1,0 +1,140 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from '../vendor/zod.js'
+
+import { formatPlatform, platformOf } from '../image/platform.js'
+
+import { sbomFolder } from '../places.js'
+
+import { packageMeta } from '../sbom/meta.js'
+
+import { vendoredBy } from '../sbom/vendored.js'
+import { sha256 } from '../util/digest.js'
+import { messageOf } from '../util/errors.js'
+import { harmless } from '../util/harmless.js'
+import { count } from '../util/text.js'
+
+/** Finds out about what each image holds, if that is asked for, while `work` is done. */
+export async function listWhile(job, nix, images, work) {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([job.signal, failed.signal])
+  const [worked, listed] = await Promise.allSettled([
+    work().catch(error => {
+      failed.abort()
+      throw error
+    }),
+    job.inputs.sbom ? listAll() : [],
+  ])
+  if (worked.status === 'rejected') throw worked.reason
+  if (listed.status === 'rejected') throw listed.reason
+  return listed.value
+
+  async function listAll() {
+    const all = []
+    for (const seen of images) all.push({ ...seen, packages: await packagesOf(job, nix, seen, signal) })
+    return all
+  }
+}
+
+/**
+ * Writes down what each image holds, in a folder that later steps of the job can read.
+ * @param pushed as the registry has them; none where nothing is pushed
+ */
+export async function writeSboms(job, images, pushed) {
+  const { places, report, runner } = job
+  // A library that few runs need.
+  const { sbomDocuments } = await import('../sbom/document.js')
+  const folder = sbomFolder(places)
+  await mkdir(folder, { recursive: true })
+  const written = []
+  for (const seen of images) {
+    // As it was published: an image may say more of its platform.
+    const platform = formatPlatform(platformOf(seen.wanted.system))
+    const inventory = inventoryOf(
+      job,
+      seen,
+      pushed.find(({ image }) => image.platform === platform),
+    )
+    const [name = ''] = inventory.image.name.split('/').slice(-1)
+    const base = `${name}.${platform}`.replace(/[^\w.-]+/g, '-')
+    const documents = sbomDocuments(inventory).map(document => ({
+      ...document,
+      file: join(folder, base + document.extension),
+    }))
+    for (const { file, text } of documents) await writeFile(file, text)
+    written.push({ platform, documents })
+    const files = documents.map(({ file }) => file).join(', ')
+    runner.info(`SBOM of ${platform}: ${count(inventory.packages.length, 'store path')}: ${files}`)
+  }
+  report.sbom = written.map(({ platform, documents }) => ({
+    platform,
+    files: documents.map(({ file }) => file),
+  }))
+  return written
+}
+
+function inventoryOf({ inputs }, seen, pushed) {
+  const { wanted, image, contents, packages } = seen
+  return {
+    image: {
+      name: inputs.repository?.name ?? wanted.evaluated.installable.text,
+      digest: pushed?.child.digest,
+      architecture: image.platform.architecture,
+      created: createdAt(image),
+    },
+    layers: pushed?.image.layers.map(({ digest }) => digest) ?? [],
+    outside: contents?.outside ?? [],
+    packages,
+  }
+}
+
+/** Milliseconds that the evaluation of what packages say of themselves may take. */
+const longestEvaluation = 30_000
+
+/**
+ * Finds out about what is in an image. What a package says of itself may stay unknown: that is no reason to publish
+ * nothing.
+ * @param signal ends it early
+ */
+async function packagesOf(job, nix, seen, signal) {
+  const { places, runner } = job
+  const { wanted, contents, known } = seen
+  const { source } = wanted.evaluated
+  const paths = (contents?.storePaths ?? []).map(({ path, layer }) => ({
+    path,
+    layer,
+    known: known.get(path),
+  }))
+  const limited = { ...nix, signal: AbortSignal.any([signal, AbortSignal.timeout(longestEvaluation)]) }
+  const meta = await packageMeta(limited, {
+    ...{ flake: source.url, system: wanted.system, scratch: places.scratch },
+    paths: paths.map(({ path, known }) => ({ path, deriver: known?.deriver })),
+  }).catch(error => {
+    if (!signal.aborted)
+      runner.info('The SBOM has no licences, homepages and identifiers: the packages could not be evaluated.')
+    runner.debug(harmless(messageOf(error)))
+    return new Map()
+  })
+  const vendored = vendoredBy(path => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
+  const byDeriver = new Map()
+  const builtWith = deriver => {
+    const found = byDeriver.get(deriver) ?? vendored(deriver)
+    byDeriver.set(deriver, found)
+    return found
+  }
+  return paths.map(({ path, layer, known }) => ({
+    ...{ path, layer, known, meta: meta.get(path) },
+    vendored: known?.deriver === undefined ? [] : builtWith(known.deriver),
+  }))
+}
+
+const configSchema = z.object({ created: z.string().optional().catch(undefined) })
+
+/** When the image says that it was made; the beginning of time where it does not, as Nix has it for files. */
+function createdAt(image) {
+  const config = image.config(image.layers.map(({ diffId }) => diffId ?? sha256('')))
+  const { created } = configSchema.parse(JSON.parse(config.toString('utf8')))
+  const date = new Date(created ?? 0)
+  return date.getTime() >= 0 && date.getUTCFullYear() <= 9999 ? date : new Date(0)
+}

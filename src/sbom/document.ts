@@ -1,0 +1,49 @@
+import { sha256 } from '../util/digest.ts'
+import { cycloneDx } from './cyclonedx.ts'
+import { describeItems } from './describe.ts'
+import type { Inventory } from './model.ts'
+import { spdx } from './spdx.ts'
+
+/** An SBOM as a file, and as the predicate of an attestation (https://in-toto.io/Statement/v1). */
+export type SbomDocument = {
+  readonly format: 'cyclonedx' | 'spdx'
+  readonly text: string
+  /** Of the file's name. */
+  readonly extension: '.cdx.json' | '.spdx.json'
+  readonly mediaType: string
+  readonly predicateType: string
+}
+
+/**
+ * Writes down what an image is made of, in both formats. The same content gives the same bytes, in whatever order it
+ * comes: what stands for time is the image's own, and what stands for chance is made from the content.
+ */
+export function sbomDocuments(inventory: Inventory): readonly [SbomDocument, SbomDocument] {
+  const items = describeItems(inventory)
+  const about = { items, created: inventory.image.created, id: uuidOf(JSON.stringify(items)) }
+  return [
+    {
+      ...{ format: 'cyclonedx', extension: '.cdx.json', text: cycloneDx(about) },
+      mediaType: 'application/vnd.cyclonedx+json',
+      predicateType: 'https://cyclonedx.org/bom',
+    },
+    {
+      ...{ format: 'spdx', extension: '.spdx.json', text: spdx(about) },
+      mediaType: 'application/spdx+json',
+      predicateType: 'https://spdx.dev/Document/v2.3',
+    },
+  ]
+}
+
+/** A UUID of a version of its own: https://www.rfc-editor.org/rfc/rfc9562#name-uuid-version-8 */
+function uuidOf(text: string): string {
+  const hex = sha256(text).slice('sha256:'.length)
+  const variant = '89ab'[Number.parseInt(hex.slice(16, 17), 16) % 4]
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    `8${hex.slice(13, 16)}`,
+    `${variant}${hex.slice(17, 20)}`,
+    hex.slice(20, 32),
+  ].join('-')
+}

@@ -1,0 +1,114 @@
+import { basename } from 'node:path'
+import { parseDerivation, parseWholeDerivation, type WholeDerivation } from '../nix/derivation.ts'
+import type { Vendored } from './model.ts'
+import { packageUrl } from './names.ts'
+
+/**
+ * Derivations that put other ecosystems' packages together for a build: those of nixpkgs (`importCargoLock`,
+ * `importNpmLock`, `buildRustCrate`), crane, naersk, gomod2nix, node2nix and yarn2nix. Through all others the graph is
+ * not followed: what a compiler was made from is not in what it compiled.
+ */
+const gathers =
+  /^(cargo-vendor-dir|vendor-cargo-deps|vendor-registry|vendor-git|cargo-(package|git|deps)-.*|crates-io.*|rust_.*|.*-(vendor|vendor-dir|vendor-env|vendor-staging|go-modules|npm-deps|node-modules|deps|offline|offline-cache)|offline|vendor-env|node-dependencies-.*|node_modules.*)$/
+
+/**
+ * Finds the packages of other ecosystems that the build of a derivation takes in, as far as its inputs name them one by
+ * one: a set of dependencies that is downloaded in one go has one hash, and names none.
+ * @param read gives the text of a derivation, undefined where it is not on this machine
+ * @returns a function that takes the derivation's store path
+ */
+export function vendoredBy(
+  read: (drvPath: string) => string | undefined,
+): (drvPath: string) => readonly Vendored[] {
+  const inputsOf = (drvPath: string) => parseDerivation(read(drvPath) ?? '')?.inputs ?? []
+  const downloads = new Map<string, Vendored | undefined>()
+  const download = (drvPath: string) => {
+    if (!downloads.has(drvPath)) downloads.set(drvPath, downloaded(parseWholeDerivation(read(drvPath) ?? '')))
+    return downloads.get(drvPath)
+  }
+  return drvPath => {
+    const found = new Set<Vendored>()
+    const seen = new Set([drvPath])
+    const pending = [drvPath]
+    for (let at = pending.pop(); at !== undefined; at = pending.pop())
+      for (const input of inputsOf(at)) {
+        if (seen.has(input.drvPath)) continue
+        seen.add(input.drvPath)
+        const name = basename(input.drvPath).slice(33, -'.drv'.length)
+        const vendored = packed.test(name) ? download(input.drvPath) : undefined
+        if (vendored !== undefined) found.add(vendored)
+        else if (gathers.test(name)) pending.push(input.drvPath)
+      }
+    return [...found]
+  }
+}
+
+/** How what package registries have is called. */
+const packed = /\.(tar\.gz|tgz|crate|zip)$/
+
+/** What a derivation downloads, if it is from the registry of an ecosystem. */
+function downloaded(derivation: WholeDerivation | undefined): Vendored | undefined {
+  if (derivation?.fixed === undefined) return undefined
+  const { env, fixed } = derivation
+  for (const url of urlsOf(env))
+    for (const [type, form, parts] of registries) {
+      const found = form.exec(url)
+      if (found === null) continue
+      const [name, version] = parts(found.slice(1).map(decode))
+      return {
+        ...{ name, version, purl: packageUrl(type, name, version) },
+        sha256: fixed.algorithm === 'sha256' ? fixed.hash : undefined,
+      }
+    }
+  return undefined
+}
+
+type Parts = (found: readonly string[]) => readonly [name: string, version: string]
+const inOrder: Parts = ([name = '', version = '']) => [name, version]
+
+/** Where each registry has a package. */
+const registries: readonly (readonly [type: string, url: RegExp, parts: Parts])[] = [
+  ['cargo', /^https:\/\/(?:www\.)?crates\.io\/api\/v1\/crates\/([^/]+)\/([^/]+)\/download/, inOrder],
+  ['cargo', /^https:\/\/static\.crates\.io\/crates\/([^/]+)\/([^/]+)\/download/, inOrder],
+  ['cargo', /^https:\/\/static\.crates\.io\/crates\/([^/]+)\/\1-([^/]+)\.crate/, inOrder],
+  [
+    'npm',
+    /^https:\/\/registry\.(?:npmjs\.org|yarnpkg\.com)\/((?:@[^/]+\/|%40[^/]+%2[fF])?([^/]+))\/-\/\2-([^/]+)\.tgz/,
+    ([name = '', , version = '']) => [name, version],
+  ],
+  [
+    'golang',
+    /^https:\/\/proxy\.golang\.org\/(.+)\/@v\/([^/]+)\.zip/,
+    ([module = '', version = '']) => [capitals(module), capitals(version)],
+  ],
+]
+
+/** https://go.dev/ref/mod#goproxy-protocol */
+function capitals(path: string): string {
+  return path.replace(/!([a-z])/g, (_, letter: string) => letter.toUpperCase())
+}
+
+function decode(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
+}
+
+/** Of nixpkgs' `fetchurl`, whether it is told by variables or by `__structuredAttrs`. */
+function urlsOf(env: ReadonlyMap<string, string>): readonly string[] {
+  const structured = env.get('__json')
+  const told: unknown = structured === undefined ? Object.fromEntries(env) : parse(structured)
+  if (typeof told !== 'object' || told === null) return []
+  const { url, urls } = told as { readonly url?: unknown; readonly urls?: unknown }
+  return [url, urls].flat().flatMap(text => (typeof text === 'string' ? text.split(/\s+/) : []))
+}
+
+function parse(json: string): unknown {
+  try {
+    return JSON.parse(json)
+  } catch {
+    return undefined
+  }
+}

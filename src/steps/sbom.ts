@@ -1,0 +1,167 @@
+import { existsSync, readFileSync } from 'node:fs'
+import { mkdir, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import * as z from 'zod'
+import type { Image } from '../image/model.ts'
+import { formatPlatform, platformOf } from '../image/platform.ts'
+import type { Job } from '../job.ts'
+import type { Nix } from '../nix/model.ts'
+import { sbomFolder } from '../places.ts'
+import type { SbomDocument } from '../sbom/document.ts'
+import { packageMeta } from '../sbom/meta.ts'
+import type { Inventory, PackageMeta, StorePackage, Vendored } from '../sbom/model.ts'
+import { vendoredBy } from '../sbom/vendored.ts'
+import { sha256 } from '../util/digest.ts'
+import { messageOf } from '../util/errors.ts'
+import { harmless } from '../util/harmless.ts'
+import { count } from '../util/text.ts'
+import type { Seen } from './look.ts'
+import type { PushedImage } from './together.ts'
+
+/** What was written of an image. */
+export type Sbom = {
+  readonly platform: string
+  /** Also the bytes for an attestation. */
+  readonly documents: readonly (SbomDocument & { readonly file: string })[]
+}
+
+/** An image, and all that is known of what it holds. */
+export type Listed = Seen & { readonly packages: readonly StorePackage[] }
+
+/** Finds out about what each image holds, if that is asked for, while `work` is done. */
+export async function listWhile(
+  job: Job,
+  nix: Nix,
+  images: readonly Seen[],
+  work: () => Promise<void>,
+): Promise<readonly Listed[]> {
+  const failed = new AbortController()
+  const signal = AbortSignal.any([job.signal, failed.signal])
+  const [worked, listed] = await Promise.allSettled([
+    work().catch(error => {
+      failed.abort()
+      throw error
+    }),
+    job.inputs.sbom ? listAll() : [],
+  ])
+  if (worked.status === 'rejected') throw worked.reason
+  if (listed.status === 'rejected') throw listed.reason
+  return listed.value
+
+  async function listAll(): Promise<Listed[]> {
+    const all: Listed[] = []
+    for (const seen of images) all.push({ ...seen, packages: await packagesOf(job, nix, seen, signal) })
+    return all
+  }
+}
+
+/**
+ * Writes down what each image holds, in a folder that later steps of the job can read.
+ * @param pushed as the registry has them; none where nothing is pushed
+ */
+export async function writeSboms(
+  job: Job,
+  images: readonly Listed[],
+  pushed: readonly PushedImage[],
+): Promise<readonly Sbom[]> {
+  const { places, report, runner } = job
+  // A library that few runs need.
+  const { sbomDocuments } = await import('../sbom/document.ts')
+  const folder = sbomFolder(places)
+  await mkdir(folder, { recursive: true })
+  const written: Sbom[] = []
+  for (const seen of images) {
+    // As it was published: an image may say more of its platform.
+    const platform = formatPlatform(platformOf(seen.wanted.system))
+    const inventory = inventoryOf(
+      job,
+      seen,
+      pushed.find(({ image }) => image.platform === platform),
+    )
+    const [name = ''] = inventory.image.name.split('/').slice(-1)
+    const base = `${name}.${platform}`.replace(/[^\w.-]+/g, '-')
+    const documents = sbomDocuments(inventory).map(document => ({
+      ...document,
+      file: join(folder, base + document.extension),
+    }))
+    for (const { file, text } of documents) await writeFile(file, text)
+    written.push({ platform, documents })
+    const files = documents.map(({ file }) => file).join(', ')
+    runner.info(`SBOM of ${platform}: ${count(inventory.packages.length, 'store path')}: ${files}`)
+  }
+  report.sbom = written.map(({ platform, documents }) => ({
+    platform,
+    files: documents.map(({ file }) => file),
+  }))
+  return written
+}
+
+function inventoryOf({ inputs }: Job, seen: Listed, pushed: PushedImage | undefined): Inventory {
+  const { wanted, image, contents, packages } = seen
+  return {
+    image: {
+      name: inputs.repository?.name ?? wanted.evaluated.installable.text,
+      digest: pushed?.child.digest,
+      architecture: image.platform.architecture,
+      created: createdAt(image),
+    },
+    layers: pushed?.image.layers.map(({ digest }) => digest) ?? [],
+    outside: contents?.outside ?? [],
+    packages,
+  }
+}
+
+/** Milliseconds that the evaluation of what packages say of themselves may take. */
+const longestEvaluation = 30_000
+
+/**
+ * Finds out about what is in an image. What a package says of itself may stay unknown: that is no reason to publish
+ * nothing.
+ * @param signal ends it early
+ */
+async function packagesOf(
+  job: Job,
+  nix: Nix,
+  seen: Seen,
+  signal: AbortSignal,
+): Promise<readonly StorePackage[]> {
+  const { places, runner } = job
+  const { wanted, contents, known } = seen
+  const { source } = wanted.evaluated
+  const paths = (contents?.storePaths ?? []).map(({ path, layer }) => ({
+    path,
+    layer,
+    known: known.get(path),
+  }))
+  const limited = { ...nix, signal: AbortSignal.any([signal, AbortSignal.timeout(longestEvaluation)]) }
+  const meta = await packageMeta(limited, {
+    ...{ flake: source.url, system: wanted.system, scratch: places.scratch },
+    paths: paths.map(({ path, known }) => ({ path, deriver: known?.deriver })),
+  }).catch(error => {
+    if (!signal.aborted)
+      runner.info('The SBOM has no licences, homepages and identifiers: the packages could not be evaluated.')
+    runner.debug(harmless(messageOf(error)))
+    return new Map<string, PackageMeta>()
+  })
+  const vendored = vendoredBy(path => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
+  const byDeriver = new Map<string, readonly Vendored[]>()
+  const builtWith = (deriver: string) => {
+    const found = byDeriver.get(deriver) ?? vendored(deriver)
+    byDeriver.set(deriver, found)
+    return found
+  }
+  return paths.map(({ path, layer, known }) => ({
+    ...{ path, layer, known, meta: meta.get(path) },
+    vendored: known?.deriver === undefined ? [] : builtWith(known.deriver),
+  }))
+}
+
+const configSchema = z.object({ created: z.string().optional().catch(undefined) })
+
+/** When the image says that it was made; the beginning of time where it does not, as Nix has it for files. */
+function createdAt(image: Image): Date {
+  const config = image.config(image.layers.map(({ diffId }) => diffId ?? sha256('')))
+  const { created } = configSchema.parse(JSON.parse(config.toString('utf8')))
+  const date = new Date(created ?? 0)
+  return date.getTime() >= 0 && date.getUTCFullYear() <= 9999 ? date : new Date(0)
+}
