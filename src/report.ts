@@ -55,7 +55,7 @@ export type Report = {
   }
   push?: undefined | Published
   /** What was said of the published digest, and by whom. */
-  attested?: Attested
+  attested?: Attested | undefined
   /** Files that list what each image holds: CycloneDX, then SPDX. */
   sbom?: readonly { readonly platform: string; readonly files: readonly string[] }[]
   loaded?: {

@@ -101,6 +101,41 @@ test('what is published is attested and signed before it is tagged, once, and co
     assert.ok(!`${first.main.log}${second.main.log}`.includes(secret), 'no token is shown')
 })
 
+/** Has a tag name the same image with another layer: anybody with the right to push can, annotations and all. */
+async function forge(id: string, tag: string): Promise<string> {
+  const basic = Buffer.from(`${login.username}:${login.password}`).toString('base64')
+  const { host } = world.registry
+  const scope = new URLSearchParams({ service: 'registry', scope: `repository:org/${id}:pull,push` })
+  const answer = await fetch(`http://${host}/token?${scope}`, {
+    headers: { authorization: `Basic ${basic}` },
+  })
+  const { token } = (await answer.json()) as { token: string }
+  const type = 'application/vnd.oci.image.manifest.v1+json'
+  const headers = { authorization: `Bearer ${token}`, accept: type, 'content-type': type }
+  const url = `http://${host}/v2/org/${id}/manifests/${tag}`
+  const manifest = (await (await fetch(url, { headers })).json()) as { layers: object[]; config: object }
+  const { mediaType: _, ...blob } = manifest.config as { mediaType: string }
+  const layers = manifest.layers.map(layer => ({ ...layer, ...blob }))
+  const put = await fetch(url, { method: 'PUT', headers, body: JSON.stringify({ ...manifest, layers }) })
+  assert.equal(put.status, 201, await put.text())
+  return put.headers.get('docker-content-digest') ?? ''
+}
+
+test('what somebody else has pushed under the tag is not taken for the image that is signed', async () => {
+  const { run } = repository('forged', {})
+  const honest = await run()
+  assert.equal(honest.main.code, 0, honest.main.log)
+  const forged = await forge('forged', 'main')
+  assert.notEqual(forged, honest.main.outputs.digest)
+  for (const cache of ['false', 'true']) {
+    const { main } = await run({ with: { sign: 'true', cache } })
+    assert.equal(main.code, 0, main.log)
+    assert.equal(main.outputs.digest, honest.main.outputs.digest)
+    assert.equal(JSON.parse(main.outputs.metadata ?? '').details.attested.digest, main.outputs.digest)
+    await forge('forged', 'main')
+  }
+})
+
 test('a permission that is missing is told before anything is built, with the lines to add', async () => {
   const without = repository('unidentified', { idToken: false })
   const { main } = await without.run({ with: { sign: 'true' } })

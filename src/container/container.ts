@@ -1,4 +1,5 @@
 import * as z from 'zod'
+import { aborted } from '../util/aborted.ts'
 import { messageOf, UserError } from '../util/errors.ts'
 import { type ExecResult, exec } from '../util/exec.ts'
 import { harmless } from '../util/harmless.ts'
@@ -170,13 +171,5 @@ async function ask(
   throw new UserError(`\`${program} ${args[0]}\` ended with ${code}.`, {
     detail: harmless(stderr.trim()),
     advice: `See what ${program} says of it.`,
-  })
-}
-
-/** Rejects, with the signal's reason, when it aborts. */
-function aborted(signal: AbortSignal): Promise<never> {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }

@@ -11,6 +11,7 @@ import { httpSender } from '../registry/transport.ts'
 import type { Attested } from '../report.ts'
 import { attestations } from '../runner/attestations.ts'
 import { hasIdTokens, type IdToken, requestIdToken } from '../runner/id-token.ts'
+import { aborted } from '../util/aborted.ts'
 import type { Digest } from '../util/digest.ts'
 import { messageOf, UserError } from '../util/errors.ts'
 import type { Registry } from './login.ts'
@@ -20,6 +21,8 @@ import type { PushedImage } from './together.ts'
 /** On a referrer: who signed it. Not proven by that, but good enough to not sign again. */
 const signerAnnotation = 'io.github.nix-image-action.signer'
 const predicateAnnotation = 'dev.sigstore.bundle.predicateType'
+/** Milliseconds for GitHub to say whether attestations may be written. */
+const longestAnswer = 10_000
 /** For whom Sigstore's certificate authority takes the job's token. */
 const audience = 'sigstore'
 
@@ -37,7 +40,7 @@ export async function checkMayAttest(job: Job): Promise<void> {
   if (!inputs.provenance || !isGithubCloud(serverUrl)) return
   // Nobody waits for an API that is down: it is asked again when there is something to keep.
   const allowed = await store(job)
-    .allowed(signal)
+    .allowed(AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]))
     .catch(error => {
       runner.debug(`whether attestations may be written: ${messageOf(error)}`)
       return true
@@ -79,7 +82,7 @@ export async function attestPublished(
 ): Promise<void> {
   const { inputs, phases } = job
   if (!inputs.provenance && !inputs.sign) return
-  await phases.time('attest', async () => {
+  const work = async () => {
     const token = needsIdentity(job) ? await identify(job) : undefined
     const proven = inputs.provenance && token ? [await provenanceFor(job, token, images)] : []
     const signing = inputs.sign ? await signingFor(job, token) : undefined
@@ -94,7 +97,9 @@ export async function attestPublished(
     const name = `${registry.client.repository.name}@${subject.digest}`
     for (const { what, by, added } of claims)
       job.runner.info(`${name}: ${what} by ${by}${added ? '' : ' is there already'}`)
-  })
+  }
+  // The library that asks Sigstore does not heed a signal.
+  await phases.time('attest', () => Promise.race([work(), aborted(job.signal)]))
 }
 
 async function identify({ env, runner, signal }: Job): Promise<IdToken> {
@@ -140,12 +145,17 @@ async function attachMissing(
   const { signal } = job
   const { name } = client.repository
   const there = await listReferrers(client, subject.digest, signal)
-  const isThere = ({ claim, by }: Wanted) =>
-    there.some(
+  const missing: Wanted[] = []
+  for (const one of wanted) {
+    const found = there.find(
       ({ annotations = {} }) =>
-        annotations[predicateAnnotation] === claim.predicateType && annotations[signerAnnotation] === by,
+        annotations[predicateAnnotation] === one.claim.predicateType &&
+        annotations[signerAnnotation] === one.by,
     )
-  const missing = wanted.filter(one => !isThere(one))
+    // Who deletes what has no tag leaves the list of it behind.
+    if (found === undefined || (await client.headManifest(found.digest, signal)) === undefined)
+      missing.push(one)
+  }
   const { digest } = subject
   const artifacts = await Promise.all(missing.map(one => signed(job, { name, digest }, one)))
   await attach(client, subject, artifacts, signal)

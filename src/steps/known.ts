@@ -40,9 +40,11 @@ function writer({ inputs }: Job): string {
  * for. Only the cache index knows that it has: a manifest that said so would be another one for each kind of run.
  */
 function proof({ inputs }: Job): string {
-  const { test, reproducible } = inputs
-  if (test === undefined && !reproducible) return ''
-  return ` passed ${sha256(JSON.stringify([test ?? null, reproducible])).slice(7, 23)}`
+  const { test, reproducible, provenance, sign } = inputs
+  // What is vouched for has to be made by a job that knew that: annotations anybody with the right to push can write.
+  const vouched = provenance || sign
+  if (test === undefined && !reproducible && !vouched) return ''
+  return ` passed ${sha256(JSON.stringify([test ?? null, reproducible, vouched])).slice(7, 23)}`
 }
 
 /**
@@ -150,6 +152,7 @@ export async function publishKnown(job: Job, registry: Registry, images: readonl
     if (!(error instanceof BlobUnknown)) throw error
     runner.info(`${host} misses a part of ${name}@${report.push?.digest}: it is made again.`)
     report.push = undefined
+    report.attested = undefined
     job.save({ images: {} })
     return false
   }
