@@ -19,7 +19,10 @@ export type Provenance = {
     readonly run_id: string
     readonly run_attempt: string
   }
-  /** As it was asked for, `.#image`; undefined in a job that publishes what others have pushed. */
+  /**
+   * As it was asked for, `.#image`, without credentials; undefined in a job that publishes what others have pushed, and
+   * where it is not for all to read.
+   */
   readonly installable: string | undefined
   /** The flake; undefined where Nix was not asked, since this commit's image is known. */
   readonly flake:
@@ -28,6 +31,8 @@ export type Provenance = {
         readonly url: string | undefined
         /** `sha256-<base64>` of its tree. */
         readonly narHash: string | undefined
+        /** Commit of the tree, which may be another one than the workflow's; undefined where it is not known. */
+        readonly rev: string | undefined
         /** Whether it was not as it is committed. */
         readonly dirty: boolean
         /** 64 hex digits: sha256 of flake.lock, where there is one. */
@@ -43,7 +48,9 @@ export type Provenance = {
     readonly derivation?: string
     readonly output?: string
   }[]
-  /** Undefined where the job needed none. */
+  /** Whether this job's settings left evaluation to the flake; undefined where it was to evaluate nothing. */
+  readonly pure: boolean | undefined
+  /** Undefined where this job made none of the images. */
   readonly nix:
     | {
         readonly version: string
@@ -62,7 +69,7 @@ const buildType = 'https://nix-image-action.github.io/provenance/v1'
  * https://slsa.dev/spec/v1.0/provenance
  */
 export function provenance(facts: Provenance): Claim {
-  const { serverUrl, claims, installable, flake, images, nix } = facts
+  const { serverUrl, claims, installable, flake, images, pure, nix } = facts
   const repository = `${serverUrl}/${claims.repository}`
   const [path = ''] = claims.workflow_ref.slice(claims.repository.length + 1).split('@')
   const { event_name, repository_id, repository_owner_id, runner_environment } = claims
@@ -77,11 +84,15 @@ export function provenance(facts: Provenance): Claim {
       internalParameters: {
         github: { event_name, repository_id, repository_owner_id, runner_environment },
         images,
-        ...(flake && { dirty: flake.dirty }),
+        ...(pure !== undefined && { pure }),
         ...(nix && { nix: { version: nix.version, sandbox: nix.sandbox } }),
       },
       resolvedDependencies: [
-        { uri: `git+${repository}@${claims.ref}`, digest: { gitCommit: claims.sha } },
+        { name: 'workflow', uri: `git+${repository}@${claims.ref}`, digest: { gitCommit: claims.sha } },
+        // What is built need not be what the workflow was started for: a job can check out any commit.
+        ...(flake?.rev === undefined || flake.rev === claims.sha
+          ? []
+          : [dependency({ name: 'flake', ...flake })]),
         ...(flake?.inputs ?? []).map(dependency),
         ...(nix?.tarball === undefined
           ? []
@@ -98,12 +109,27 @@ export function provenance(facts: Provenance): Claim {
   return { predicateType: 'https://slsa.dev/provenance/v1', predicate }
 }
 
-function flakeParameter({ url, narHash, lock }: NonNullable<Provenance['flake']>) {
-  return { ...(url && { url }), ...(narHash && { narHash }), ...(lock && { lock: { sha256: lock } }) }
+function flakeParameter({ url, rev, dirty, narHash, lock }: NonNullable<Provenance['flake']>) {
+  return {
+    ...(url && { url }),
+    ...(rev && { rev }),
+    dirty,
+    ...(narHash && { narHash }),
+    ...(lock && { lock: { sha256: lock } }),
+  }
 }
 
 /** A NAR's hash is not that of a file, and so has a name of its own. */
-function dependency({ name, url, rev, narHash }: LockedInput) {
+function dependency({
+  name,
+  url,
+  rev,
+  narHash,
+}: Omit<LockedInput, 'url'> & { readonly url: string | undefined }) {
   const nar = narHash && Buffer.from(narHash.replace(/^sha256-/, ''), 'base64').toString('hex')
-  return { name, uri: url, digest: { ...(rev && { gitCommit: rev }), ...(nar && { narSha256: nar }) } }
+  return {
+    name,
+    ...(url && { uri: url }),
+    digest: { ...(rev && { gitCommit: rev }), ...(nar && { narSha256: nar }) },
+  }
 }

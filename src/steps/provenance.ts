@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Provenance } from '../attest/provenance.ts'
-import { publicUrl } from '../build/locked.ts'
+import { publicText, publicUrl } from '../build/locked.ts'
+import { isPure } from '../build/revision.ts'
 import type { FlakeSource } from '../build/source.ts'
 import type { Job } from '../job.ts'
 import { releaseUrl } from '../nix/releases.ts'
@@ -11,25 +12,34 @@ import type { PushedImage } from './together.ts'
 
 /** What this job knows of where images come from. */
 export async function provenanceOf(
-  job: Job,
+  job: Pick<Job, 'inputs' | 'context' | 'env' | 'report'>,
   claims: Claims,
   images: readonly PushedImage[],
 ): Promise<Provenance> {
-  const { inputs, context, report } = job
+  const { inputs, context, env } = job
   const { serverUrl } = context
   const source = images.find(({ evaluated }) => evaluated !== undefined)?.evaluated?.source
   return {
-    ...{ serverUrl, claims, installable: inputs.image?.text },
+    ...{ serverUrl, claims },
+    installable: inputs.image && publicText(inputs.image, context.workspace),
     flake: source && (await flakeOf(source, `${serverUrl}/${context.repository}`, context.sha)),
     images: images.map(({ image, child, evaluated }) => ({
       ...{ platform: image.platform, digest: child.digest },
       ...(evaluated && { derivation: evaluated.drvPath, output: evaluated.outPath }),
     })),
-    nix: report.nix && {
-      ...{ version: report.nix.version, sandbox: report.nix.sandbox },
-      tarball: report.nix.how === 'installed' ? tarballOf(job) : undefined,
-    },
+    pure: inputs.image && isPure(inputs.nixArgs, inputs.nixConf, env),
+    // This run's Nix says nothing of an image that another run has made.
+    nix: images.some(({ image }) => image.known === undefined) ? nixOf(job) : undefined,
   }
+}
+
+function nixOf({ inputs, report }: Pick<Job, 'inputs' | 'report'>): Provenance['nix'] {
+  return (
+    report.nix && {
+      ...{ version: report.nix.version, sandbox: report.nix.sandbox },
+      tarball: report.nix.how === 'installed' ? tarballOf(inputs) : undefined,
+    }
+  )
 }
 
 async function flakeOf(
@@ -46,12 +56,12 @@ async function flakeOf(
   const lock = await readFile(join(source.path, folder, 'flake.lock')).catch(() => undefined)
   return {
     url: publicUrl(url) ?? (rev === commit ? checkout.href : undefined),
-    ...{ dirty, narHash, inputs: locked },
+    ...{ rev, dirty, narHash, inputs: locked },
     lock: lock && sha256(lock).slice('sha256:'.length),
   }
 }
 
-function tarballOf({ inputs }: Job) {
+function tarballOf(inputs: Job['inputs']) {
   const url = publicUrl(releaseUrl(inputs.nixMirror, inputs.release))
   return url === undefined ? undefined : { url, sha256: inputs.release.sha256 }
 }
