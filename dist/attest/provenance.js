@@ -6,7 +6,7 @@ const buildType = 'https://nix-image-action.github.io/provenance/v1'
  * https://slsa.dev/spec/v1.0/provenance
  */
 export function provenance(facts) {
-  const { serverUrl, claims, installable, flake, images, nix } = facts
+  const { serverUrl, claims, installable, flake, images, pure, nix } = facts
   const repository = `${serverUrl}/${claims.repository}`
   const [path = ''] = claims.workflow_ref.slice(claims.repository.length + 1).split('@')
   const { event_name, repository_id, repository_owner_id, runner_environment } = claims
@@ -21,11 +21,15 @@ export function provenance(facts) {
       internalParameters: {
         github: { event_name, repository_id, repository_owner_id, runner_environment },
         images,
-        ...(flake && { dirty: flake.dirty }),
+        ...(pure !== undefined && { pure }),
         ...(nix && { nix: { version: nix.version, sandbox: nix.sandbox } }),
       },
       resolvedDependencies: [
-        { uri: `git+${repository}@${claims.ref}`, digest: { gitCommit: claims.sha } },
+        { name: 'workflow', uri: `git+${repository}@${claims.ref}`, digest: { gitCommit: claims.sha } },
+        // What is built need not be what the workflow was started for: a job can check out any commit.
+        ...(flake?.rev === undefined || flake.rev === claims.sha
+          ? []
+          : [dependency({ name: 'flake', ...flake })]),
         ...(flake?.inputs ?? []).map(dependency),
         ...(nix?.tarball === undefined
           ? []
@@ -42,12 +46,22 @@ export function provenance(facts) {
   return { predicateType: 'https://slsa.dev/provenance/v1', predicate }
 }
 
-function flakeParameter({ url, narHash, lock }) {
-  return { ...(url && { url }), ...(narHash && { narHash }), ...(lock && { lock: { sha256: lock } }) }
+function flakeParameter({ url, rev, dirty, narHash, lock }) {
+  return {
+    ...(url && { url }),
+    ...(rev && { rev }),
+    dirty,
+    ...(narHash && { narHash }),
+    ...(lock && { lock: { sha256: lock } }),
+  }
 }
 
 /** A NAR's hash is not that of a file, and so has a name of its own. */
 function dependency({ name, url, rev, narHash }) {
   const nar = narHash && Buffer.from(narHash.replace(/^sha256-/, ''), 'base64').toString('hex')
-  return { name, uri: url, digest: { ...(rev && { gitCommit: rev }), ...(nar && { narSha256: nar }) } }
+  return {
+    name,
+    ...(url && { uri: url }),
+    digest: { ...(rev && { gitCommit: rev }), ...(nar && { narSha256: nar }) },
+  }
 }

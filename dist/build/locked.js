@@ -1,3 +1,5 @@
+import { relative, resolve } from 'node:path'
+
 /** Inputs, and inputs' inputs, that come from elsewhere: not those that are folders of the flake itself. Sorted. */
 export function lockedInputs(nodes) {
   return Object.entries(nodes).flatMap(([name, { locked }]) => {
@@ -9,12 +11,12 @@ export function lockedInputs(nodes) {
 
 /** https://nix.dev/manual/nix/latest/command-ref/new-cli/nix3-flake#types */
 function urlOf(locked) {
-  const { type, owner, repo, rev, url } = locked
+  const { type, owner, repo, rev, url, host } = locked
   switch (type) {
     case 'github':
     case 'gitlab':
     case 'sourcehut':
-      return `${type}:${owner}/${repo}/${rev}`
+      return `${type}:${owner}/${repo}/${rev}${text(host) ? `?host=${host}` : ''}`
     case 'git':
     case 'hg':
       return publicUrl(`${type}+${url}`)
@@ -27,7 +29,7 @@ function urlOf(locked) {
 }
 
 /** Settings of a flake's reference that say what it is, and not how it is reached. */
-const telling = ['dir', 'ref', 'rev', 'narHash', 'submodules', 'lfs']
+const telling = ['dir', 'host', 'ref', 'rev', 'narHash', 'submodules', 'lfs']
 
 /** A flake's reference without what may be a credential, or a path of this machine. Undefined for what is not remote. */
 export function publicUrl(reference) {
@@ -36,9 +38,52 @@ export function publicUrl(reference) {
   if (/^(path|(git|hg|tarball|file)\+file|file):$/.test(url.protocol)) return undefined
   // Not in a form such as github:owner/repo, which has no place for them.
   if (url.host !== '') url.username = url.password = ''
-  for (const name of [...url.searchParams.keys()]) if (!telling.includes(name)) url.searchParams.delete(name)
+  keepTelling(url.searchParams)
   url.hash = ''
   return url.href
+}
+
+function keepTelling(settings) {
+  for (const name of [...settings.keys()]) if (!telling.includes(name)) settings.delete(name)
+  return settings
+}
+
+/**
+ * An installable for all to read: without what may be a credential, and with a folder as the workspace has it, such as
+ * `./sub#image`. Undefined where the flake is on this machine, but not in the workspace.
+ * @param workspace absolute path, which relative ones start from
+ */
+export function publicText(installable, workspace) {
+  const { attributes, outputs } = installable
+  const flake = publicFlake(installable, workspace)
+  if (flake === undefined) return undefined
+  const path = attributes.map(quoted).join('.')
+  const names = outputs === 'all' ? '*' : outputs?.join(',')
+  return `${flake}${path && `#${path}`}${names === undefined ? '' : `^${names}`}`
+}
+
+function publicFlake({ flake, directory }, workspace) {
+  const scheme = /^(path|git\+file):/.exec(flake)?.[0] ?? ''
+  if (scheme === '' && URL.canParse(flake)) return publicUrl(flake)
+  const [name = '', query] = flake.split('?', 2)
+  const settings = keepTelling(new URLSearchParams(query))
+  const asked = settings.size === 0 ? '' : `?${settings}`
+  // A name in the flake registry; what else has a colon is a URL that nobody can read.
+  if (directory === undefined) return name.includes(':') ? undefined : `${name}${asked}`
+  const dir = settings.get('dir')
+  const root = dir ? directory.slice(0, -`/${dir}`.length) : directory
+  const below = relative(workspace, resolve(workspace, root))
+  const whole = relative(workspace, resolve(workspace, directory))
+  if ([below, whole].some(path => path.split('/')[0] === '..')) return undefined
+  // Only URLs have escapes.
+  const path = scheme === '' ? below : below.split('/').map(encodeURIComponent).join('/')
+  return `${scheme}${path === '' ? '.' : `./${path}`}${asked}`
+}
+
+/** The name of an attribute as Nix's command line reads it. */
+function quoted(name) {
+  const escaped = name.replace(/[%^]/g, encodeURIComponent)
+  return name === '*' || name.includes('.') ? `"${escaped}"` : escaped
 }
 
 function text(value) {

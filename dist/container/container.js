@@ -1,4 +1,5 @@
 import * as z from '../vendor/zod.js'
+import { aborted } from '../util/aborted.js'
 import { messageOf, UserError } from '../util/errors.js'
 import { exec } from '../util/exec.js'
 import { harmless } from '../util/harmless.js'
@@ -121,13 +122,5 @@ async function ask({ program, env }, args, longest = longestAnswer) {
   throw new UserError(`\`${program} ${args[0]}\` ended with ${code}.`, {
     detail: harmless(stderr.trim()),
     advice: `See what ${program} says of it.`,
-  })
-}
-
-/** Rejects, with the signal's reason, when it aborts. */
-function aborted(signal) {
-  return new Promise((_, reject) => {
-    if (signal.aborted) reject(signal.reason)
-    signal.addEventListener('abort', () => reject(signal.reason), { once: true })
   })
 }

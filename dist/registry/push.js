@@ -52,6 +52,7 @@ export async function pushImage(options) {
       if (!(error instanceof BlobUnknown)) throw error
       sayMissing()
       result = await publish({ again: true })
+      await options.onPublished?.(described(result))
       tagged = await tag(result.manifest)
     }
     const pushed = described(result)

@@ -10,6 +10,7 @@ import { httpSender } from '../registry/transport.js'
 
 import { attestations } from '../runner/attestations.js'
 import { hasIdTokens, requestIdToken } from '../runner/id-token.js'
+import { aborted } from '../util/aborted.js'
 
 import { messageOf, UserError } from '../util/errors.js'
 
@@ -18,6 +19,8 @@ import { provenanceOf } from './provenance.js'
 /** On a referrer: who signed it. Not proven by that, but good enough to not sign again. */
 const signerAnnotation = 'io.github.nix-image-action.signer'
 const predicateAnnotation = 'dev.sigstore.bundle.predicateType'
+/** Milliseconds for GitHub to say whether attestations may be written. */
+const longestAnswer = 10_000
 /** For whom Sigstore's certificate authority takes the job's token. */
 const audience = 'sigstore'
 
@@ -35,7 +38,7 @@ export async function checkMayAttest(job) {
   if (!inputs.provenance || !isGithubCloud(serverUrl)) return
   // Nobody waits for an API that is down: it is asked again when there is something to keep.
   const allowed = await store(job)
-    .allowed(signal)
+    .allowed(AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]))
     .catch(error => {
       runner.debug(`whether attestations may be written: ${messageOf(error)}`)
       return true
@@ -72,7 +75,7 @@ function lacking({ inputs, context }, permission) {
 export async function attestPublished(job, registry, subject, images) {
   const { inputs, phases } = job
   if (!inputs.provenance && !inputs.sign) return
-  await phases.time('attest', async () => {
+  const work = async () => {
     const token = needsIdentity(job) ? await identify(job) : undefined
     const proven = inputs.provenance && token ? [await provenanceFor(job, token, images)] : []
     const signing = inputs.sign ? await signingFor(job, token) : undefined
@@ -87,7 +90,9 @@ export async function attestPublished(job, registry, subject, images) {
     const name = `${registry.client.repository.name}@${subject.digest}`
     for (const { what, by, added } of claims)
       job.runner.info(`${name}: ${what} by ${by}${added ? '' : ' is there already'}`)
-  })
+  }
+  // The library that asks Sigstore does not heed a signal.
+  await phases.time('attest', () => Promise.race([work(), aborted(job.signal)]))
 }
 
 async function identify({ env, runner, signal }) {
@@ -124,12 +129,17 @@ async function attachMissing(job, { client }, subject, wanted) {
   const { signal } = job
   const { name } = client.repository
   const there = await listReferrers(client, subject.digest, signal)
-  const isThere = ({ claim, by }) =>
-    there.some(
+  const missing = []
+  for (const one of wanted) {
+    const found = there.find(
       ({ annotations = {} }) =>
-        annotations[predicateAnnotation] === claim.predicateType && annotations[signerAnnotation] === by,
+        annotations[predicateAnnotation] === one.claim.predicateType &&
+        annotations[signerAnnotation] === one.by,
     )
-  const missing = wanted.filter(one => !isThere(one))
+    // Who deletes what has no tag leaves the list of it behind.
+    if (found === undefined || (await client.headManifest(found.digest, signal)) === undefined)
+      missing.push(one)
+  }
   const { digest } = subject
   const artifacts = await Promise.all(missing.map(one => signed(job, { name, digest }, one)))
   await attach(client, subject, artifacts, signal)

@@ -27,9 +27,11 @@ function writer({ inputs }) {
  * for. Only the cache index knows that it has: a manifest that said so would be another one for each kind of run.
  */
 function proof({ inputs }) {
-  const { test, reproducible } = inputs
-  if (test === undefined && !reproducible) return ''
-  return ` passed ${sha256(JSON.stringify([test ?? null, reproducible])).slice(7, 23)}`
+  const { test, reproducible, provenance, sign } = inputs
+  // What is vouched for has to be made by a job that knew that: annotations anybody with the right to push can write.
+  const vouched = provenance || sign
+  if (test === undefined && !reproducible && !vouched) return ''
+  return ` passed ${sha256(JSON.stringify([test ?? null, reproducible, vouched])).slice(7, 23)}`
 }
 
 /**
@@ -123,6 +125,7 @@ export async function publishKnown(job, registry, images) {
     if (!(error instanceof BlobUnknown)) throw error
     runner.info(`${host} misses a part of ${name}@${report.push?.digest}: it is made again.`)
     report.push = undefined
+    report.attested = undefined
     job.save({ images: {} })
     return false
   }

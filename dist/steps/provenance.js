@@ -1,7 +1,8 @@
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 
-import { publicUrl } from '../build/locked.js'
+import { publicText, publicUrl } from '../build/locked.js'
+import { isPure } from '../build/revision.js'
 
 import { releaseUrl } from '../nix/releases.js'
 
@@ -9,21 +10,30 @@ import { sha256 } from '../util/digest.js'
 
 /** What this job knows of where images come from. */
 export async function provenanceOf(job, claims, images) {
-  const { inputs, context, report } = job
+  const { inputs, context, env } = job
   const { serverUrl } = context
   const source = images.find(({ evaluated }) => evaluated !== undefined)?.evaluated?.source
   return {
-    ...{ serverUrl, claims, installable: inputs.image?.text },
+    ...{ serverUrl, claims },
+    installable: inputs.image && publicText(inputs.image, context.workspace),
     flake: source && (await flakeOf(source, `${serverUrl}/${context.repository}`, context.sha)),
     images: images.map(({ image, child, evaluated }) => ({
       ...{ platform: image.platform, digest: child.digest },
       ...(evaluated && { derivation: evaluated.drvPath, output: evaluated.outPath }),
     })),
-    nix: report.nix && {
-      ...{ version: report.nix.version, sandbox: report.nix.sandbox },
-      tarball: report.nix.how === 'installed' ? tarballOf(job) : undefined,
-    },
+    pure: inputs.image && isPure(inputs.nixArgs, inputs.nixConf, env),
+    // This run's Nix says nothing of an image that another run has made.
+    nix: images.some(({ image }) => image.known === undefined) ? nixOf(job) : undefined,
   }
+}
+
+function nixOf({ inputs, report }) {
+  return (
+    report.nix && {
+      ...{ version: report.nix.version, sandbox: report.nix.sandbox },
+      tarball: report.nix.how === 'installed' ? tarballOf(inputs) : undefined,
+    }
+  )
 }
 
 async function flakeOf(source, repository, commit) {
@@ -36,12 +46,12 @@ async function flakeOf(source, repository, commit) {
   const lock = await readFile(join(source.path, folder, 'flake.lock')).catch(() => undefined)
   return {
     url: publicUrl(url) ?? (rev === commit ? checkout.href : undefined),
-    ...{ dirty, narHash, inputs: locked },
+    ...{ rev, dirty, narHash, inputs: locked },
     lock: lock && sha256(lock).slice('sha256:'.length),
   }
 }
 
-function tarballOf({ inputs }) {
+function tarballOf(inputs) {
   const url = publicUrl(releaseUrl(inputs.nixMirror, inputs.release))
   return url === undefined ? undefined : { url, sha256: inputs.release.sha256 }
 }

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from '../vendor/zod.js'
+import { publicText } from '../build/locked.js'
 
 import { formatPlatform, platformOf } from '../image/platform.js'
 
@@ -74,11 +75,11 @@ export async function writeSboms(job, images, pushed) {
   return written
 }
 
-function inventoryOf({ inputs }, seen, pushed) {
+function inventoryOf({ inputs, context }, seen, pushed) {
   const { wanted, image, contents, packages } = seen
   return {
     image: {
-      name: inputs.repository?.name ?? wanted.evaluated.installable.text,
+      name: inputs.repository?.name ?? publicText(wanted.evaluated.installable, context.workspace) ?? 'image',
       digest: pushed?.child.digest,
       architecture: image.platform.architecture,
       created: createdAt(image),

@@ -2,6 +2,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
+import { publicText } from '../build/locked.ts'
 import type { Image } from '../image/model.ts'
 import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
@@ -96,11 +97,11 @@ export async function writeSboms(
   return written
 }
 
-function inventoryOf({ inputs }: Job, seen: Listed, pushed: PushedImage | undefined): Inventory {
+function inventoryOf({ inputs, context }: Job, seen: Listed, pushed: PushedImage | undefined): Inventory {
   const { wanted, image, contents, packages } = seen
   return {
     image: {
-      name: inputs.repository?.name ?? wanted.evaluated.installable.text,
+      name: inputs.repository?.name ?? publicText(wanted.evaluated.installable, context.workspace) ?? 'image',
       digest: pushed?.child.digest,
       architecture: image.platform.architecture,
       created: createdAt(image),
