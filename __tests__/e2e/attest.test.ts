@@ -49,7 +49,7 @@ function repository(
   return { name, run, verify }
 }
 
-test('what is published is attested and signed before it is tagged, once, and cosign and GitHub’s verifier agree', {
+test('what is published is attested and signed before it is tagged, once, and cosign and Sigstore’s verifier agree', {
   skip: withoutCosign('cosign'),
 }, async () => {
   const { name, run, verify } = repository('attested', {})
