@@ -92,7 +92,7 @@ test('a full disk while the image is built: said as such, with where', async () 
 })
 
 test('several malformed inputs: one error, nothing touched', async () => {
-  await using prepared = await world.prepare({ with: { push: 'maybe', 'cache-size': 'big', sign: 'true' } })
+  await using prepared = await world.prepare({ with: { push: 'maybe', 'cache-size': 'big', sign: 'maybe' } })
   const main = await prepared.main()
   const message = errorOf(main)
   for (const name of ['push', 'cache-size', 'sign']) assert.match(message, new RegExp(`- ${name}: `))

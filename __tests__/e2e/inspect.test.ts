@@ -71,6 +71,6 @@ test('nothing amiss: one line in the summary', async () => {
     'check-ignore': 'tmp',
   })
   assert.equal(code, 0, log)
-  assert.deepEqual([details.check, warnings], [{ findings: [], ignored: ['tmp'] }, []])
+  assert.deepEqual([details.check, warnings], [{ findings: [], ignored: ['tmp'], uninspected: [] }, []])
   assert.match(summary, /\| Inspection \| nothing amiss; turned off: <code>tmp<\/code> \|/)
 })

@@ -102,8 +102,10 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
       // A registry may lose a blob and keep the manifest, which it then takes under no other name.
       if (!(error instanceof BlobUnknown)) throw error
       sayMissing()
+      const { manifest } = result
       result = await publish({ again: true })
-      await options.onPublished?.(described(result))
+      // A layer of which the bytes were remembered wrongly makes it another image.
+      if (!result.manifest.equals(manifest)) await options.onPublished?.(described(result))
       tagged = await tag(result.manifest)
     }
     const pushed = described(result)
