@@ -1,12 +1,11 @@
 import type { Finding, Rule, Subject } from './model.ts'
-import { accountOf } from './programs/account.ts'
-import { textAt } from './programs/file.ts'
+import { accountIn } from './programs/account.ts'
 
 /** The configured user and group: engines look names up in the image, and start nothing where they are not there. */
 export const userRule: Rule = { names: ['user'], inspect: inspectUser }
 
 function* inspectUser({ fs, config }: Subject): Generator<Finding> {
-  const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, config.user)
   if ('user' in account) return
   const { unknown, name } = account
   const file = unknown === 'user' ? 'passwd' : 'group'

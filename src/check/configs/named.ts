@@ -1,7 +1,6 @@
 import type { Finding, Subject } from '../model.ts'
-import { accountOf } from '../programs/account.ts'
+import { accountIn } from '../programs/account.ts'
 import { examineProgram } from '../programs/examine.ts'
-import { textAt } from '../programs/file.ts'
 import { elsewhere } from '../programs/not-started.ts'
 import { type Start, startOf } from '../programs/start.ts'
 import { type Environment, withEnvironment } from './environment.ts'
@@ -69,7 +68,7 @@ export function* namedUser(
 ): Iterable<Finding> {
   const { rule, user, effect } = named
   if (user === undefined || user.text === '') return
-  const account = accountOf(user.text, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, user.text)
   if ('user' in account && account.name !== undefined) return
   // systemd-sysusers may add him when the container starts.
   const isAdded = sysusers.some(folder => fs.list(folder).length > 0)

@@ -1,11 +1,11 @@
-import { isDirectory, readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
 import { isMounted } from '../mounts.ts'
-import { accountOf } from '../programs/account.ts'
-import { textAt } from '../programs/file.ts'
+import { absolute } from '../programs/access.ts'
+import { accountIn } from '../programs/account.ts'
+import { isDirectory, readText } from '../text.ts'
 import { globFiles } from './glob.ts'
 import { type Directive, parseNginx } from './nginx-config.ts'
-import { absoluteIn, optionOf, type Started, startedPrograms } from './started.ts'
+import { optionOf, type Started, startedPrograms } from './started.ts'
 
 const rule = 'nginx'
 /** Of one config. */
@@ -78,7 +78,7 @@ function* readings(subject: Subject): Iterable<Reading> {
     for (const [name, value] of told) if (value !== undefined) built.set(name, value)
     const prefix = built.get('prefix')
     const named = option('c') ?? built.get('conf-path') ?? 'conf/nginx.conf'
-    const file = named.startsWith('/') ? named : prefix === undefined ? undefined : absoluteIn(prefix, named)
+    const file = named.startsWith('/') ? named : prefix === undefined ? undefined : absolute(named, prefix)
     const text = file === undefined ? undefined : readText(fs, file)
     // One that is missing may well be mounted.
     if (file === undefined || text === undefined) continue
@@ -112,7 +112,7 @@ function included(
   return directives.flatMap(directive => {
     const [named] = directive.args
     if (directive.name !== 'include' || named === undefined || seen.size >= mostFiles) return [directive]
-    const files = globFiles(subject.fs, absoluteIn(folderOf(main), named))
+    const files = globFiles(subject.fs, absolute(named, folderOf(main)))
     const inside = files
       .filter(file => !seen.has(file))
       .slice(0, mostFiles - seen.size)
@@ -137,7 +137,7 @@ function* missingFiles(subject: Subject, { directives, file, built }: Reading): 
       (base === undefined && !named.startsWith('/'))
     )
       continue
-    const path = absoluteIn(base ?? '/', named)
+    const path = absolute(named, base ?? '/')
     if (subject.fs.find(path) !== undefined || isMounted(subject, path)) continue
     const call = name === 'include' ? 'open()' : 'dlopen()'
     yield {
@@ -150,17 +150,17 @@ function* missingFiles(subject: Subject, { directives, file, built }: Reading): 
 
 /** Only root's nginx becomes somebody else. */
 function* missingUsers({ fs, config }: Subject, { directives, file, built }: Reading): Iterable<Problem> {
-  const [passwd, group] = [textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group')]
-  const self = accountOf(config.user, passwd, group)
+  const self = accountIn(fs, config.user)
   if (!('user' in self) || self.user.uid !== 0) return
   const directive = directives.find(({ name, block }) => name === 'user' && block === '')
   const user = directive?.args[0] ?? built.get('user') ?? 'nobody'
   // Without a word on it, the group is what there was on the machine that built it.
   const members = directive === undefined ? built.get('group') : (directive.args[1] ?? user)
-  const has = (text: string, name: string) => text.split('\n').some(line => line.startsWith(`${name}:`))
-  const lacks = !has(passwd, user)
+  const has = (path: string, name: string) =>
+    (readText(fs, path) ?? '').split('\n').some(line => line.startsWith(`${name}:`))
+  const lacks = !has('/etc/passwd', user)
     ? ['getpwnam', user]
-    : members !== undefined && !has(group, members)
+    : members !== undefined && !has('/etc/group', members)
       ? ['getgrnam', members]
       : undefined
   if (lacks === undefined) return
@@ -184,7 +184,7 @@ function* placesOf({ directives, built, file }: Reading): Iterable<Place> {
     path.includes('$') ||
     (!path.startsWith('/') && prefix === undefined)
       ? []
-      : [{ path: absoluteIn(prefix ?? '/', path), place, folder }]
+      : [{ path: absolute(path, prefix ?? '/'), place, folder }]
   const all = (name: string) => directives.filter(directive => directive.name === name)
   for (const name of ['pid', 'error_log', 'access_log'])
     for (const directive of all(name)) yield* known(directive.args[0], placeOf(directive))

@@ -1,5 +1,5 @@
-import { readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
+import { readText } from '../text.ts'
 import type { Environment } from './environment.ts'
 import { type NamedProgram, namedProgram } from './named.ts'
 import { commandsOf, type Started, startedPrograms } from './started.ts'

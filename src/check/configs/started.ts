@@ -1,11 +1,12 @@
 import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
-import { readText } from '../files/text.ts'
 import type { Subject } from '../model.ts'
+import { absolute } from '../programs/access.ts'
 import { lookUp } from '../programs/lookup.ts'
 import { type Start, startOf } from '../programs/start.ts'
 import { startedBy } from '../programs/wrappers.ts'
+import { readText } from '../text.ts'
 import { afterLine, type Environment, environmentOf, withEnvironment } from './environment.ts'
 
 /** A program that runs when a container starts, as far as that can be seen. */
@@ -53,7 +54,7 @@ function follow(subject: Subject, start: Start, left: number, seen: Seen): Start
   const found = looked.is === 'found' ? looked.found : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
   // A path is told to a program as it is written.
-  const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
+  const path = first.includes('/') ? absolute(first, start.directory) : found?.path
   const next = found === undefined ? [] : nextOf(subject, start, found, seen)
   return [
     { name, path, argv, environment, sure },
@@ -198,9 +199,4 @@ export function optionOf(
     if (arg[letter] === option.short) return own
   }
   return undefined
-}
-
-/** A path of an image's file, which may be relative to where the container starts. */
-export function absoluteIn(directory: string, path: string): string {
-  return path.startsWith('/') ? path : `${directory === '' ? '/' : directory.replace(/\/?$/, '/')}${path}`
 }

@@ -1,5 +1,5 @@
 import type { RootFs } from '../../image/rootfs/model.ts'
-import { readText } from '../files/text.ts'
+import { readText } from '../text.ts'
 import type { Environment } from './environment.ts'
 import { globFiles } from './glob.ts'
 import { type Ini, type IniSection, type IniValue, parseIni } from './ini.ts'

@@ -1,12 +1,13 @@
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
-import { isDirectory } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
 import { isMounted } from '../mounts.ts'
+import { absolute } from '../programs/access.ts'
 import { elsewhere } from '../programs/not-started.ts'
 import { startOf } from '../programs/start.ts'
+import { isDirectory } from '../text.ts'
 import { namedProgram, namedUser } from './named.ts'
-import { absoluteIn, optionOf, type Started, startedPrograms } from './started.ts'
+import { optionOf, type Started, startedPrograms } from './started.ts'
 import {
   type Program,
   placeOf,
@@ -74,7 +75,7 @@ function* supervisordConfigs(
     const candidates = named === undefined ? defaultConfigs(started) : [named]
     // Without one supervisord ends; but a config may well be mounted.
     const path = candidates
-      .map(path => absoluteIn(config.workingDir, path))
+      .map(path => absolute(path, config.workingDir))
       .find(path => fs.find(path) !== undefined)
     const read = path === undefined ? undefined : readSupervisord(fs, path, started.environment)
     if (read !== undefined) yield { started, config: read }

@@ -1,6 +1,6 @@
-import { readText } from '../files/text.ts'
 import type { Finding, Rule, Subject } from '../model.ts'
 import { assigned } from '../programs/shell-text.ts'
+import { readText } from '../text.ts'
 import { type Environment, unknownOf } from './environment.ts'
 import { namedProgram, namedUser } from './named.ts'
 import { type Started, startedPrograms } from './started.ts'

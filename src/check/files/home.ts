@@ -1,6 +1,5 @@
 import type { Rule } from '../model.ts'
-import { accountOf } from '../programs/account.ts'
-import { textAt } from '../programs/file.ts'
+import { accountIn } from '../programs/account.ts'
 
 const rule = 'home'
 /** What a passwd entry says for "none". */
@@ -13,7 +12,7 @@ const none = /^(?:|\/|\/nonexistent|\/var\/empty|\/no-such-directory|\/dev\/null
 export const homeRule: Rule = {
   names: [rule],
   *inspect({ fs, config }) {
-    const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+    const account = accountIn(fs, config.user)
     if (!('user' in account) || account.user.uid === 0) return
     const { user, name = String(user.uid) } = account
     const set = config.env.get('HOME')

@@ -1,6 +1,6 @@
 import type { RootFs } from '../../image/rootfs/model.ts'
 import type { Finding, Rule } from '../model.ts'
-import { isDirectory, readText } from './text.ts'
+import { isDirectory, readText } from '../text.ts'
 
 /** Modules of `hosts:` that ask name servers. */
 const asksServers = ['dns', 'resolve', 'libvirt', 'wins', 'sss']

@@ -2,8 +2,7 @@ import { neededByNginx } from '../configs/nginx.ts'
 import { startedPrograms } from '../configs/started.ts'
 import { neededBySupervisord } from '../configs/supervisord.ts'
 import type { Rule, Subject } from '../model.ts'
-import { accountOf } from '../programs/account.ts'
-import { textAt } from '../programs/file.ts'
+import { accountIn } from '../programs/account.ts'
 import { defaultPath } from '../programs/lookup.ts'
 
 const rule = 'tmp'
@@ -32,7 +31,7 @@ export const tmpRule: Rule = {
         fix: 'Make it: `extraCommands = "mkdir -m 1777 tmp"` of `dockerTools`, or `mkdir -p $out/tmp` with `perms` in nix2container.',
       }
     }
-    const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+    const account = accountIn(fs, config.user)
     for (const path of ['/tmp', '/var/tmp']) {
       const entry = fs.find(path)?.entry
       if (entry?.type !== 'directory' || (entry.mode & (open | sticky)) === (open | sticky)) continue

@@ -1,3 +1,6 @@
+import type { RootFs } from '../../image/rootfs/model.ts'
+import { readText } from '../text.ts'
+
 /** Who a process is: what the kernel looks at when it wants a file. */
 export type User = {
   readonly uid: number
@@ -43,6 +46,11 @@ export function accountOf(user: string, passwd: string, group: string): Account 
   const isMember = (members = '') => user !== '' && name !== undefined && members.split(',').includes(name)
   const others = groups.filter(([, , , members]) => isMember(members)).map(([, , id]) => number(id))
   return { user: { uid: uid ?? number(id), gids: [number(primary), ...others] }, ...known }
+}
+
+/** Who a user is by the image's own files. */
+export function accountIn(fs: RootFs, user: string): Account {
+  return accountOf(user, readText(fs, '/etc/passwd') ?? '', readText(fs, '/etc/group') ?? '')
 }
 
 /** Fields of the lines that say something. */

@@ -7,9 +7,3 @@ export function readAt(fs: RootFs, found: Found): Read {
   return (offset, length) =>
     offset >= size ? Buffer.alloc(0) : fs.read(found, offset, Math.min(length, size - offset))
 }
-
-/** A text file, or nothing where there is none, or a large one. */
-export function textAt(fs: RootFs, path: string, most = 1024 * 1024): string {
-  const found = fs.find(path)
-  return found?.entry.type === 'file' && found.entry.size <= most ? fs.read(found).toString('utf8') : ''
-}

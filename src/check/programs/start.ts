@@ -2,8 +2,7 @@ import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import type { Finding, Subject } from '../model.ts'
-import { accountOf, root, type User } from './account.ts'
-import { textAt } from './file.ts'
+import { accountIn, root, type User } from './account.ts'
 import { defaultPath } from './lookup.ts'
 
 /** How a program is started. */
@@ -44,7 +43,7 @@ export function startOf(
   { fs, config }: Subject,
   what: { readonly argv: readonly string[]; readonly rule: string; readonly place: string },
 ): Start {
-  const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, config.user)
   const env = config.env.has('PATH') ? config.env : new Map([...config.env, ['PATH', defaultPath]])
   return {
     ...what,

@@ -1,10 +1,9 @@
 import type { Found } from '../../image/rootfs/model.ts'
 import type { Subject } from '../model.ts'
 import { absolute, basename } from './access.ts'
-import { accountOf } from './account.ts'
+import { accountIn } from './account.ts'
 import { binaryWrapper } from './binary-wrapper.ts'
 import { isBusybox } from './busybox.ts'
-import { textAt } from './file.ts'
 import { shell } from './shell.ts'
 import { finding, leadsTo, type Next, rest, type Start, splitWords } from './start.ts'
 
@@ -61,7 +60,7 @@ function applet(subject: Subject, start: Start): Next[] {
 function otherUser({ fs }: Subject, start: Start): Next[] {
   const [program = '', name = ''] = start.argv
   if (name.startsWith('-')) return []
-  const account = accountOf(name, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, name)
   if ('user' in account) return rest(start, 2, { user: account.user })
   const { rule, place } = start
   const why = `${basename(program)} is to start a program as \`${name}\`, and /etc/${account.unknown === 'user' ? 'passwd' : 'group'} has no ${account.unknown} \`${account.name}\`.`

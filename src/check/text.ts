@@ -1,4 +1,4 @@
-import type { RootFs } from '../../image/rootfs/model.ts'
+import type { RootFs } from '../image/rootfs/model.ts'
 
 /** What people write by hand is far smaller; what is larger is not read. */
 const limit = 1024 * 1024
