@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, type TestContext, test } from 'node:test'
 import { partsBin } from '../../script/parts/paths.ts'
-import { fileRules } from '../../src/check/file-rules.ts'
+import { rules } from '../../src/check/rules.ts'
 import { debLayers, dockerArchive, inspectedArchive } from '../harness/docker-image.ts'
 import { startDockerd } from '../harness/dockerd.ts'
 import { type Files, membersOf } from '../harness/inspected.ts'
@@ -33,7 +33,7 @@ async function agree(t: TestContext, name: string, { layers, files, config, find
   await t.test(name, async () => {
     const all = [...layers, writeTar(membersOf(files))]
     await using made = await inspectedArchive(dockerArchive(name, all, config))
-    const found = fileRules.flatMap(rule => [...rule.inspect(made.subject)])
+    const found = rules.flatMap(rule => [...rule.inspect(made.subject)])
     assert.deepEqual(
       found.map(({ rule, severity, place }) => `${rule} ${severity} ${place}`),
       findings,

@@ -175,7 +175,7 @@ test('libraries are found where each loader finds them', { skip }, async t => {
           env,
           user: root,
           directory: '/',
-          volumes: [],
+          isMounted: () => false,
         })
         return [found.path, lacking.map(({ name }) => name).sort()] as const
       })

@@ -3,13 +3,18 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { partsBin } from '../../script/parts/paths.ts'
-import { programRules } from '../../src/check/program-rules.ts'
+import { entrypointRule } from '../../src/check/entrypoint.ts'
+import { userRule } from '../../src/check/user.ts'
+import { workingDirectoryRule } from '../../src/check/working-directory.ts'
 import { debLayers, dockerArchive, inspectedArchive } from '../harness/docker-image.ts'
 import { startDockerd } from '../harness/dockerd.ts'
 import { type Files, membersOf } from '../harness/inspected.ts'
 import { Machine } from '../harness/machine.ts'
 import { setUpPodman } from '../harness/podman.ts'
 import { writeTar } from '../harness/tar-writer.ts'
+
+/** Rules on what a container starts. */
+const rules = [userRule, workingDirectoryRule, entrypointRule]
 
 const skip = Machine.unavailable() ?? Machine.withoutContainers()
 const machine = skip === false ? await Machine.create({ user: 'root' }) : undefined
@@ -625,7 +630,7 @@ test('a container starts and fails as the findings say', { skip }, async t => {
     await t.test(name, async () => {
       const archive = dockerArchive('image', [...base, writeTar(membersOf(files))], config)
       await using made = await inspectedArchive(archive)
-      const found = programRules.flatMap(rule => [...rule.inspect(made.subject)])
+      const found = rules.flatMap(rule => [...rule.inspect(made.subject)])
       const run = await started(archive)
       assert.deepEqual(
         {
@@ -661,7 +666,7 @@ test('a health check fails as the finding says', { skip }, async t => {
       const config = { Cmd: ['busybox', 'sleep', '1000'], Healthcheck }
       const archive = dockerArchive('image', [writeTar(membersOf(shell))], config)
       await using made = await inspectedArchive(archive)
-      const found = programRules.flatMap(rule => [...rule.inspect(made.subject)])
+      const found = rules.flatMap(rule => [...rule.inspect(made.subject)])
       assert.deepEqual(
         found.map(({ rule, severity, place }) => `${rule} ${severity} ${place}`),
         findings,

@@ -4,15 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { nixRelease } from '../../script/parts/paths.ts'
-import { fileRules } from '../../src/check/file-rules.ts'
-import { programRules } from '../../src/check/program-rules.ts'
+import { rules } from '../../src/check/rules.ts'
 import { debLayers, dockerArchive, inspectedArchive } from '../harness/docker-image.ts'
 import { type FlakeTemplate, materialise } from '../harness/flake.ts'
 import { Machine } from '../harness/machine.ts'
 import { expect, installByHand } from '../harness/nix-by-hand.ts'
 
 const skip = Machine.unavailable() ?? false
-const rules = [...programRules, ...fileRules]
 
 async function findingsIn(archive: Buffer): Promise<string[]> {
   await using made = await inspectedArchive(archive)

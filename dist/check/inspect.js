@@ -3,13 +3,10 @@ import { knownPaths } from '../image/store-paths.js'
 import { sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 import { cut } from '../util/markdown.js'
-import { fileRules } from './file-rules.js'
 
 import { printable } from './printable.js'
-import { programRules } from './program-rules.js'
+import { rules } from './rules.js'
 import { parseRunConfig } from './run-config.js'
-
-const rules = [...programRules, ...fileRules]
 
 /** Names that findings can have: what can be turned off. */
 export const ruleNames = rules.flatMap(({ names }) => names)

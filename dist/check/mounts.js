@@ -7,9 +7,14 @@ export const runtimeMounts = ['/proc', '/sys', '/dev']
  * @param path absolute
  */
 export function isMounted({ config }, path) {
-  return [...runtimeMounts, ...config.volumes].some(mount => `${path}/`.startsWith(`/${trimmed(mount)}/`))
+  return [...runtimeMounts, ...config.volumes].some(mount => isWithin(path, mount))
 }
 
-function trimmed(path) {
-  return path.replace(/^\/+/, '').replace(/(?<!\/)\/+$/, '')
+/**
+ * Whether a path is that of a directory, or of what is in it.
+ * @param path absolute
+ * @param directory a config may lack its first slash
+ */
+export function isWithin(path, directory) {
+  return `${path}/`.startsWith(`/${directory.replace(/^\/+/, '').replace(/(?<!\/)\/+$/, '')}/`)
 }

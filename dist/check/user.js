@@ -1,11 +1,10 @@
-import { accountOf } from './programs/account.js'
-import { textAt } from './programs/file.js'
+import { accountIn } from './programs/account.js'
 
 /** The configured user and group: engines look names up in the image, and start nothing where they are not there. */
 export const userRule = { names: ['user'], inspect: inspectUser }
 
 function* inspectUser({ fs, config }) {
-  const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, config.user)
   if ('user' in account) return
   const { unknown, name } = account
   const file = unknown === 'user' ? 'passwd' : 'group'

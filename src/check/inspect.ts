@@ -5,13 +5,10 @@ import { knownPaths, type PathInfo, type StoreInfo } from '../image/store-paths.
 import { sha256 } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { cut } from '../util/markdown.ts'
-import { fileRules } from './file-rules.ts'
-import type { Finding, Rule, Subject } from './model.ts'
+import type { Finding, Subject } from './model.ts'
 import { printable } from './printable.ts'
-import { programRules } from './program-rules.ts'
+import { rules } from './rules.ts'
 import { parseRunConfig } from './run-config.ts'
-
-const rules: readonly Rule[] = [...programRules, ...fileRules]
 
 /** Names that findings can have: what can be turned off. */
 export const ruleNames: readonly string[] = rules.flatMap(({ names }) => names)

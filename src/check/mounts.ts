@@ -9,9 +9,14 @@ export const runtimeMounts: readonly string[] = ['/proc', '/sys', '/dev']
  * @param path absolute
  */
 export function isMounted({ config }: Subject, path: string): boolean {
-  return [...runtimeMounts, ...config.volumes].some(mount => `${path}/`.startsWith(`/${trimmed(mount)}/`))
+  return [...runtimeMounts, ...config.volumes].some(mount => isWithin(path, mount))
 }
 
-function trimmed(path: string): string {
-  return path.replace(/^\/+/, '').replace(/(?<!\/)\/+$/, '')
+/**
+ * Whether a path is that of a directory, or of what is in it.
+ * @param path absolute
+ * @param directory a config may lack its first slash
+ */
+export function isWithin(path: string, directory: string): boolean {
+  return `${path}/`.startsWith(`/${directory.replace(/^\/+/, '').replace(/(?<!\/)\/+$/, '')}/`)
 }

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { partsBin } from '../../../script/parts/paths.ts'
-import { fileRules } from '../../../src/check/file-rules.ts'
+import { rules } from '../../../src/check/rules.ts'
 import { type Files, inspected } from '../../harness/inspected.ts'
 
 const supervisor = '/nix/store/00000000000000000000000000000000-supervisor-4.2.5'
@@ -50,7 +50,7 @@ autostart=false
     entrypoint: [`${supervisor}/bin/supervisord`, '-c', '/etc/supervisord.conf'],
     env: { PATH: `${supervisor}/bin` },
   })
-  const findings = fileRules.flatMap(rule => [...rule.inspect(image.subject)])
+  const findings = rules.flatMap(rule => [...rule.inspect(image.subject)])
   assert.deepEqual(findings, [
     {
       rule: 'supervisord',
@@ -118,6 +118,6 @@ user=desktop
     entrypoint: [`${supervisor}/bin/supervisord`, '-c', '/etc/supervisord.conf'],
     env: { PATH: `${supervisor}/bin` },
   })
-  const findings = fileRules.flatMap(rule => [...rule.inspect(image.subject)])
+  const findings = rules.flatMap(rule => [...rule.inspect(image.subject)])
   assert.deepEqual(findings, [])
 })

@@ -1,6 +1,5 @@
-import { accountOf } from '../programs/account.js'
+import { accountIn } from '../programs/account.js'
 import { examineProgram } from '../programs/examine.js'
-import { textAt } from '../programs/file.js'
 import { elsewhere } from '../programs/not-started.js'
 import { startOf } from '../programs/start.js'
 import { withEnvironment } from './environment.js'
@@ -44,7 +43,7 @@ const sysusers = ['/etc', '/run', '/usr/lib'].map(folder => `${folder}/sysusers.
 export function* namedUser({ fs }, named) {
   const { rule, user, effect } = named
   if (user === undefined || user.text === '') return
-  const account = accountOf(user.text, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, user.text)
   if ('user' in account && account.name !== undefined) return
   // systemd-sysusers may add him when the container starts.
   const isAdded = sysusers.some(folder => fs.list(folder).length > 0)

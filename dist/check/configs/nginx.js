@@ -1,11 +1,10 @@
-import { isDirectory, readText } from '../files/text.js'
-
 import { isMounted } from '../mounts.js'
-import { accountOf } from '../programs/account.js'
-import { textAt } from '../programs/file.js'
+import { absolute } from '../programs/access.js'
+import { accountIn } from '../programs/account.js'
+import { isDirectory, readText } from '../text.js'
 import { globFiles } from './glob.js'
 import { parseNginx } from './nginx-config.js'
-import { absoluteIn, optionOf, startedPrograms } from './started.js'
+import { optionOf, startedPrograms } from './started.js'
 
 const rule = 'nginx'
 /** Of one config. */
@@ -66,7 +65,7 @@ function* readings(subject) {
     for (const [name, value] of told) if (value !== undefined) built.set(name, value)
     const prefix = built.get('prefix')
     const named = option('c') ?? built.get('conf-path') ?? 'conf/nginx.conf'
-    const file = named.startsWith('/') ? named : prefix === undefined ? undefined : absoluteIn(prefix, named)
+    const file = named.startsWith('/') ? named : prefix === undefined ? undefined : absolute(named, prefix)
     const text = file === undefined ? undefined : readText(fs, file)
     // One that is missing may well be mounted.
     if (file === undefined || text === undefined) continue
@@ -95,7 +94,7 @@ function included(subject, directives, main, seen = new Set([main])) {
   return directives.flatMap(directive => {
     const [named] = directive.args
     if (directive.name !== 'include' || named === undefined || seen.size >= mostFiles) return [directive]
-    const files = globFiles(subject.fs, absoluteIn(folderOf(main), named))
+    const files = globFiles(subject.fs, absolute(named, folderOf(main)))
     const inside = files
       .filter(file => !seen.has(file))
       .slice(0, mostFiles - seen.size)
@@ -118,7 +117,7 @@ function* missingFiles(subject, { directives, file, built }) {
       (base === undefined && !named.startsWith('/'))
     )
       continue
-    const path = absoluteIn(base ?? '/', named)
+    const path = absolute(named, base ?? '/')
     if (subject.fs.find(path) !== undefined || isMounted(subject, path)) continue
     const call = name === 'include' ? 'open()' : 'dlopen()'
     yield {
@@ -131,17 +130,16 @@ function* missingFiles(subject, { directives, file, built }) {
 
 /** Only root's nginx becomes somebody else. */
 function* missingUsers({ fs, config }, { directives, file, built }) {
-  const [passwd, group] = [textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group')]
-  const self = accountOf(config.user, passwd, group)
+  const self = accountIn(fs, config.user)
   if (!('user' in self) || self.user.uid !== 0) return
   const directive = directives.find(({ name, block }) => name === 'user' && block === '')
   const user = directive?.args[0] ?? built.get('user') ?? 'nobody'
   // Without a word on it, the group is what there was on the machine that built it.
   const members = directive === undefined ? built.get('group') : (directive.args[1] ?? user)
-  const has = (text, name) => text.split('\n').some(line => line.startsWith(`${name}:`))
-  const lacks = !has(passwd, user)
+  const has = (path, name) => (readText(fs, path) ?? '').split('\n').some(line => line.startsWith(`${name}:`))
+  const lacks = !has('/etc/passwd', user)
     ? ['getpwnam', user]
-    : members !== undefined && !has(group, members)
+    : members !== undefined && !has('/etc/group', members)
       ? ['getgrnam', members]
       : undefined
   if (lacks === undefined) return
@@ -165,7 +163,7 @@ function* placesOf({ directives, built, file }) {
     path.includes('$') ||
     (!path.startsWith('/') && prefix === undefined)
       ? []
-      : [{ path: absoluteIn(prefix ?? '/', path), place, folder }]
+      : [{ path: absolute(path, prefix ?? '/'), place, folder }]
   const all = name => directives.filter(directive => directive.name === name)
   for (const name of ['pid', 'error_log', 'access_log'])
     for (const directive of all(name)) yield* known(directive.args[0], placeOf(directive))

@@ -1,4 +1,4 @@
-import { readText } from '../files/text.js'
+import { readText } from '../text.js'
 
 import { namedProgram } from './named.js'
 import { commandsOf, startedPrograms } from './started.js'

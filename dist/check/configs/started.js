@@ -1,10 +1,11 @@
 import { UserError } from '../../util/errors.js'
 import { splitShellWords } from '../../util/shell-words.js'
-import { readText } from '../files/text.js'
 
+import { absolute } from '../programs/access.js'
 import { lookUp } from '../programs/lookup.js'
 import { startOf } from '../programs/start.js'
 import { startedBy } from '../programs/wrappers.js'
+import { readText } from '../text.js'
 import { afterLine, environmentOf, withEnvironment } from './environment.js'
 
 /** A longer line is nobody's plain command. */
@@ -37,7 +38,7 @@ function follow(subject, start, left, seen) {
   const found = looked.is === 'found' ? looked.found : undefined
   const name = (first.split('/').at(-1) ?? '').replace(/^\.(.+)-wrapped$/, '$1')
   // A path is told to a program as it is written.
-  const path = first.includes('/') ? absoluteIn(start.directory, first) : found?.path
+  const path = first.includes('/') ? absolute(first, start.directory) : found?.path
   const next = found === undefined ? [] : nextOf(subject, start, found, seen)
   return [
     { name, path, argv, environment, sure },
@@ -166,9 +167,4 @@ export function optionOf(argv, option) {
     if (arg[letter] === option.short) return own
   }
   return undefined
-}
-
-/** A path of an image's file, which may be relative to where the container starts. */
-export function absoluteIn(directory, path) {
-  return path.startsWith('/') ? path : `${directory === '' ? '/' : directory.replace(/\/?$/, '/')}${path}`
 }

@@ -1,4 +1,4 @@
-import { readText } from '../files/text.js'
+import { readText } from '../text.js'
 
 import { globFiles } from './glob.js'
 import { parseIni } from './ini.js'

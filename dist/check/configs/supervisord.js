@@ -1,12 +1,13 @@
 import { UserError } from '../../util/errors.js'
 import { splitShellWords } from '../../util/shell-words.js'
-import { isDirectory } from '../files/text.js'
 
 import { isMounted } from '../mounts.js'
+import { absolute } from '../programs/access.js'
 import { elsewhere } from '../programs/not-started.js'
 import { startOf } from '../programs/start.js'
+import { isDirectory } from '../text.js'
 import { namedProgram, namedUser } from './named.js'
-import { absoluteIn, optionOf, startedPrograms } from './started.js'
+import { optionOf, startedPrograms } from './started.js'
 import { placeOf, programsOf, readSupervisord } from './supervisord-config.js'
 
 const rule = 'supervisord'
@@ -65,7 +66,7 @@ function* supervisordConfigs(subject) {
     const candidates = named === undefined ? defaultConfigs(started) : [named]
     // Without one supervisord ends; but a config may well be mounted.
     const path = candidates
-      .map(path => absoluteIn(config.workingDir, path))
+      .map(path => absolute(path, config.workingDir))
       .find(path => fs.find(path) !== undefined)
     const read = path === undefined ? undefined : readSupervisord(fs, path, started.environment)
     if (read !== undefined) yield { started, config: read }

@@ -1,6 +1,5 @@
-import { readText } from '../files/text.js'
-
 import { assigned } from '../programs/shell-text.js'
+import { readText } from '../text.js'
 import { unknownOf } from './environment.js'
 import { namedProgram, namedUser } from './named.js'
 import { startedPrograms } from './started.js'

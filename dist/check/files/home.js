@@ -1,5 +1,5 @@
-import { accountOf } from '../programs/account.js'
-import { textAt } from '../programs/file.js'
+import { isMounted } from '../mounts.js'
+import { accountIn } from '../programs/account.js'
 
 const rule = 'home'
 /** What a passwd entry says for "none". */
@@ -11,18 +11,14 @@ const none = /^(?:|\/|\/nonexistent|\/var\/empty|\/no-such-directory|\/dev\/null
  */
 export const homeRule = {
   names: [rule],
-  *inspect({ fs, config }) {
-    const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  *inspect(subject) {
+    const { fs, config } = subject
+    const account = accountIn(fs, config.user)
     if (!('user' in account) || account.user.uid === 0) return
     const { user, name = String(user.uid) } = account
     const set = config.env.get('HOME')
     const home = set ?? account.home ?? '/'
-    if (
-      none.test(home) ||
-      !home.startsWith('/') ||
-      config.volumes.some(path => `${home}/`.startsWith(path.replace(/\/?$/, '/')))
-    )
-      return
+    if (none.test(home) || !home.startsWith('/') || isMounted(subject, home)) return
     const place = set === undefined ? '/etc/passwd' : 'Env HOME'
     const entry = fs.find(home)?.entry
     const make = `\`fakeRootCommands = "mkdir -p .${home} && chown ${user.uid}:${user.gids[0]} .${home}"\` of \`dockerTools\``

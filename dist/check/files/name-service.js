@@ -1,4 +1,4 @@
-import { isDirectory, readText } from './text.js'
+import { isDirectory, readText } from '../text.js'
 
 /** Modules of `hosts:` that ask name servers. */
 const asksServers = ['dns', 'resolve', 'libvirt', 'wins', 'sss']

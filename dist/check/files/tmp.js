@@ -2,8 +2,8 @@ import { neededByNginx } from '../configs/nginx.js'
 import { startedPrograms } from '../configs/started.js'
 import { neededBySupervisord } from '../configs/supervisord.js'
 
-import { accountOf } from '../programs/account.js'
-import { textAt } from '../programs/file.js'
+import { isMounted } from '../mounts.js'
+import { accountIn } from '../programs/account.js'
 import { defaultPath } from '../programs/lookup.js'
 
 const rule = 'tmp'
@@ -22,7 +22,7 @@ export const tmpRule = {
   names: [rule],
   *inspect(subject) {
     const { fs, config } = subject
-    if (config.volumes.some(path => /^\/tmp\/?$/.test(path))) return
+    if (isMounted(subject, '/tmp')) return
     const found = fs.find('/tmp')
     if (found?.entry.type !== 'directory') {
       yield {
@@ -32,7 +32,7 @@ export const tmpRule = {
         fix: 'Make it: `extraCommands = "mkdir -m 1777 tmp"` of `dockerTools`, or `mkdir -p $out/tmp` with `perms` in nix2container.',
       }
     }
-    const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+    const account = accountIn(fs, config.user)
     for (const path of ['/tmp', '/var/tmp']) {
       const entry = fs.find(path)?.entry
       if (entry?.type !== 'directory' || (entry.mode & (open | sticky)) === (open | sticky)) continue

@@ -71,8 +71,3 @@ export function absolute(path, directory) {
 export function basename(path) {
   return path.slice(path.lastIndexOf('/') + 1)
 }
-
-/** Whether a path is that of a directory, or of what is in it. Both absolute. */
-export function isWithin(path, directory) {
-  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
-}

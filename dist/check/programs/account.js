@@ -1,3 +1,5 @@
+import { readText } from '../text.js'
+
 export const root = Object.freeze({ uid: 0, gids: Object.freeze([0]) })
 
 /**
@@ -27,6 +29,11 @@ export function accountOf(user, passwd, group) {
   const isMember = (members = '') => user !== '' && name !== undefined && members.split(',').includes(name)
   const others = groups.filter(([, , , members]) => isMember(members)).map(([, , id]) => number(id))
   return { user: { uid: uid ?? number(id), gids: [number(primary), ...others] }, ...known }
+}
+
+/** Who a user is by the image's own files. */
+export function accountIn(fs, user) {
+  return accountOf(user, readText(fs, '/etc/passwd') ?? '', readText(fs, '/etc/group') ?? '')
 }
 
 /** Fields of the lines that say something. */

@@ -1,5 +1,6 @@
 import { formatPlatform } from '../../image/platform.js'
 
+import { isMounted } from '../mounts.js'
 import { absolute, basename, follow, mayExecute } from './access.js'
 import { root } from './account.js'
 import { cannotRun, nameOf, sameMachine } from './architecture.js'
@@ -95,8 +96,14 @@ function withInterpreter(subject, start, found, elf, name) {
     return [because(`is damaged (${error.message})`, 'input/output error')]
   }
   if (['LD_LIBRARY_PATH', 'LD_PRELOAD'].some(variable => start.unknown?.has(variable))) return []
-  const { volumes } = subject.config
-  const loading = { fs, volumes, program: found, elf, interpreter: { name, found: interpreter }, ...start }
+  const loading = {
+    fs,
+    isMounted: path => isMounted(subject, path),
+    program: found,
+    elf,
+    interpreter: { name, found: interpreter },
+    ...start,
+  }
   return lackingLibraries(loading).map(lacking => libraryFinding(start, found, lacking))
 }
 

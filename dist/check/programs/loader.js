@@ -1,15 +1,12 @@
-import { absolute, dirname, follow, isWithin, mayRead } from './access.js'
-
+import { isWithin } from '../mounts.js'
+import { absolute, follow, mayRead } from './access.js'
 import { sameMachine } from './architecture.js'
 import { mayLook } from './effort.js'
 import { ElfError, isElf, parseElf } from './elf.js'
 import { readAt } from './file.js'
-import { parseLdCache } from './ld-cache.js'
+import { loaderOf } from './loader-kind.js'
+import { expanded, isSecure, libraryPaths } from './loader-paths.js'
 
-const largestLoader = 8 * 1024 * 1024
-const largestCache = 16 * 1024 * 1024
-/** Of a loader; real ones have four. */
-const mostFolders = 64
 /** Libraries of the host's driver, which NVIDIA's runtime mounts: `nvc_info.c` of libnvidia-container names them. */
 const ofDriver =
   /^lib(?:cuda|cudadebugger|nvcuvid|nvoptix|vdpau_nvidia|nvidia-[\w-]+|(?:GLX|EGL|GLESv1_CM|GLESv2)_nvidia)\.so(?:\.|$)/
@@ -24,7 +21,7 @@ const mostLooks = 50_000
  * @returns none for a loader of another kind, nor for a program that wants to be looked at for ever
  */
 export function lackingLibraries(loading) {
-  const loader = loaderOf(loading)
+  const loader = loaderOf(loading.fs, loading.interpreter)
   if (loader === undefined) return []
   const { program, elf } = loading
   const found = []
@@ -63,74 +60,6 @@ function isMuslItself(name) {
   return /^lib(c|pthread|rt|m|dl|util|xnet)\./.test(name)
 }
 
-/** Most programs of an image have the same one. */
-const loaders = new WeakMap()
-
-function loaderOf(loading) {
-  const { fs, interpreter } = loading
-  const known = loaders.get(fs) ?? new Map()
-  loaders.set(fs, known)
-  const key = `${interpreter.name}\0${interpreter.found.path}`
-  if (!known.has(key)) known.set(key, readLoader(loading))
-  return known.get(key)
-}
-
-/** What glibc's and musl's loaders are told apart by are texts that each of them must have. */
-function readLoader({ fs, interpreter: { name, found } }) {
-  if (found.entry.size > largestLoader) return undefined
-  const bytes = fs.read(found)
-  const text = bytes.toString('latin1')
-  const arch = /\/etc\/ld-musl-(?<arch>[\w-]{1,32})\.path\0|ld-musl-(?<name>[\w-]{1,32})\.so/.exec(
-    text,
-  )?.groups
-  if (text.includes('/etc/ld-musl-')) return muslLoader(fs, name, arch?.arch ?? arch?.name)
-  const cache = /\0(?<path>\/[^\0]*\/ld\.so\.cache)\0/.exec(text)?.groups?.path
-  const folders = [...text.matchAll(/(?<=\0)(?:\/(?:[^\0\n ]*\/)?\0)+/g)].flatMap(([run]) =>
-    run.split('\0').slice(0, -1),
-  )
-  if (cache === undefined || folders.length === 0) return undefined
-  const known = fs.find(cache)
-  const isCache = known?.entry.type === 'file' && known.entry.size <= largestCache
-  const soname = sonameOf(bytes)
-  return {
-    kind: 'glibc',
-    folders: [...new Set(folders)].slice(0, mostFolders),
-    cache: isCache ? parseLdCache(fs.read(known)) : new Map(),
-    soname,
-  }
-}
-
-function sonameOf(bytes) {
-  try {
-    return parseElf((offset, length) => bytes.subarray(offset, offset + length)).dynamic?.soname
-  } catch (error) {
-    if (error instanceof ElfError) return undefined
-    throw error
-  }
-}
-
-/** @param name of the loader: its configuration is beside its folder */
-function muslLoader(fs, name, arch) {
-  const prefix = name.startsWith('/') ? name.split('/').slice(0, -2).join('/') : ''
-  const configured = arch === undefined ? undefined : fs.find(`${prefix}/etc/ld-musl-${arch}.path`)
-  const isFile = configured?.entry.type === 'file'
-  const folders = isFile
-    ? fs.read(configured, 0, 64 * 1024).toString('latin1')
-    : '/lib:/usr/local/lib:/usr/lib'
-  return {
-    kind: 'musl',
-    folders: folders.split(/[:\n]/).filter(Boolean),
-    cache: new Map(),
-    soname: undefined,
-  }
-}
-
-/** A program with more rights than its user does not take libraries from him. */
-function isSecure({ program: { entry }, user }) {
-  const setuid = (entry.mode & 0o4000) !== 0 && entry.uid !== user.uid
-  return setuid || ((entry.mode & 0o2000) !== 0 && entry.gid !== user.gids[0])
-}
-
 function preloaded(loading) {
   if (isSecure(loading)) return []
   return (loading.env.get('LD_PRELOAD') ?? '').split(/[ :]/).filter(Boolean)
@@ -143,7 +72,9 @@ function preloaded(loading) {
 function search(name, by, loader, loading, looks) {
   const { machine } = loading.elf
   let isMounted = ofDriver.test(name)
-  const candidates = name.includes('/') ? expanded(name, by.path, machine) : paths(name, by, loader, loading)
+  const candidates = name.includes('/')
+    ? expanded(name, by.path, machine)
+    : libraryPaths(name, by, loader, loading)
   for (const path of candidates) {
     if (!mayLook(loading.fs)) looks.left = 0
     if (looks.left-- <= 0) return undefined
@@ -154,79 +85,11 @@ function search(name, by, loader, loading, looks) {
   return isMounted ? 'mounted' : undefined
 }
 
-/** Every place where the loader looks, in its order. */
-function* paths(name, by, loader, loading) {
-  const { fs, elf, env } = loading
-  const within = function* (list, origin, separator) {
-    for (const item of list?.split(separator) ?? [])
-      for (const folder of expanded(item, origin, elf.machine)) yield* inFolder(fs, folder, name)
-  }
-  const user = isSecure(loading) ? undefined : env.get('LD_LIBRARY_PATH')
-  if (loader.kind === 'musl') {
-    yield* within(user, loading.program.path, /[:\n]/)
-    for (const { path, dynamic } of chain(by))
-      yield* within(dynamic?.runpath ?? dynamic?.rpath, path, /[:\n]/)
-    for (const folder of loader.folders) yield `${folder}/${name}`
-    return
-  }
-  // Who has a RUNPATH uses no RPATH, neither his own nor those of whoever loaded him.
-  if (by.dynamic?.runpath === undefined)
-    for (const { path, dynamic } of chain(by)) yield* within(dynamic?.rpath, path, /:/)
-  yield* within(user, loading.program.path, /[:;]/)
-  yield* within(by.dynamic?.runpath, by.path, /:/)
-  const noDefault = by.dynamic?.noDefaultFolders === true
-  const isDefault = path => loader.folders.some(folder => path.startsWith(folder))
-  for (const path of loader.cache.get(name) ?? []) if (!noDefault || !isDefault(path)) yield path
-  if (!noDefault) for (const folder of loader.folders) yield* inFolder(fs, folder, name)
-}
-
-/** An object, who loaded it, and so on, up to the program. */
-function* chain(by) {
-  for (let at = by; at !== undefined; at = at.loader) yield at
-}
-
-/** There, and in the folders for better processors: which of these the machine has, nobody knows here. */
-function* inFolder(fs, path, name) {
-  const folder = path.replace(/\/$/, '')
-  yield `${folder}/${name}`
-  const better = `${folder}/glibc-hwcaps`
-  for (const level of fs.list(better)) yield `${better}/${level}/${name}`
-}
-
-/** What `$LIB` can be. */
-const libraryFolders = [
-  'lib',
-  'lib64',
-  'lib/x86_64-linux-gnu',
-  'lib/aarch64-linux-gnu',
-  'lib/i386-linux-gnu',
-  'lib32',
-]
-/** What `$PLATFORM` can be, by the number of a processor; it says more of the processor than an image can. */
-const platforms = {
-  3: ['i686', 'i586', 'i386'],
-  62: ['x86_64', 'haswell', 'xeon_phi'],
-  183: ['aarch64'],
-}
-
-/** Where what stands for something in a path or a list's item leads; an empty item is the working directory. */
-function expanded(item, object, machine) {
-  const origin = item.replaceAll(/\$(?:ORIGIN\b|\{ORIGIN\})/g, () => dirname(object))
-  const replace = (texts, name, values) => {
-    const pattern = new RegExp(`\\$(?:${name}\\b|\\{${name}\\})`, 'g')
-    return texts.flatMap(text =>
-      pattern.test(text) ? values.map(value => text.replaceAll(pattern, value)) : [text],
-    )
-  }
-  return replace(replace([origin], 'LIB', libraryFolders), 'PLATFORM', platforms[machine.number] ?? [])
-}
-
-function open(path, loader, { fs, user, elf: program, volumes }) {
+function open(path, loader, { fs, user, elf: program, isMounted }) {
   const followed = follow(fs, path, user)
   if (followed.is === 'mounted') return 'mounted'
   if (followed.is === 'failed') {
-    const { at } = followed
-    const isMountable = [driver, ...volumes].some(to => isWithin(at, to) || isWithin(path, to))
+    const isMountable = [followed.at, path].some(place => isMounted(place) || isWithin(place, driver))
     return isMountable ? 'mounted' : undefined
   }
   if (followed.found.entry.type !== 'file') return undefined

@@ -1,13 +1,12 @@
 import { UserError } from '../../util/errors.js'
 import { splitShellWords } from '../../util/shell-words.js'
 
-import { accountOf, root } from './account.js'
-import { textAt } from './file.js'
+import { accountIn, root } from './account.js'
 import { defaultPath } from './lookup.js'
 
 /** How the runtime starts a program of the image's: as its config says, by its user. */
 export function startOf({ fs, config }, what) {
-  const account = accountOf(config.user, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, config.user)
   const env = config.env.has('PATH') ? config.env : new Map([...config.env, ['PATH', defaultPath]])
   return {
     ...what,

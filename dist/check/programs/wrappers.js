@@ -1,8 +1,7 @@
 import { absolute, basename } from './access.js'
-import { accountOf } from './account.js'
+import { accountIn } from './account.js'
 import { binaryWrapper } from './binary-wrapper.js'
 import { isBusybox } from './busybox.js'
-import { textAt } from './file.js'
 import { shell } from './shell.js'
 import { finding, leadsTo, rest, splitWords } from './start.js'
 
@@ -57,7 +56,7 @@ function applet(subject, start) {
 function otherUser({ fs }, start) {
   const [program = '', name = ''] = start.argv
   if (name.startsWith('-')) return []
-  const account = accountOf(name, textAt(fs, '/etc/passwd'), textAt(fs, '/etc/group'))
+  const account = accountIn(fs, name)
   if ('user' in account) return rest(start, 2, { user: account.user })
   const { rule, place } = start
   const why = `${basename(program)} is to start a program as \`${name}\`, and /etc/${account.unknown === 'user' ? 'passwd' : 'group'} has no ${account.unknown} \`${account.name}\`.`

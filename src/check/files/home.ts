@@ -1,4 +1,5 @@
 import type { Rule } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { accountIn } from '../programs/account.ts'
 
 const rule = 'home'
@@ -11,18 +12,14 @@ const none = /^(?:|\/|\/nonexistent|\/var\/empty|\/no-such-directory|\/dev\/null
  */
 export const homeRule: Rule = {
   names: [rule],
-  *inspect({ fs, config }) {
+  *inspect(subject) {
+    const { fs, config } = subject
     const account = accountIn(fs, config.user)
     if (!('user' in account) || account.user.uid === 0) return
     const { user, name = String(user.uid) } = account
     const set = config.env.get('HOME')
     const home = set ?? account.home ?? '/'
-    if (
-      none.test(home) ||
-      !home.startsWith('/') ||
-      config.volumes.some(path => `${home}/`.startsWith(path.replace(/\/?$/, '/')))
-    )
-      return
+    if (none.test(home) || !home.startsWith('/') || isMounted(subject, home)) return
     const place = set === undefined ? '/etc/passwd' : 'Env HOME'
     const entry = fs.find(home)?.entry
     const make = `\`fakeRootCommands = "mkdir -p .${home} && chown ${user.uid}:${user.gids[0]} .${home}"\` of \`dockerTools\``

@@ -2,6 +2,7 @@ import { neededByNginx } from '../configs/nginx.ts'
 import { startedPrograms } from '../configs/started.ts'
 import { neededBySupervisord } from '../configs/supervisord.ts'
 import type { Rule, Subject } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { accountIn } from '../programs/account.ts'
 import { defaultPath } from '../programs/lookup.ts'
 
@@ -21,7 +22,7 @@ export const tmpRule: Rule = {
   names: [rule],
   *inspect(subject) {
     const { fs, config } = subject
-    if (config.volumes.some(path => /^\/tmp\/?$/.test(path))) return
+    if (isMounted(subject, '/tmp')) return
     const found = fs.find('/tmp')
     if (found?.entry.type !== 'directory') {
       yield {

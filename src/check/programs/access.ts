@@ -86,8 +86,3 @@ export function absolute(path: string, directory: string): string {
 export function basename(path: string): string {
   return path.slice(path.lastIndexOf('/') + 1)
 }
-
-/** Whether a path is that of a directory, or of what is in it. Both absolute. */
-export function isWithin(path: string, directory: string): boolean {
-  return `${path}/`.startsWith(`${directory.replace(/\/+$/, '')}/`)
-}

@@ -1,6 +1,7 @@
 import { formatPlatform } from '../../image/platform.ts'
 import type { Found } from '../../image/rootfs/model.ts'
 import type { Finding, Subject } from '../model.ts'
+import { isMounted } from '../mounts.ts'
 import { absolute, basename, follow, mayExecute } from './access.ts'
 import { root } from './account.ts'
 import { cannotRun, nameOf, sameMachine } from './architecture.ts'
@@ -96,8 +97,14 @@ function withInterpreter(subject: Subject, start: Start, found: Found, elf: Elf,
     return [because(`is damaged (${error.message})`, 'input/output error')]
   }
   if (['LD_LIBRARY_PATH', 'LD_PRELOAD'].some(variable => start.unknown?.has(variable))) return []
-  const { volumes } = subject.config
-  const loading = { fs, volumes, program: found, elf, interpreter: { name, found: interpreter }, ...start }
+  const loading = {
+    fs,
+    isMounted: (path: string) => isMounted(subject, path),
+    program: found,
+    elf,
+    interpreter: { name, found: interpreter },
+    ...start,
+  }
   return lackingLibraries(loading).map(lacking => libraryFinding(start, found, lacking))
 }
 
