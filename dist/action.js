@@ -1,7 +1,8 @@
 import { commitDate } from './build/revision.js'
 
 import { substituterStats } from './cache/stop.js'
-import { parseInputs } from './inputs.js'
+
+import { parseInputs } from './inputs/parse.js'
 
 import { needsCommitDate, tagEvent, withCommitDate } from './metadata/event.js'
 import { metadataInputs } from './metadata/metadata.js'

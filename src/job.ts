@@ -1,4 +1,4 @@
-import type { Inputs } from './inputs.ts'
+import type { Inputs } from './inputs/model.ts'
 import type { Places } from './places.ts'
 import type { Report } from './report.ts'
 import type { Context } from './runner/context.ts'

@@ -36,6 +36,8 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   attest: ['build'],
   sbom: ['image', 'nix'],
   runner: [],
+  // Each input is read by whom it concerns.
+  inputs: ['attest', 'build', 'check', 'container', 'image', 'metadata', 'nix', 'registry'],
 }
 
 /** Steps are parts of action.ts: like it they may import everything but the entries and action.ts itself. */

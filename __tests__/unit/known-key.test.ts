@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { type InputName, parseInputs } from '../../src/inputs.ts'
+import type { InputName } from '../../src/inputs/model.ts'
+import { parseInputs } from '../../src/inputs/parse.ts'
 import type { Job } from '../../src/job.ts'
 import type { TagEvent } from '../../src/metadata/event.ts'
 import type { WantedImage } from '../../src/steps/build.ts'

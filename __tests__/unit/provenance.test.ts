@@ -8,7 +8,7 @@ import { type Provenance, provenance } from '../../src/attest/provenance.ts'
 import { statement } from '../../src/attest/statement.ts'
 import { parseInstallable } from '../../src/build/installable.ts'
 import { lockedInputs, publicText, publicUrl } from '../../src/build/locked.ts'
-import { parseInputs } from '../../src/inputs.ts'
+import { parseInputs } from '../../src/inputs/parse.ts'
 import { provenanceOf } from '../../src/steps/provenance.ts'
 import { sampleEvent } from './metadata/sample.ts'
 

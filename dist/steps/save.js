@@ -3,7 +3,8 @@ import { nixEntry } from '../cache/nix-entry.js'
 import { saveCache } from '../cache/save.js'
 
 import { stopSubstituter } from '../cache/stop.js'
-import { parseInputs } from '../inputs.js'
+
+import { parseInputs } from '../inputs/parse.js'
 import { tagEvent, withCommitDate } from '../metadata/event.js'
 import { currentAccount, nixEnvironment } from '../nix/environment.js'
 import { isUsedByOthers } from '../nix/jobs.js'

@@ -1,5 +1,5 @@
 import { platformOf } from '../image/platform.ts'
-import type { Inputs } from '../inputs.ts'
+import type { Inputs } from '../inputs/model.ts'
 import type { Job } from '../job.ts'
 import type { Credentials } from '../registry/auth.ts'
 import { type RegistryClient, registryClient } from '../registry/client.ts'
