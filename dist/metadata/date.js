@@ -45,19 +45,9 @@ function clockIn(zone) {
   }
 }
 
-const names = (of, dates) => {
-  const format = new Intl.DateTimeFormat('en-US', { ...of, timeZone: 'UTC' })
-  return dates.map(date => format.format(date))
-}
-const months = names(
-  { month: 'long' },
-  Array.from({ length: 12 }, (_, month) => new Date(Date.UTC(2023, month))),
-)
-// 2023 begins with a Sunday.
-const weekdays = names(
-  { weekday: 'long' },
-  Array.from({ length: 7 }, (_, day) => new Date(Date.UTC(2023, 0, day + 1))),
-)
+const nameOf = (of, { local }) => new Intl.DateTimeFormat('en-US', { ...of, timeZone: 'UTC' }).format(local)
+const monthName = time => nameOf({ month: 'long' }, time)
+const weekdayName = time => nameOf({ weekday: 'long' }, time)
 
 const padded = (value, digits) => String(value).padStart(digits, '0')
 
@@ -105,17 +95,17 @@ function numbers(letter, lengths, value, withOrdinal = true) {
 
 const tokens = new Map([
   ...numbers('M', [1, 2], time => month(time) + 1),
-  ['MMM', time => (months[month(time)] ?? '').slice(0, 3)],
-  ['MMMM', time => months[month(time)] ?? ''],
+  ['MMM', time => monthName(time).slice(0, 3)],
+  ['MMMM', monthName],
   ...numbers('Q', [1], quarter),
   ...numbers('D', [1, 2], day),
   ['DDD', time => String(yearDay(time))],
   ['DDDo', time => ordinal(yearDay(time))],
   ['DDDD', time => padded(yearDay(time), 3)],
   ...numbers('d', [1], weekday),
-  ['dd', time => (weekdays[weekday(time)] ?? '').slice(0, 2)],
-  ['ddd', time => (weekdays[weekday(time)] ?? '').slice(0, 3)],
-  ['dddd', time => weekdays[weekday(time)] ?? ''],
+  ['dd', time => weekdayName(time).slice(0, 2)],
+  ['ddd', time => weekdayName(time).slice(0, 3)],
+  ['dddd', weekdayName],
   ...numbers('e', [1], weekday, false),
   ...numbers('E', [1], isoWeekday, false),
   ...numbers('w', [1, 2], time => localWeek(time).number),

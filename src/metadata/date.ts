@@ -56,19 +56,10 @@ function clockIn(zone: string): (date: Date) => Time {
   }
 }
 
-const names = (of: Intl.DateTimeFormatOptions, dates: readonly Date[]) => {
-  const format = new Intl.DateTimeFormat('en-US', { ...of, timeZone: 'UTC' })
-  return dates.map(date => format.format(date))
-}
-const months = names(
-  { month: 'long' },
-  Array.from({ length: 12 }, (_, month) => new Date(Date.UTC(2023, month))),
-)
-// 2023 begins with a Sunday.
-const weekdays = names(
-  { weekday: 'long' },
-  Array.from({ length: 7 }, (_, day) => new Date(Date.UTC(2023, 0, day + 1))),
-)
+const nameOf = (of: Intl.DateTimeFormatOptions, { local }: Time) =>
+  new Intl.DateTimeFormat('en-US', { ...of, timeZone: 'UTC' }).format(local)
+const monthName = (time: Time) => nameOf({ month: 'long' }, time)
+const weekdayName = (time: Time) => nameOf({ weekday: 'long' }, time)
 
 const padded = (value: number, digits: number) => String(value).padStart(digits, '0')
 
@@ -123,17 +114,17 @@ function numbers(
 
 const tokens: ReadonlyMap<string, (time: Time) => string> = new Map<string, (time: Time) => string>([
   ...numbers('M', [1, 2], time => month(time) + 1),
-  ['MMM', time => (months[month(time)] ?? '').slice(0, 3)],
-  ['MMMM', time => months[month(time)] ?? ''],
+  ['MMM', time => monthName(time).slice(0, 3)],
+  ['MMMM', monthName],
   ...numbers('Q', [1], quarter),
   ...numbers('D', [1, 2], day),
   ['DDD', time => String(yearDay(time))],
   ['DDDo', time => ordinal(yearDay(time))],
   ['DDDD', time => padded(yearDay(time), 3)],
   ...numbers('d', [1], weekday),
-  ['dd', time => (weekdays[weekday(time)] ?? '').slice(0, 2)],
-  ['ddd', time => (weekdays[weekday(time)] ?? '').slice(0, 3)],
-  ['dddd', time => weekdays[weekday(time)] ?? ''],
+  ['dd', time => weekdayName(time).slice(0, 2)],
+  ['ddd', time => weekdayName(time).slice(0, 3)],
+  ['dddd', weekdayName],
   ...numbers('e', [1], weekday, false),
   ...numbers('E', [1], isoWeekday, false),
   ...numbers('w', [1, 2], time => localWeek(time).number),
