@@ -10,7 +10,7 @@ const documents = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: 
 /** A document without its blocks of code, and without code in a line. */
 function prose(file: string): string {
   return readFileSync(join(root, file), 'utf8')
-    .replace(/^( *)```[^]*?^\1```$/gm, '')
+    .replace(/^( *)```[\s\S]*?^\1```$/gm, '')
     .replace(/(`+)[^`].*?\1/g, code => code.replace(/[[\]()]/g, ''))
 }
 
