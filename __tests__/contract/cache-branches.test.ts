@@ -263,8 +263,8 @@ suite('branches and matrix legs', { skip: unavailable ?? false }, () => {
     const before = service.entries().length
     let at = before
     for (const [actions, status, words] of [
-      ['none', undefined, /permissions: actions: write/],
-      ['read', undefined, /permissions: actions: write/],
+      ['none', undefined, /`actions: write` among/],
+      ['read', undefined, /`actions: write` among/],
       ['write', 502, /were not deleted: the GitHub API answered 502/],
       ['write', 429, /were not deleted: the GitHub API answered 429/],
     ] as const) {

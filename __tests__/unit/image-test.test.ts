@@ -66,6 +66,26 @@ test('a service: its arguments, and steps in their order', () => {
   assert.deepEqual(bare?.kind === 'service' && bare.arguments, [])
 })
 
+test('what is waited for in the log may stand in quotes, as a command may', () => {
+  const awaited = (text: string) => {
+    const parsed = parseImageTest(`start:\nwait: log ${text}`)
+    const [step] = parsed?.kind === 'service' ? parsed.steps : []
+    return step?.kind === 'log' && step.text
+  }
+  for (const [text, found] of [
+    ['Ready', 'Ready'],
+    ['"Ready"', 'Ready'],
+    ["'Ready to accept'", 'Ready to accept'],
+    [`'"msg":"up"'`, '"msg":"up"'],
+    [String.raw`"a \"b\" \\"`, 'a "b" \\'],
+    ["' two '", ' two '],
+    // Quotes in a text are its own, and so is what shells would read.
+    [`It's "up"`, `It's "up"`],
+    ['a && $b | # c', 'a && $b | # c'],
+  ] as const)
+    assert.equal(awaited(text), found, text)
+})
+
 test('everything else is refused, all of it at once', () => {
   for (const [text, words] of [
     ['wait: port 1', /^'wait: port 1' needs a line start: above it$/],
@@ -82,6 +102,10 @@ test('everything else is refused, all of it at once', () => {
     ['start:\nwait: port 0', /is neither/],
     ['start:\nwait: port', /is neither/],
     ['start:\nwait: log', /is neither/],
+    [`start:\nwait: log "msg":"up"`, /^'wait: log "msg":"up"': a text that begins with a quote is to stand/],
+    ["start:\nwait: log 'up", /stand in quotes as a whole$/],
+    ["start:\nwait: log 'a' b", /stand in quotes as a whole$/],
+    ["start:\nwait: log ''", /stand in quotes as a whole$/],
     ['start:\nwait: 6379', /'wait: 6379' is neither 'wait: port' with a number/],
     ['start:\nrun:', /^'run:' names no program$/],
     ["''", /^'''' names no program$/],

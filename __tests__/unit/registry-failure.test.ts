@@ -26,16 +26,16 @@ test('each answer has its words and its advice', () => {
       denied('permission_denied: write_package'),
       ghcr,
       /write_package/,
-      /packages: write.*Manage Actions access/,
+      /contents: read, packages: write.*Manage Actions access/,
     ],
     [
       403,
       denied('installation not allowed to Create organization package'),
       ghcr,
       /not allowed/,
-      /packages: write/,
+      /contents: read, packages: write/,
     ],
-    [403, denied('denied'), ghcr, /403 DENIED: denied/, /packages: write.*owner/],
+    [403, denied('denied'), ghcr, /403 DENIED: denied/, /contents: read, packages: write.*owner/],
     [403, denied('denied'), other, /403/, /'octocat' the right to push to octo\/app/],
     [401, {}, other, /401/, /'octocat'/],
     [
@@ -63,7 +63,7 @@ test('a login that is not taken names user and host', () => {
   for (const status of [401, 403]) {
     const error = loginFailure(answer(status, denied('denied')), ghcr)
     assert.match(error.message, /ghcr\.io does not accept the password of 'octocat'/)
-    assert.match(error.advice ?? '', /packages: write/)
+    assert.match(error.advice ?? '', /contents: read, packages: write/)
   }
   assert.match(
     loginFailure(answer(401, {}, other), other).advice ?? '',

@@ -139,7 +139,7 @@ test('refusals of GitHub are told with what to do; a token’s right is known fr
   ] as const)
     assert.equal(await api(status, message).allowed(signal), true, message)
   for (const [status, message, advice] of [
-    [...denied, /permissions: attestations: write/],
+    [...denied, /Add `attestations: write` to/],
     [403, 'Feature not available for user-owned private repositories.', /Enterprise Cloud/],
     [500, 'Server Error', /again/],
   ] as const) {
