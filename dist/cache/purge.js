@@ -111,7 +111,7 @@ export async function purge(input, { api, most, log }) {
   const done = () => ({ entries, bytes, calls })
   const denied = () => {
     log.info(
-      'Old entries of the store cache are not deleted: that takes `permissions: actions: write`. GitHub removes what was unused for a week.',
+      "Old entries of the store cache are not deleted: that takes `actions: write` among the job's `permissions`. GitHub removes what was unused for a week.",
     )
     return done()
   }

@@ -32,7 +32,7 @@ export function parseImageTest(text) {
     const port = Number(/^port\s+(\d{1,5})$/.exec(text)?.[1])
     if (port > 0 && port < 65536) return [{ kind: 'port', line, port }]
     const awaited = /^log\s+(.+)$/.exec(text)?.[1]
-    if (awaited !== undefined) return [{ kind: 'log', line, text: awaited }]
+    if (awaited !== undefined) return [{ kind: 'log', line, text: textOf(awaited) }]
     problems.push(`'${line}' is neither 'wait: port' with a number up to 65535 nor 'wait: log' with a text`)
     return []
   }
@@ -82,12 +82,24 @@ export function parseImageTest(text) {
   return { kind: 'commands', timeout, lines: commands.map(({ line }) => line), commands }
 }
 
+/**
+ * What is waited for in the log: the text as it stands, or all of it in quotes, which are then as those of a command.
+ * @throws UserError where quotes begin it and do not hold all of it, since either could be meant
+ */
+function textOf(awaited) {
+  if (!/^['"]/.test(awaited)) return awaited
+  const [text = ''] = inQuotes.test(awaited) ? splitShellWords(awaited) : []
+  if (text === '') throw new UserError('a text that begins with a quote is to stand in quotes as a whole')
+  return text
+}
+
 function toStep(command) {
   return { kind: 'run', ...command }
 }
 
 const singleQuoted = /'[^']*'/
 const doubleQuoted = /"(?:[^"\\]|\\.)*"/
+const inQuotes = RegExp(`^(?:${singleQuoted.source}|${doubleQuoted.source})$`)
 const comment = /(?:^|[ \t])#.*/
 const literal = RegExp(
   [singleQuoted, doubleQuoted, /\\./, comment].map(({ source }) => source).join('|'),

@@ -7,7 +7,8 @@ const errorSchema = z.object({
   errors: z.array(z.object({ code: z.string().catch(''), message: z.string().catch('') })).min(1),
 })
 
-const permissions = 'Give the job `permissions: packages: write`.'
+/** With what a checkout needs: a permission that is not named is taken away. */
+const permissions = 'Give the job `permissions: { contents: read, packages: write }`.'
 
 /** What registries say, and what to do about it; the first that fits is taken. */
 const known = [

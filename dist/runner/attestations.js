@@ -48,7 +48,7 @@ function refusal(repository, status, text) {
     `GitHub does not take an attestation for ${repository}: status ${status}${said === '' ? '' : ` ${said}`}.`,
     {
       advice: /not accessible by integration/i.test(said)
-        ? 'Give the job `permissions: attestations: write`.'
+        ? 'Add `attestations: write` to the `permissions` of the job; those that it names are all that it has.'
         : /not available|upgrade|enterprise|plan/i.test(said)
           ? 'Attestations of private repositories need GitHub Enterprise Cloud. Without it set `provenance: false`; `sign: true` and `sign-key` do not need it.'
           : 'Run the job again.',
