@@ -285,7 +285,7 @@ test('with a key: cosign accepts bundle and tag by its public key, and no other'
   assert.ok(!sigstore.requests.some(request => /signingCert/.test(request)), 'no certificate is asked for')
 })
 
-test('a signer that is told to end ends, and asks no service any more', async () => {
+test('a signer that is told to end ends, and asks no service any more', { timeout: 60_000 }, async () => {
   for (const [standing, kind, next] of [
     ['/api/v2/signingCert', 'public', /log/],
     ['/api/v1/log/entries', 'public', /nothing/],

@@ -136,7 +136,9 @@ test('a job whose entry is written over adds it again', async () => {
   assert.deepEqual(texts, ['before', 'one'])
 })
 
-test('of two jobs that write the list at the same moment, the one that is written over adds its entry again', async () => {
+test('of two jobs that write the list at the same moment, the one that is written over adds its entry again', {
+  timeout: 60_000,
+}, async () => {
   await using desk = await openDesk()
   const subject = await pushed(desk)
   const tag = subject.digest.replace(':', '-')
