@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -266,7 +266,22 @@ test('with a key: cosign accepts bundle and tag by its public key, and no other'
   const subject = await pushed(desk)
   const { digest } = subject
   const statementOf = statement({ name: desk.name, digest }, signature)
-  await attach(desk.client(), subject, [artifact(await signer.attest(statementOf))])
+  const bundle = await signer.attest(statementOf)
+  await attach(desk.client(), subject, [artifact(bundle)])
+  // The bundle says which key it is, by the name that cosign gives to keys.
+  const root = TrustedRoot.fromJSON(JSON.parse(sigstore.trustedRoot))
+  const verifyBy = (pem: string) => {
+    const publicKey = createPublicKey(pem)
+    const der = publicKey.export({ type: 'spki', format: 'der' })
+    const name = createHash('sha256').update(der).digest('base64')
+    const found = (hint: string) => {
+      assert.equal(hint, name, 'another key')
+      return { publicKey, validFor: () => true }
+    }
+    new Verifier(toTrustMaterial(root, found)).verify(toSignedEntity(bundleFromJSON(bundle)))
+  }
+  verifyBy(key.publicKey)
+  assert.throws(() => verifyBy(another.publicKey), /another key/)
   const payload = simpleSigning({ name: desk.name, digest })
   const annotations = signatureAnnotations(await signer.sign(payload))
   await addTagSignature(desk.client(), digest, { payload, annotations })
