@@ -187,7 +187,12 @@ test('where nobody signs, the SBOM itself is beside the image, once, and oras fi
   const [found, ...others] = await discover()
   assert.deepEqual(others, [])
   await oras('pull', ...access, `${name}@${found.digest}`)
-  const document = JSON.parse(await readFile(join(directory, 'unsigned.linux-amd64.cdx.json'), 'utf8'))
+  const document = JSON.parse(
+    await readFile(
+      join(directory, `unsigned.linux-${process.arch === 'x64' ? 'amd64' : 'arm64'}.cdx.json`),
+      'utf8',
+    ),
+  )
   assert.equal(document.metadata.component.version, digest)
 
   const again = await run({ with: { sbom: 'true', tags: 'v2' } })

@@ -7,6 +7,7 @@ import { type Artifact, attach, listReferrers } from '../registry/referrers.ts'
 import { addTagSignature, listTagSignatures } from '../registry/signature-tag.ts'
 import { attestations } from '../runner/attestations.ts'
 import type { Digest } from '../util/digest.ts'
+import { formatBytes } from '../util/text.ts'
 import { githubSender } from './github.ts'
 import type { Registry } from './login.ts'
 import type { Signing } from './signing.ts'
@@ -37,8 +38,11 @@ export function signedClaim(job: Job, claim: Claim, { signer, by }: Signing, sto
     async make(subject) {
       const bundle = await signer.attest(statement(subject, claim))
       const bytes = Buffer.from(JSON.stringify(bundle))
-      if (stored && isGithubCloud(job.context.serverUrl) && bytes.length <= largestStored)
-        await store(job).create(bundle, job.signal)
+      if (stored && isGithubCloud(job.context.serverUrl)) {
+        if (bytes.length <= largestStored) await store(job).create(bundle, job.signal)
+        else
+          job.runner.info(`GitHub keeps no attestation of ${formatBytes(bytes.length)}: the registry does.`)
+      }
       const { mediaType } = bundle
       return {
         artifactType: mediaType,
