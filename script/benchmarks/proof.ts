@@ -5,6 +5,7 @@ import { commitAll } from '../../__tests__/harness/flake.ts'
 import { startSigstore } from '../../__tests__/harness/sigstore/sigstore.ts'
 import { githubToken, repositoryName, World } from '../../__tests__/harness/world.ts'
 import type { Report } from '../../src/report.ts'
+import { count } from '../../src/util/text.ts'
 import { median } from './results.ts'
 import { table } from './table.ts'
 
@@ -66,7 +67,7 @@ export async function benchProof(options: {
         if (main.code !== 0) throw new Error(main.log)
         const details: Details = JSON.parse(main.outputs.metadata ?? '').details
         // Nobody is quick by doing something else.
-        const listed = main.log.includes(`: ${paths} store path`)
+        const listed = main.log.includes(`: ${count(paths, 'store path')}:`)
         const said = [...(details.attested?.claims ?? []), ...(details.sbom ?? []).map(one => one.attached)]
         const added = said.filter(one => one?.added).length
         if (kind === 'proof' ? !listed || added !== 3 : listed || said.length > 0) throw new Error(main.log)
