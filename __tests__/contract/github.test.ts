@@ -76,3 +76,16 @@ test('a job that is cancelled asks no more', async () => {
   assert.equal(error, ending.signal.reason)
   assert.equal(sigstore.requests.length, 1)
 })
+
+test('a job that is cancelled while it waits for an answer is not told that there is none', async () => {
+  await using sigstore = await startSigstore()
+  const ending = new AbortController()
+  const { identify, waits } = desk(sigstore)
+  const hold = sigstore.hold(tokens)
+  const identity = identify(ending.signal)
+  await hold.reached
+  ending.abort()
+  const error = await identity.catch(error => error)
+  assert.equal(error.name, 'AbortError')
+  assert.deepEqual(waits, [])
+})
