@@ -4,6 +4,7 @@ import { resolve } from 'node:path'
 import { parseArgs } from 'node:util'
 import { Machine } from '../__tests__/harness/machine.ts'
 import { benchCache } from './benchmarks/cache.ts'
+import { benchProof, parsePaths, renderProof } from './benchmarks/proof.ts'
 import { parseImage } from './benchmarks/push/images.ts'
 import { benchPush, pushParts } from './benchmarks/push/push.ts'
 import { tools } from './benchmarks/push/results.ts'
@@ -18,10 +19,11 @@ process.removeAllListeners('warning')
 
 const kinds = ['save', 'restore', 'index'] as const
 const peers = tools.filter(tool => tool !== 'ours')
-const defaults = { cache: '1k,5k,20k,big', upstream: '1k,large', push: 'big,100' } as const
+const defaults = { cache: '1k,5k,20k,big', upstream: '1k,large', push: 'big,100', proof: '3000' } as const
 const usage = `script/bench [cache] [--rounds N] [--sizes ${defaults.cache}] [--only ${kinds.join(',')}] [--json FILE]
 script/bench upstream [--rounds N] [--sizes ${defaults.upstream}] [--json FILE]
-script/bench push [--rounds N] [--sizes ${defaults.push}] [--only ${pushParts.join(',')}] [--without ${peers.join(',')}] [--quick] [--json FILE]`
+script/bench push [--rounds N] [--sizes ${defaults.push}] [--only ${pushParts.join(',')}] [--without ${peers.join(',')}] [--quick] [--json FILE]
+script/bench proof [--rounds N] [--sizes ${defaults.proof}] [--json FILE]`
 
 function refuse(why: string): never {
   console.error(`${why}\n${usage}`)
@@ -48,15 +50,22 @@ function parse() {
 
 const { values, positionals } = parse()
 const [name = 'cache', ...others] = positionals
-if (name !== 'cache' && name !== 'upstream' && name !== 'push') refuse(`there is no benchmark '${name}'`)
+if (name !== 'cache' && name !== 'upstream' && name !== 'push' && name !== 'proof')
+  refuse(`there is no benchmark '${name}'`)
 if (others.length > 0) refuse('one benchmark at a time')
 const rounds = Number(values.rounds)
 if (!Number.isInteger(rounds) || rounds < 1) refuse(`--rounds: '${values.rounds}' is not a number of rounds`)
 const sizes = (values.sizes ?? defaults[name]).split(',')
-for (const size of sizes) {
-  if (name === 'push' && parseImage(size) === undefined) refuse(`--sizes: there is no image '${size}'`)
-  if (name !== 'push' && parseSize(size) === undefined) refuse(`--sizes: there is no store '${size}'`)
-}
+const [what, parseSizeOf] = (
+  {
+    cache: ['store', parseSize],
+    upstream: ['store', parseSize],
+    push: ['image', parseImage],
+    proof: ['image', parsePaths],
+  } as const
+)[name]
+for (const size of sizes)
+  if (parseSizeOf(size) === undefined) refuse(`--sizes: there is no ${what} '${size}'`)
 
 const common = { rounds, sizes, say: (line: string) => console.error(line) }
 
@@ -85,6 +94,9 @@ const benchmarks = {
       quick: values.quick,
     }
     return () => benchPush({ ...common, ...options }).then(result => ({ result, text: renderPush(result) }))
+  },
+  proof() {
+    return () => benchProof(common).then(result => ({ result, text: renderProof(result) }))
   },
 }
 

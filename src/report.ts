@@ -56,8 +56,7 @@ export type Report = {
   push?: undefined | Published
   /** What was said of the published digest, and by whom. */
   attested?: Attested | undefined
-  /** Files that list what each image holds: CycloneDX, then SPDX. */
-  sbom?: readonly { readonly platform: string; readonly files: readonly string[] }[]
+  sbom?: readonly Sbom[]
   loaded?: {
     readonly into: 'docker' | 'podman'
     /** sha256 of the image's config. */
@@ -107,6 +106,20 @@ export type Published = {
   readonly waiting: readonly string[]
   /** What this job pushed, or found to be there, by platform; in an index also what other jobs pushed. */
   readonly images: readonly PublishedImage[]
+}
+
+/** What an image holds. */
+export type Sbom = {
+  readonly platform: string
+  /** CycloneDX, then SPDX. */
+  readonly files: readonly string[]
+  /** Where the registry keeps it beside the image. */
+  readonly attached?: {
+    /** Who signed, as in `Attested`; undefined where nobody did. */
+    readonly by: string | undefined
+    /** Whether this run did it, and not an earlier one. */
+    readonly added: boolean
+  }
 }
 
 export type Attested = {

@@ -121,8 +121,8 @@ function facts(report: Report): string[][] {
     const lines = list(tested.lines.slice(0, most.listed).map(code), tested.lines, ', ')
     rows.push(['Tested', `with ${tested.with} in ${formatSeconds(tested.seconds)}: ${lines}`])
   }
-  for (const { platform, files } of sbom ?? [])
-    rows.push(['SBOM', `${code(platform)}: ${files.map(code).join(' ')}`])
+  for (const { platform, files, attached } of sbom ?? [])
+    rows.push(['SBOM', `${code(platform)}: ${files.map(code).join(' ')}${attached ? besides(attached) : ''}`])
   if (build !== undefined) {
     const paths = build.outPaths.map(code)
     if (paths.length > 0) rows.push([paths.length === 1 ? 'Store path' : 'Store paths', paths.join(' ')])
@@ -204,6 +204,11 @@ function opened({ status, paths, bytes, fetched }: NonNullable<Report['cache']>)
       ? ''
       : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
   return (status === undefined ? held : `**${status}**; ${held}`) + came
+}
+
+function besides({ by, added }: NonNullable<NonNullable<Report['sbom']>[number]['attached']>): string {
+  const how = by === undefined ? 'unsigned' : `attested by ${code(by)}`
+  return `; beside the image, ${how}${added ? '' : ', from an earlier run'}`
 }
 
 const attestedAs = {

@@ -1,21 +1,24 @@
 import assert from 'node:assert/strict'
-import { generateKeyPairSync } from 'node:crypto'
+import { createHash, createPublicKey, generateKeyPairSync } from 'node:crypto'
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { bundleFromJSON } from '@sigstore/bundle'
 import { TrustedRoot } from '@sigstore/protobuf-specs'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
-import { endpointsFor, witnessesFor } from '../../src/attest/endpoints.ts'
+import { endpointsFor, NotLogged, witnessesFor } from '../../src/attest/endpoints.ts'
 import { parseSigningKey } from '../../src/attest/key.ts'
 import { signerFor } from '../../src/attest/signer.ts'
 import { signatureAnnotations, simpleSigning } from '../../src/attest/simple-signing.ts'
-import { type Claim, signature, statement } from '../../src/attest/statement.ts'
+import { type Claim, contents, signature, statement } from '../../src/attest/statement.ts'
 import { manifestMediaType } from '../../src/registry/manifest.ts'
+import type { Descriptor } from '../../src/registry/model.ts'
 import { attach } from '../../src/registry/referrers.ts'
 import { addTagSignature, listTagSignatures } from '../../src/registry/signature-tag.ts'
 import { httpSender } from '../../src/registry/transport.ts'
 import { requestIdToken } from '../../src/runner/id-token.ts'
+import { sbomDocuments } from '../../src/sbom/document.ts'
+import type { Digest } from '../../src/util/digest.ts'
 import { UserError } from '../../src/util/errors.ts'
 import { type Desk, openDesk } from '../harness/registry/desk.ts'
 import { sampleImage, sampleLayer } from '../harness/registry/sample.ts'
@@ -28,12 +31,14 @@ const bundleMediaType = 'application/vnd.dev.sigstore.bundle.v0.3+json'
 
 type Bundle = Awaited<ReturnType<ReturnType<typeof signerFor>['attest']>>
 
-async function signerIn(sigstore: Sigstore, kind: 'public' | 'private' = 'public') {
+const never = new AbortController().signal
+
+async function signerIn(sigstore: Sigstore, kind: 'public' | 'private' = 'public', signal = never) {
   const services = kind === 'public' ? sigstore.env : sigstore.privateEnv
   const env = { ...services, ...sigstore.idTokens({ repository: 'org/app' }) }
-  const signal = new AbortController().signal
   const { token } = await requestIdToken({ env, audience: 'sigstore', send: httpSender(env), signal })
-  return signerFor({ token }, endpointsFor({ env, serverUrl: 'https://github.com', visibility: kind }))
+  const endpoints = endpointsFor({ env, serverUrl: 'https://github.com', visibility: kind })
+  return signerFor({ token }, endpoints, signal)
 }
 
 async function pushed(desk: Desk, data = 'hello') {
@@ -143,6 +148,63 @@ for (const kind of ['public', 'private'] as const)
     assert.match(forged.stderr, /signature|payload hash/)
   })
 
+/** An SBOM of an image that was pushed. */
+function sbomOf(digest: Digest): string {
+  const [cyclonedx] = sbomDocuments({
+    image: { name: 'octo/app', digest, architecture: 'amd64', created: new Date(0) },
+    ...{ layers: [], outside: [], packages: [] },
+  })
+  return cyclonedx.text
+}
+
+test('cosign 3 accepts an SBOM that is attested, as what it is, and refuses what is amiss', {
+  skip: withoutCosign('cosign'),
+}, async () => {
+  await using desk = await openDesk()
+  await using sigstore = await startSigstore()
+  const { directory } = desk
+  const check = (digest: string, identity = workflow) =>
+    cosign('cosign', { directory, sigstore }, [
+      ...['verify-attestation', '--type', 'cyclonedx', ...signedBy(identity)],
+      `${desk.name}@${digest}`,
+    ])
+  const signer = await signerIn(sigstore)
+  const attested = async ({ digest }: Descriptor) => {
+    const claim = contents(sbomOf(digest))
+    return { claim, bundle: await signer.attest(statement({ name: desk.name, digest }, claim)) }
+  }
+
+  const good = await pushed(desk)
+  const { bundle, claim } = await attested(good)
+  await attach(desk.client(), good, [artifact(bundle, claim)])
+  const accepted = await check(good.digest)
+  assert.equal(accepted.code, 0, accepted.stderr)
+  const { payload } = JSON.parse(accepted.stdout)
+  const { predicate } = JSON.parse(Buffer.from(payload, 'base64').toString())
+  assert.deepEqual(predicate, JSON.parse(sbomOf(good.digest)))
+  const wrong = await check(good.digest, workflow.replace('main', 'other'))
+  assert.notEqual(wrong.code, 0)
+  assert.match(wrong.stderr, /expected SAN value/)
+
+  const other = await pushed(desk, 'another digest')
+  await attach(desk.client(), other, [artifact(bundle, claim)])
+  const misplaced = await check(other.digest)
+  assert.notEqual(misplaced.code, 0)
+  assert.match(misplaced.stderr, /digest/)
+
+  const third = await pushed(desk, 'tampered with')
+  await attach(desk.client(), third, [artifact(tampered((await attested(third)).bundle), claim)])
+  const forged = await check(third.digest)
+  assert.notEqual(forged.code, 0)
+  assert.match(forged.stderr, /signature|payload hash/)
+
+  // A signature is no SBOM.
+  const fourth = await pushed(desk, 'signed only')
+  const signed = await signer.attest(statement({ name: desk.name, digest: fourth.digest }, signature))
+  await attach(desk.client(), fourth, [artifact(signed)])
+  assert.notEqual((await check(fourth.digest)).code, 0)
+})
+
 test('cosign 2 and 3 accept the signature in a tag, and refuse what is amiss', {
   skip: withoutCosign('cosign-2'),
 }, async () => {
@@ -200,11 +262,26 @@ test('with a key: cosign accepts bundle and tag by its public key, and no other'
     serverUrl: 'https://github.com',
     visibility: 'private',
   })
-  const signer = signerFor({ key }, witnesses)
+  const signer = signerFor({ key }, witnesses, never)
   const subject = await pushed(desk)
   const { digest } = subject
   const statementOf = statement({ name: desk.name, digest }, signature)
-  await attach(desk.client(), subject, [artifact(await signer.attest(statementOf))])
+  const bundle = await signer.attest(statementOf)
+  await attach(desk.client(), subject, [artifact(bundle)])
+  // The bundle says which key it is, by the name that cosign gives to keys.
+  const root = TrustedRoot.fromJSON(JSON.parse(sigstore.trustedRoot))
+  const verifyBy = (pem: string) => {
+    const publicKey = createPublicKey(pem)
+    const der = publicKey.export({ type: 'spki', format: 'der' })
+    const name = createHash('sha256').update(der).digest('base64')
+    const found = (hint: string) => {
+      assert.equal(hint, name, 'another key')
+      return { publicKey, validFor: () => true }
+    }
+    new Verifier(toTrustMaterial(root, found)).verify(toSignedEntity(bundleFromJSON(bundle)))
+  }
+  verifyBy(key.publicKey)
+  assert.throws(() => verifyBy(another.publicKey), /another key/)
   const payload = simpleSigning({ name: desk.name, digest })
   const annotations = signatureAnnotations(await signer.sign(payload))
   await addTagSignature(desk.client(), digest, { payload, annotations })
@@ -223,6 +300,27 @@ test('with a key: cosign accepts bundle and tag by its public key, and no other'
   assert.ok(!sigstore.requests.some(request => /signingCert/.test(request)), 'no certificate is asked for')
 })
 
+test('a signer that is told to end ends, and asks no service any more', { timeout: 60_000 }, async () => {
+  for (const [standing, kind, next] of [
+    ['/api/v2/signingCert', 'public', /log/],
+    ['/api/v1/log/entries', 'public', /nothing/],
+    ['/api/v1/timestamp', 'private', /nothing/],
+  ] as const) {
+    await using sigstore = await startSigstore()
+    const ending = new AbortController()
+    const signer = await signerIn(sigstore, kind, ending.signal)
+    const hold = sigstore.hold({ path: new RegExp(`^${standing}$`) })
+    const signing = signer.attest(Buffer.from('{}'))
+    await hold.reached
+    ending.abort(new Error('as the test wants it'))
+    await assert.rejects(signing, /as the test wants it/)
+    hold.release()
+    await assert.rejects(signer.sign(Buffer.from('{}')), /as the test wants it/)
+    assert.equal(sigstore.requests.filter(request => request.endsWith(standing)).length, 1)
+    assert.ok(!sigstore.requests.some(request => next.test(request)), sigstore.requests.join())
+  }
+})
+
 test('services that refuse are told by their name', async () => {
   const subject = { name: 'octo/app', digest: `sha256:${'a'.repeat(64)}` } as const
   for (const [path, kind, says] of [
@@ -232,24 +330,42 @@ test('services that refuse are told by their name', async () => {
   ] as const) {
     await using sigstore = await startSigstore()
     const signer = await signerIn(sigstore, kind)
-    sigstore.refuse(path, 403)
+    sigstore.fault({ path: new RegExp(`^${path}$`), status: 403 })
     const error = await signer.attest(statement(subject, signature)).catch(error => error)
     assert.ok(error instanceof UserError, String(error))
+    assert.equal(error instanceof NotLogged, path === '/api/v1/log/entries')
     assert.ok(error.message.startsWith(sigstore.url))
     assert.match(error.message, says)
     for (const secret of sigstore.secrets()) assert.ok(!`${error.stack}${error.cause}`.includes(secret))
   }
 })
 
+test('what others have put into the tag of signatures stays', async () => {
+  await using desk = await openDesk()
+  const { digest } = await pushed(desk)
+  const tag = `${digest.replace(':', '-')}.sig`
+  const payload = Buffer.from('theirs')
+  const client = desk.client()
+  await addTagSignature(client, digest, { payload, annotations: { who: 'they' } })
+  const before = await client.getManifest(tag)
+  const theirs = { ...JSON.parse(String(before?.bytes)), annotations: { a: 'b' }, 'org.example.other': [1] }
+  theirs.layers[0]['org.example.more'] = 'x'
+  await client.putManifest(tag, Buffer.from(JSON.stringify(theirs)), manifestMediaType)
+  await addTagSignature(client, digest, { payload, annotations: { who: 'we' } })
+  const after = JSON.parse(String((await client.getManifest(tag))?.bytes))
+  assert.deepEqual(after.layers[0], theirs.layers[0])
+  assert.deepEqual(after.layers[1].annotations, { who: 'we' })
+  assert.deepEqual({ ...after, config: 0, layers: 0 }, { ...theirs, config: 0, layers: 0 })
+})
+
 test('a token that the issuer did not make gets no certificate', async () => {
   await using sigstore = await startSigstore()
   await using another = await startSigstore()
   const env = { ...sigstore.env, ...another.idTokens({ repository: 'org/app' }) }
-  const signal = new AbortController().signal
-  const { token } = await requestIdToken({ env, audience: 'sigstore', send: httpSender(env), signal })
-  const signer = signerFor(
-    { token },
-    endpointsFor({ env, serverUrl: 'https://github.com', visibility: 'public' }),
-  )
+  const { token } = await requestIdToken({
+    ...{ env, audience: 'sigstore', send: httpSender(env), signal: never },
+  })
+  const endpoints = endpointsFor({ env, serverUrl: 'https://github.com', visibility: 'public' })
+  const signer = signerFor({ token }, endpoints, never)
   await assert.rejects(signer.attest(Buffer.from('{}')), /gives no certificate: .*unknown issuer/)
 })

@@ -34,9 +34,9 @@ async function oras(desk: Desk, ...args: string[]): Promise<string> {
 
 type Tree = { referrers: { digest: string; artifactType: string; annotations: Record<string, string> }[] }
 
-for (const referrers of [false, true])
+for (const referrers of [undefined, 100])
   test(`what is attached is found by oras, ${referrers ? 'by the registry\u2019s list' : 'by the fallback tag'}`, async () => {
-    await using desk = await openDesk({ referrers })
+    await using desk = await openDesk(referrers === undefined ? {} : { referrers })
     const subject = await pushed(desk)
     const put = await attach(desk.client(), subject, [note('one'), note('two')])
     const name = `${desk.name}@${subject.digest}`
@@ -57,7 +57,7 @@ for (const referrers of [false, true])
     assert.equal(await readFile(blob, 'utf8'), 'one')
 
     const fallback = await desk.client().headManifest(subject.digest.replace(':', '-'))
-    assert.equal(fallback === undefined, referrers)
+    assert.equal(fallback === undefined, referrers !== undefined)
     const listed = await listReferrers(desk.client(), subject.digest)
     assert.deepEqual(
       listed.map(({ digest }) => digest),
@@ -65,9 +65,9 @@ for (const referrers of [false, true])
     )
   })
 
-for (const referrers of [false, true])
+for (const referrers of [undefined, 100])
   test(`the same artifact twice is one referrer${referrers ? ', in the registry\u2019s list' : ''}`, async () => {
-    await using desk = await openDesk({ referrers })
+    await using desk = await openDesk(referrers === undefined ? {} : { referrers })
     const subject = await pushed(desk)
     await attach(desk.client(), subject, [note('one')])
     desk.registry.forget()
@@ -75,6 +75,23 @@ for (const referrers of [false, true])
     assert.equal((await listReferrers(desk.client(), subject.digest)).length, 1)
     assert.equal(desk.registry.count({ method: 'POST' }), 0, 'no blob is sent again')
   })
+
+test('a list of several pages is read to its end, and none that ends early is taken for the whole', async () => {
+  await using desk = await openDesk({ referrers: 2 })
+  const subject = await pushed(desk)
+  const texts = ['one', 'two', 'three', 'four', 'five']
+  await attach(desk.client(), subject, texts.map(note))
+  const path = /\/referrers\//
+  desk.registry.forget()
+  const listed = await listReferrers(desk.client(), subject.digest)
+  assert.deepEqual(
+    listed.map(({ annotations }) => annotations?.['org.example.text']),
+    texts,
+  )
+  assert.equal(desk.registry.count({ path }), 3)
+  desk.registry.fault({ path, after: 1, status: 403 })
+  await assert.rejects(listReferrers(desk.client(), subject.digest), UserError)
+})
 
 test('what others have put into the list stays', async () => {
   await using desk = await openDesk()
@@ -117,6 +134,31 @@ test('a job whose entry is written over adds it again', async () => {
     ({ annotations }) => annotations?.['org.example.text'],
   )
   assert.deepEqual(texts, ['before', 'one'])
+})
+
+test('of two jobs that write the list at the same moment, the one that is written over adds its entry again', {
+  timeout: 60_000,
+}, async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const tag = subject.digest.replace(':', '-')
+  const path = new RegExp(`/manifests/${tag}$`)
+  // One has read the list, and is about to write it.
+  const writing = desk.registry.hold({ method: 'PUT', path, times: 1 })
+  const first = attach(desk.client(), subject, [note('one')])
+  await writing.reached
+  // The other has written it meanwhile, and is about to look whether its entry is still there.
+  const looking = desk.registry.hold({ method: 'GET', path, times: 1, after: 1 })
+  const second = attach(desk.client(), subject, [note('two')])
+  await looking.reached
+  writing.release()
+  await first
+  looking.release()
+  await second
+  const texts = (await listReferrers(desk.client(), subject.digest)).map(
+    ({ annotations }) => annotations?.['org.example.text'] ?? '',
+  )
+  assert.deepEqual(texts, ['one', 'two'])
 })
 
 test('a list that others keep writing over is told', async () => {

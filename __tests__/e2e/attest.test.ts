@@ -1,12 +1,16 @@
 import assert from 'node:assert/strict'
 import { generateKeyPairSync } from 'node:crypto'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { bundleFromJSON, type SerializedBundle } from '@sigstore/bundle'
 import { TrustedRoot } from '@sigstore/protobuf-specs'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
+import { partsBin } from '../../script/parts/paths.ts'
+import { exec } from '../../src/util/exec.ts'
+import { ghcr } from '../harness/registry/troubles.ts'
+import { pushTag } from '../harness/runner/events.ts'
 import { cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
 import { startSigstore } from '../harness/sigstore/sigstore.ts'
 import { githubToken, login, type RunOptions, repositoryName, World } from '../harness/world.ts'
@@ -36,18 +40,36 @@ function repository(
       env: { ...sigstore.env, ...options.env },
       services: {
         GITHUB_API_URL: sigstore.url,
-        ...(idToken ? sigstore.idTokens({ repository: repositoryName }) : {}),
+        ...(idToken
+          ? sigstore.idTokens({ repository: repositoryName, ref: options.event?.ref ?? 'refs/heads/main' })
+          : {}),
       },
       with: { name, image: '.#image-stream', 'cache-scope': id, tags: 'main', ...options.with },
     })
   }
+  const account = ['--registry-username', login.username, '--registry-password', login.password]
   const verify = (reference: string, ...args: string[]) =>
-    cosign('cosign', { directory, sigstore }, [
-      ...['verify', ...args, '--registry-username', login.username, '--registry-password', login.password],
+    cosign('cosign', { directory, sigstore }, ['verify', ...args, ...account, `${name}${reference}`])
+  /** The SBOM that this workflow has attested. @throws AssertionError when cosign does not accept one */
+  const sbomOf = async (reference: string) => {
+    const { code, stdout, stderr } = await cosign('cosign', { directory, sigstore }, [
+      ...['verify-attestation', '--type', 'cyclonedx', ...signedBy(workflow), ...account],
       `${name}${reference}`,
     ])
-  return { name, run, verify }
+    assert.equal(code, 0, stderr)
+    return JSON.parse(Buffer.from(JSON.parse(stdout).payload, 'base64').toString()).predicate
+  }
+  return { name, run, verify, sbomOf }
 }
+
+/** What manifests were put as, in their order: digests and tags. */
+function put(): string[] {
+  return world.registry.requests
+    .filter(({ method, path, status }) => method === 'PUT' && /manifests/.test(path) && status === 201)
+    .map(({ path }) => path.split('/').at(-1) ?? '')
+}
+
+const certificates = () => sigstore.requests.filter(request => /signingCert/.test(request)).length
 
 test('what is published is attested and signed before it is tagged, once, and cosign and Sigstore’s verifier agree', {
   skip: withoutCosign('cosign'),
@@ -64,12 +86,7 @@ test('what is published is attested and signed before it is tagged, once, and co
   assert.notEqual(refused.code, 0)
 
   // The referrers before the tag: a tag never names what is not attested.
-  const puts = world.registry.requests.filter(
-    ({ method, path }) => method === 'PUT' && /manifests/.test(path),
-  )
-  const last = puts.map(({ path }) => path.split('/').at(-1) ?? '')
-  assert.equal(last.at(-1), 'main', last.join())
-  assert.equal(last.at(-2), digest.replace(':', '-'))
+  assert.deepEqual(put().slice(-2), [digest.replace(':', '-'), 'main'], put().join())
 
   // What GitHub keeps is the same bundle, and says what was built from what.
   assert.equal(sigstore.stored.length, 1)
@@ -90,15 +107,131 @@ test('what is published is attested and signed before it is tagged, once, and co
   assert.match(tarball.digest.sha256, /^[0-9a-f]{64}$/)
 
   // The same image again: what is there stays, and costs one request to the registry.
-  const signatures = sigstore.requests.filter(request => /signingCert/.test(request)).length
+  const signatures = certificates()
   const second = await run({ with: { provenance: 'true', sign: 'true', tags: 'v2' } })
   assert.equal(second.main.code, 0, second.main.log)
   assert.equal(second.main.outputs.digest, digest)
-  assert.equal(sigstore.requests.filter(request => /signingCert/.test(request)).length, signatures)
+  assert.equal(certificates(), signatures)
   assert.equal(sigstore.stored.length, 1)
   assert.equal((await verify(':v2', ...signedBy(workflow))).code, 0)
   for (const secret of sigstore.secrets())
     assert.ok(!`${first.main.log}${second.main.log}`.includes(secret), 'no token is shown')
+
+  // The workflow of a release signs as another one, and says as much of the flake.
+  const event = pushTag({ repository: repositoryName }, 'v3')
+  const cache = { read: ['refs/heads/main'] }
+  const third = await run({ event, cache, with: { provenance: 'true', tags: 'v3' } })
+  assert.equal(third.main.code, 0, third.main.log)
+  assert.equal(third.main.outputs.digest, digest)
+  assert.equal(JSON.parse(third.main.outputs.metadata ?? '').details.push.images[0].known, 'output')
+  const released = predicateOf(sigstore.stored.at(-1))
+  assert.equal(released.runDetails.builder.id, workflow.replace('heads/main', 'tags/v3'))
+  const { narHash, dirty } = buildDefinition.externalParameters.flake
+  const { flake } = released.buildDefinition.externalParameters
+  assert.deepEqual([flake.narHash, flake.dirty], [narHash, dirty])
+  assert.match(narHash, /^sha256-/)
+})
+
+// biome-ignore lint/suspicious/noExplicitAny: JSON, which the tests look into
+function predicateOf(bundle: unknown): any {
+  const { dsseEnvelope } = bundle as SerializedBundle
+  return JSON.parse(Buffer.from(dsseEnvelope?.payload ?? '', 'base64').toString()).predicate
+}
+
+test('an SBOM is attested for its image before the tag, once, and cosign gives it back', {
+  skip: withoutCosign('cosign'),
+}, async () => {
+  const { run, sbomOf, name } = repository('described', {})
+  const stored = sigstore.stored.length
+  const first = await run({ with: { sbom: 'true', provenance: 'true', sign: 'true' } })
+  assert.equal(first.main.code, 0, first.main.log)
+  const { digest = '' } = first.main.outputs
+  const { metadata, components } = await sbomOf(':main')
+  assert.deepEqual([metadata.component.name, metadata.component.version], [name, digest])
+  assert.ok(components.length > 0)
+  assert.deepEqual(put().slice(-2), [digest.replace(':', '-'), 'main'], put().join())
+  assert.equal(sigstore.stored.length, stored + 2)
+  const [sbom, provenance] = sigstore.stored.slice(stored).map(predicateOf)
+  assert.equal(sbom.bomFormat, 'CycloneDX')
+  assert.equal(provenance.runDetails.builder.id, workflow)
+  const details = ({ main }: typeof first) => JSON.parse(main.outputs.metadata ?? '').details
+  assert.deepEqual(details(first).sbom[0].attached, { by: workflow, added: true })
+
+  const signatures = certificates()
+  const second = await run({ with: { sbom: 'true', provenance: 'true', sign: 'true', tags: 'v2' } })
+  assert.equal(second.main.code, 0, second.main.log)
+  assert.equal(second.main.outputs.digest, digest)
+  assert.equal(certificates(), signatures)
+  assert.deepEqual(put(), ['v2'])
+  assert.deepEqual(details(second).sbom[0].attached, { by: workflow, added: false })
+  assert.match(second.main.summary, /beside the image, attested by .*, from an earlier run/)
+})
+
+test('where nobody signs, the SBOM itself is beside the image, once, and oras finds it', async () => {
+  const { run, name } = repository('unsigned', { idToken: false, attestations: false })
+  const { main } = await run({ with: { sbom: 'true' } })
+  assert.equal(main.code, 0, main.log)
+  const { digest = '' } = main.outputs
+  assert.deepEqual(put().slice(-2), [digest.replace(':', '-'), 'main'])
+  const oras = async (...args: string[]) => {
+    const env = { HOME: directory, DOCKER_CONFIG: directory }
+    const { code, stdout, stderr } = await exec(join(partsBin, 'oras'), args, { env, cwd: directory })
+    assert.equal(code, 0, stderr)
+    return stdout
+  }
+  const access = ['--plain-http', '--username', login.username, '--password', login.password]
+  const discover = async () => {
+    const type = ['--artifact-type', 'application/vnd.cyclonedx+json', '--format', 'json']
+    return JSON.parse(await oras('discover', ...access, ...type, `${name}:main`)).referrers
+  }
+  const [found, ...others] = await discover()
+  assert.deepEqual(others, [])
+  await oras('pull', ...access, `${name}@${found.digest}`)
+  const document = JSON.parse(
+    await readFile(
+      join(directory, `unsigned.linux-${process.arch === 'x64' ? 'amd64' : 'arm64'}.cdx.json`),
+      'utf8',
+    ),
+  )
+  assert.equal(document.metadata.component.version, digest)
+
+  const again = await run({ with: { sbom: 'true', tags: 'v2' } })
+  assert.equal(again.main.code, 0, again.main.log)
+  assert.deepEqual(put(), ['v2'])
+  assert.equal((await discover()).length, 1)
+})
+
+test('an SBOM that the registry does not take leaves the tags; one that the log does not take is attached unsigned', async () => {
+  const { run } = repository('refusing', {})
+  const refused = world.registry.fault({ method: 'PUT', path: /manifests\/sha256-/, status: 403 })
+  const first = await run({ with: { sbom: 'true', sign: 'true' } })
+  refused.clear()
+  assert.equal(first.main.code, 1)
+  assert.match(first.main.errors[0]?.message ?? '', /refused the manifest as sha256-/)
+  assert.ok(!put().includes('main'), put().join())
+
+  sigstore.fault({ path: /^\/api\/v1\/log\/entries$/, status: 413, times: 1 })
+  const second = await run({ with: { sbom: 'true', sign: 'true' } })
+  assert.equal(second.main.code, 0, second.main.log)
+  const [warning] = second.main.warnings
+  assert.match(warning?.message ?? '', /attached without a signature: .* does not log the signature/)
+  const { details } = JSON.parse(second.main.outputs.metadata ?? '')
+  assert.deepEqual(details.sbom[0].attached, { added: true })
+  assert.equal(details.attested.claims[0].added, true)
+})
+
+test('a registry that does not take what is attached has not lost the image', async () => {
+  const { run } = repository('unknown', {})
+  const first = await run({ with: { sign: 'true' } })
+  assert.equal(first.main.code, 0, first.main.log)
+  const path = /manifests\/sha256:/
+  const refused = world.registry.fault({ method: 'PUT', path, ...ghcr.manifestBlobUnknown })
+  const { main } = await run({ with: { sign: 'true', provenance: 'true', tags: 'v2' } })
+  refused.clear()
+  assert.equal(main.code, 1)
+  assert.match(main.errors[0]?.message ?? '', /refused the manifest as sha256:.*MANIFEST_BLOB_UNKNOWN/)
+  assert.doesNotMatch(main.log, /is made again/)
+  assert.ok(!put().includes('v2'))
 })
 
 /** Has a tag name the same image with another layer: anybody with the right to push can, annotations and all. */
@@ -158,19 +291,22 @@ test('a permission that is missing is told before anything is built, with the li
 test('where the jobs of a matrix publish an index, whoever publishes it attests it, and its children stay images', {
   skip: withoutCosign('cosign') || (process.arch !== 'x64' && 'this machine has one system only'),
 }, async () => {
-  const { run, verify } = repository('matrix', {})
+  const { run, verify, sbomOf } = repository('matrix', {})
   const leg = (system: string) =>
     run({
       workflow: { run: '31' },
-      with: { systems: system, platforms: 'linux/amd64,linux/386', provenance: 'true', sign: 'true' },
+      with: {
+        ...{ systems: system, platforms: 'linux/amd64,linux/386' },
+        ...{ provenance: 'true', sign: 'true', sbom: 'true' },
+      },
     })
   const before = sigstore.stored.length
   const first = await leg('x86_64-linux')
   assert.equal(first.main.code, 0, first.main.log)
-  assert.equal(sigstore.stored.length, before, 'nothing has a tag yet')
+  assert.equal(sigstore.stored.length, before + 1, 'nothing but its SBOM: it has no tag yet')
   const second = await leg('i686-linux')
   assert.equal(second.main.code, 0, second.main.log)
-  assert.equal(sigstore.stored.length, before + 1)
+  assert.equal(sigstore.stored.length, before + 3)
   const { digest = '' } = second.main.outputs
   assert.notEqual(digest, first.main.outputs.digest)
   const accepted = await verify(':main', ...signedBy(workflow))
@@ -186,6 +322,9 @@ test('where the jobs of a matrix publish an index, whoever publishes it attests 
     details.push.images.map(({ platform, digest }: Record<string, string>) => [platform, digest]),
   )
   assert.equal(details.push.images.length, 2)
+  // Each image has its own SBOM.
+  for (const { digest } of details.push.images)
+    assert.equal((await sbomOf(`@${digest}`)).metadata.component.version, digest)
 })
 
 test('with a key of the user’s, in both forms, without any permission', {

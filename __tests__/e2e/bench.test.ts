@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { suite, test } from 'node:test'
 import { promisify } from 'node:util'
 import { gzipSync } from 'node:zlib'
+import type { ProofResult } from '../../script/benchmarks/proof.ts'
 import { realContents } from '../../script/benchmarks/push/contents.ts'
 import type { PushResult, Row } from '../../script/benchmarks/push/results.ts'
 import { measureUse } from '../../script/benchmarks/push/use.ts'
@@ -28,6 +29,7 @@ test('what cannot be measured is said before anything is', async () => {
     [['--only', 'pull'], "there is no 'pull'"],
     [['pull'], "there is no benchmark 'pull'"],
     [['push', '--sizes', '1k'], "there is no image '1k'"],
+    [['proof', '--sizes', '0'], "there is no image '0'"],
     [['push', '--only', 'save'], "there is no 'save'"],
     [['push', '--without', 'ours'], "there is no 'ours'"],
     [['cache', 'upstream'], 'one benchmark at a time'],
@@ -174,6 +176,21 @@ suite('script/bench', { skip: Machine.unavailable() ?? false }, () => {
     )
     assert.match(stdout, /^\| one small layer changed, gzip \| nix-image-action, from the store \|/m)
     assert.match(stdout, /^\| 6: cold, gzip, bytes \| [\d.]+× \| ≤ 1\.05× \|/m)
+  })
+
+  // The benchmark itself looks whether all of it was attached, and lists as many paths.
+  test('measures what provenance, SBOM and signature add to a push', async t => {
+    const folder = mkdtempSync(join(tmpdir(), 'bench-'))
+    t.after(() => rmSync(folder, { recursive: true }))
+    const json = join(folder, 'result.json')
+    const { stdout } = await bench('proof', '--sizes', '20', '--rounds', '1', '--json', json)
+    const result: ProofResult = JSON.parse(readFileSync(json, 'utf8'))
+    const { paths, samples } = result.images[0] ?? assert.fail()
+    assert.equal(paths, 20)
+    const [plain, proof] = [samples.plain[0], samples.proof[0]]
+    assert.ok(plain?.phases.push && plain.phases.attest === undefined)
+    assert.ok(proof?.phases.attest && proof.seconds > proof.phases.attest)
+    assert.match(stdout, /^\| \*\*all\*\* \| [\d.]+ s \| [\d.]+ s \| -?[\d.]+ s \|/m)
   })
 
   test('what is pushed is as real files are: the same each time, and compressed somewhat more than a third', () => {

@@ -8,12 +8,13 @@ import { plainDeb } from './deb.ts'
 const run = promisify(execFile)
 
 /** The folders of `__tests__/flakes`; each flake.nix says what it is. */
-export type FlakeTemplate = 'busybox' | 'differs' | 'redis' | 'shells'
+export type FlakeTemplate = 'busybox' | 'differs' | 'paths' | 'redis' | 'shells'
 
 /** Sample packages whose files a template wants, in `debs/<package>`; what all share is in `debs/libs`. */
 const packages: Record<FlakeTemplate, readonly string[]> = {
   busybox: [],
   differs: [],
+  paths: [],
   redis: ['redis', 'python3', 'patchelf', 'zstd'],
   shells: [],
 }

@@ -55,7 +55,7 @@ async function attempts(...ways: readonly (Response | Error)[]) {
   const waits: number[] = []
   let done = 0
   const sleep = async (milliseconds: number) => void waits.push(milliseconds)
-  const result = await retrier({ sleep, now: () => now, log: silent })(async () => {
+  const result = await retrier({ of: 'It', sleep, now: () => now, log: silent })(async () => {
     const way = ways[Math.min(done++, ways.length - 1)]
     if (way instanceof Error) throw way
     if (way === undefined) throw new Error('no way')

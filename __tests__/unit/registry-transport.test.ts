@@ -3,7 +3,8 @@ import http from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { Readable } from 'node:stream'
 import { test } from 'node:test'
-import { httpSender, resolveLocation } from '../../src/registry/transport.ts'
+import fc from 'fast-check'
+import { httpSender, nextPage, resolveLocation } from '../../src/registry/transport.ts'
 
 /** A server on a free port that does this with every request. */
 async function serve(work: (server: http.Server) => void) {
@@ -112,4 +113,33 @@ test('a Location leads nowhere that is less safe', () => {
   ])
     assert.equal(at(refused), undefined, refused)
   assert.equal(at('http://127.0.0.1/x', new URL('http://localhost/')), 'http://127.0.0.1/x')
+})
+
+test('where a list goes on is read from its Link, whatever else that says', () => {
+  const url = new URL('https://registry.example/v2/o/app/referrers/sha256:0')
+  const after = (link: string) =>
+    nextPage({ status: 200, headers: { link }, body: Buffer.alloc(0), url })?.href
+  const next = 'https://registry.example/v2/o/app/more?n=2'
+  for (const link of [
+    '</v2/o/app/more?n=2>; rel="next"',
+    '</v2/o/app/more?n=2>;rel=next',
+    '<../more?n=2>; title=x; rel="next"',
+    '<https://registry.example/>; rel="prev", </v2/o/app/more?n=2>; rel="next"',
+    `<${next}> ; REL = "next"; type="a/b"`,
+  ])
+    assert.equal(after(link), next, link)
+  for (const link of [
+    '',
+    '</x>; rel="prev"',
+    '</x>',
+    '<http://registry.example/x>; rel="next"',
+    'rel="next"',
+  ])
+    assert.equal(after(link), undefined, link)
+  fc.assert(
+    fc.property(fc.webPath({ size: '-4' }), fc.webQueryParameters(), (path, query) => {
+      const target = `/v2${path}?${query}`
+      assert.equal(after(`<${target}>; rel="next"`), new URL(target, url).href)
+    }),
+  )
 })

@@ -130,17 +130,29 @@ test('refusals of GitHub are told with what to do; a token’s right is known fr
       send: answering(status, { message }),
     })
   const denied = [403, 'Resource not accessible by integration'] as const
-  assert.equal(await api(...denied).allowed(signal), false)
+  assert.equal(await api(...denied).refusal(signal), 'permission')
   for (const [status, message] of [
     [422, 'Invalid request.'],
     [404, 'Not Found'],
     [403, 'You have exceeded a secondary rate limit.'],
     [500, ''],
   ] as const)
-    assert.equal(await api(status, message).allowed(signal), true, message)
+    assert.equal(await api(status, message).refusal(signal), undefined, message)
+  const others = [
+    [403, 'Resource not accessible by personal access token', /Leave `github-token` away/],
+    [401, 'Bad credentials', /Leave `github-token` away/],
+    [403, 'Resource protected by organization SAML enforcement.', /Leave `github-token` away/],
+    [403, 'Feature not available for user-owned private repositories.', /Enterprise Cloud/],
+  ] as const
+  for (const [status, message, advice] of others) {
+    const error = await api(status, message).refusal(signal)
+    assert.ok(error instanceof UserError, message)
+    assert.ok(error.message.includes(message.replace(/\.$/, '')))
+    assert.match(error.advice ?? '', advice)
+  }
   for (const [status, message, advice] of [
     [...denied, /Add `attestations: write` to/],
-    [403, 'Feature not available for user-owned private repositories.', /Enterprise Cloud/],
+    ...others,
     [500, 'Server Error', /again/],
   ] as const) {
     const error = await api(status, message)

@@ -374,4 +374,11 @@ test('SBOMs are named in outputs and summary, one of CycloneDX for each platform
     mainSummary({ ...report, sbom }),
     /\| SBOM \| <code>linux\/arm64<\/code>: <code>\/tmp\/arm64.cdx.json<\/code> <code>\/tmp\/arm64.spdx.json<\/code> \|/,
   )
+  const shown = (attached: NonNullable<Report['sbom']>[number]['attached'] & {}) =>
+    mainSummary({ ...report, sbom: [{ platform: 'linux/arm64', files: ['/a'], attached }] })
+  assert.match(
+    shown({ by: 'https://w', added: true }),
+    /beside the image, attested by <code>https:\/\/w<\/code> \|/,
+  )
+  assert.match(shown({ by: undefined, added: false }), /beside the image, unsigned, from an earlier run \|/)
 })

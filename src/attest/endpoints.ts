@@ -10,6 +10,9 @@ export type Endpoints = {
   readonly tsa: string | undefined
 }
 
+/** The log refuses a signature: as the public one does where what is signed is too large for it. */
+export class NotLogged extends UserError {}
+
 /** What decides which they are. */
 type Surroundings = {
   /** SIGSTORE_FULCIO_URL, SIGSTORE_REKOR_URL and SIGSTORE_TSA_URL name a Sigstore of the user's own. */

@@ -7,9 +7,11 @@ import {
   RekorWitness,
   type Signer as SigstoreSigner,
   TSAWitness,
+  type Witness,
 } from '@sigstore/sign'
+import { aborted } from '../util/aborted.ts'
 import { messageOf, UserError } from '../util/errors.ts'
-import type { Endpoints } from './endpoints.ts'
+import { type Endpoints, NotLogged } from './endpoints.ts'
 import { hintOf, type SigningKey, sign } from './key.ts'
 
 /** Signs as a job, or with a key. Each signature is also told to the log and to the timestamp authority, if there are. */
@@ -18,6 +20,7 @@ export type Signer = {
    * Signs an in-toto statement.
    * https://docs.sigstore.dev/about/bundle/
    * @throws UserError when a service of Sigstore's refuses
+   * @throws NotLogged when it is the log that does
    */
   attest(statement: Buffer): Promise<SerializedBundle>
   /** Signs bytes as they are. @throws UserError the same */
@@ -31,13 +34,15 @@ const retry = 3
 /**
  * @param as a token of the job's for the audience `sigstore`, which a certificate is asked for with, or a key
  * @param endpoints with a key, its `fulcio` is not asked
+ * @param signal ends what is not done: no service is asked any more
  */
 export function signerFor(
   as: { readonly token: string } | { readonly key: SigningKey },
   endpoints: Endpoints,
+  signal: AbortSignal,
 ): Signer {
   const { fulcio, rekor, tsa } = endpoints
-  const signer: SigstoreSigner =
+  const asked: SigstoreSigner =
     'key' in as
       ? { sign: async data => sign(as.key, data) }
       : new FulcioSigner({
@@ -45,10 +50,18 @@ export function signerFor(
           ...{ fulcioBaseURL: fulcio ?? '', timeout, retry },
           identityProvider: { getToken: async () => as.token },
         })
-  const witnesses = [
-    ...(rekor === undefined ? [] : [new RekorWitness({ rekorBaseURL: rekor, timeout, retry })]),
-    ...(tsa === undefined ? [] : [new TSAWitness({ tsaBaseURL: tsa, timeout, retry })]),
-  ]
+  // The library knows no signals: it is left waiting for an answer that nobody wants.
+  const heeding = <T>(ask: () => Promise<T>) => {
+    signal.throwIfAborted()
+    return Promise.race([ask(), aborted(signal)])
+  }
+  const signer: SigstoreSigner = { sign: async data => heeding(() => asked.sign(data)) }
+  const heed = (witness: Witness): Witness => ({
+    testify: async (content, key) => heeding(async () => await witness.testify(content, key)),
+  })
+  const witnesses: Witness[] = []
+  if (rekor !== undefined) witnesses.push(heed(new RekorWitness({ rekorBaseURL: rekor, timeout, retry })))
+  if (tsa !== undefined) witnesses.push(heed(new TSAWitness({ tsaBaseURL: tsa, timeout, retry })))
   const make = async (builder: BundleBuilder, artifact: { data: Buffer; type?: string }) => {
     try {
       const bundle = await builder.create(artifact)
@@ -79,7 +92,8 @@ function failure(error: unknown, endpoints: Endpoints): unknown {
   const { code = '', cause } = error as { readonly code?: string; readonly cause?: unknown }
   const [service, what] = services[code] ?? []
   if (service === undefined) return error
-  return new UserError(`${endpoints[service]} ${what}: ${messageOf(cause)}.`, {
+  const Failure = service === 'rekor' ? NotLogged : UserError
+  return new Failure(`${endpoints[service]} ${what}: ${messageOf(cause)}.`, {
     advice:
       'Run the job again; https://status.sigstore.dev and https://www.githubstatus.com tell of disturbances.',
     cause: error,

@@ -11,6 +11,7 @@ import { retrier } from './retry.ts'
 import {
   bodyOf,
   httpSender,
+  nextPage,
   type Request,
   type Response,
   resolveLocation,
@@ -41,8 +42,10 @@ export type RegistryClient = {
     mediaType: string,
     signal?: AbortSignal,
   ): Promise<string | undefined>
-  /** An index of the manifests whose subject the digest is; undefined when the registry keeps no such lists. */
-  getReferrers(digest: Digest, signal?: AbortSignal): Promise<Buffer | undefined>
+  /**
+   * The pages of an index of the manifests whose subject the digest is; undefined when the registry keeps no such lists.
+   */
+  getReferrers(digest: Digest, signal?: AbortSignal): Promise<readonly Buffer[] | undefined>
   /** Whether the registry has these bytes: the digest, and the size where it tells one. */
   hasBlob(blob: { readonly digest: Digest; readonly size: number }, signal?: AbortSignal): Promise<boolean>
   /**
@@ -58,6 +61,8 @@ export type RegistryClient = {
   ): Promise<void>
 }
 
+/** Of a list of referrers: whoever may push can make it as long as he likes. */
+const mostPages = 100
 const indexType = 'application/vnd.oci.image.index.v1+json'
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
@@ -84,7 +89,7 @@ export function registryClient(options: {
   const { repository, credentials, log, now = Date.now, sleep = realSleep } = options
   const subject = { repository, credentials }
   const base = new URL(`/v2/${repository.path}/`, repository.origin)
-  const retry = retrier({ sleep, now, log })
+  const retry = retrier({ of: 'The registry', sleep, now, log })
   const sender = httpSender(options.env, options.timeouts)
   const sendFor = (...scopes: readonly string[]) =>
     withRedirects(
@@ -186,10 +191,22 @@ export function registryClient(options: {
 
     async getReferrers(digest, signal) {
       const what = `the referrers of ${digest}`
-      const url = new URL(`referrers/${digest}`, base)
-      const response = await send(what, { method: 'GET', url, headers: { accept: indexType }, signal })
-      // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
-      return response.status === 200 && mediaTypeOf(response) === indexType ? response.body : undefined
+      const pages: Buffer[] = []
+      let url: URL | undefined = new URL(`referrers/${digest}`, base)
+      while (url !== undefined && pages.length < mostPages) {
+        const response: Response = await send(what, {
+          ...{ method: 'GET', url, signal },
+          headers: { accept: indexType },
+        })
+        if (response.status !== 200 || mediaTypeOf(response) !== indexType) {
+          // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
+          if (pages.length === 0) return undefined
+          throw answerFailure(response, what, subject)
+        }
+        pages.push(response.body)
+        url = nextPage(response)
+      }
+      return pages
     },
 
     async hasBlob({ digest, size }, signal) {

@@ -12,7 +12,11 @@ import { bodyOf } from './transport.ts'
 export type Artifact = {
   /** Media type of what it is. */
   readonly artifactType: string
-  readonly content: { readonly mediaType: string; readonly bytes: Buffer }
+  readonly content: {
+    readonly mediaType: string
+    readonly bytes: Buffer
+    readonly annotations?: Readonly<Record<string, string>>
+  }
   /** Of its manifest, and of its entry in lists of referrers. */
   readonly annotations: Readonly<Record<string, string>>
 }
@@ -33,7 +37,7 @@ const indexSchema = z.looseObject({
   mediaType: z.literal(indexMediaType).optional(),
   manifests: z.array(referrerSchema).max(10_000),
 })
-type Listed = z.infer<typeof referrerSchema>
+export type Listed = z.infer<typeof referrerSchema>
 
 /**
  * What refers to a manifest, by the registry's own list, and by the tag that stands in for it where there is none.
@@ -45,8 +49,8 @@ export async function listReferrers(
   subject: Digest,
   signal?: AbortSignal,
 ): Promise<readonly Listed[]> {
-  const listed = await client.getReferrers(subject, signal)
-  const own = listed === undefined ? [] : parseIndex(listed, `${client.repository.name}, referrers`).manifests
+  const pages = (await client.getReferrers(subject, signal)) ?? []
+  const own = pages.flatMap(page => parseIndex(page, `${client.repository.name}, referrers`).manifests)
   // Also beside a list of the registry's: it may be younger than what is attached.
   if (own.length > 0) return own
   const tag = tagFor(subject)
@@ -71,7 +75,8 @@ export async function attach(
   const unlisted: Referrer[] = []
   for (const { artifactType, content, annotations } of artifacts) {
     const { mediaType, bytes } = content
-    const layer = { mediaType, digest: sha256(bytes), size: bytes.length }
+    const blob = { mediaType, digest: sha256(bytes), size: bytes.length }
+    const layer = { ...blob, ...annotated(content.annotations ?? {}) }
     await upload(client, config, emptyConfig, signal)
     await upload(client, layer, bytes, signal)
     const manifest = artifactManifest({ artifactType, config, layer, subject, annotations })

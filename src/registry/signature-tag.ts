@@ -37,7 +37,7 @@ export async function listTagSignatures(
 ): Promise<readonly Readonly<Record<string, string>>[]> {
   const found = await client.getManifest(tagFor(subject), signal)
   if (found === undefined) return []
-  return layersOf(found.bytes, client, subject).map(({ annotations = {} }) => annotations)
+  return parse(found.bytes, client, subject).layers.map(({ annotations = {} }) => annotations)
 }
 
 /**
@@ -58,7 +58,8 @@ export async function addTagSignature(
     tagFor(subject),
     manifestMediaType,
     async found => {
-      const layers = found === undefined ? [] : layersOf(found, client, subject)
+      const manifest = found && parse(found, client, subject)
+      const { layers = [] } = manifest ?? {}
       if (layers.some(({ annotations }) => JSON.stringify(annotations) === key)) return undefined
       const all = [...layers, layer]
       const diffIds = all.map(({ digest }) => digest)
@@ -73,16 +74,19 @@ export async function addTagSignature(
       const config = { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length }
       await upload(client, config, bytes, signal)
       return Buffer.from(
-        JSON.stringify({ schemaVersion: 2, mediaType: manifestMediaType, config, layers: all }),
+        JSON.stringify({
+          ...{ schemaVersion: 2, mediaType: manifestMediaType },
+          ...{ ...manifest, config, layers: all },
+        }),
       )
     },
     signal,
   )
 }
 
-function layersOf(bytes: Buffer, client: RegistryClient, subject: Digest) {
+function parse(bytes: Buffer, client: RegistryClient, subject: Digest) {
   try {
-    return manifestSchema.parse(JSON.parse(bytes.toString('utf8'))).layers
+    return manifestSchema.parse(JSON.parse(bytes.toString('utf8')))
   } catch (error) {
     throw new UserError(`${client.repository.name}:${tagFor(subject)}: this holds no signatures.`, {
       advice: 'Remove that tag: its name is reserved for signatures.',

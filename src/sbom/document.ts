@@ -4,14 +4,11 @@ import { describeItems } from './describe.ts'
 import type { Inventory } from './model.ts'
 import { spdx } from './spdx.ts'
 
-/** An SBOM as a file, and as the predicate of an attestation (https://in-toto.io/Statement/v1). */
 export type SbomDocument = {
   readonly format: 'cyclonedx' | 'spdx'
   readonly text: string
   /** Of the file's name. */
   readonly extension: '.cdx.json' | '.spdx.json'
-  readonly mediaType: string
-  readonly predicateType: string
 }
 
 /**
@@ -22,16 +19,8 @@ export function sbomDocuments(inventory: Inventory): readonly [SbomDocument, Sbo
   const items = describeItems(inventory)
   const about = { items, created: inventory.image.created, id: uuidOf(JSON.stringify(items)) }
   return [
-    {
-      ...{ format: 'cyclonedx', extension: '.cdx.json', text: cycloneDx(about) },
-      mediaType: 'application/vnd.cyclonedx+json',
-      predicateType: 'https://cyclonedx.org/bom',
-    },
-    {
-      ...{ format: 'spdx', extension: '.spdx.json', text: spdx(about) },
-      mediaType: 'application/spdx+json',
-      predicateType: 'https://spdx.dev/Document/v2.3',
-    },
+    { format: 'cyclonedx', extension: '.cdx.json', text: cycloneDx(about) },
+    { format: 'spdx', extension: '.spdx.json', text: spdx(about) },
   ]
 }
 

@@ -62,8 +62,10 @@ export function outputKey(job: Job, { system, evaluated }: WantedImage): string 
  */
 async function sourceKey(job: Job, system: string, evaluated?: string): Promise<string | undefined> {
   const { inputs, context, env } = job
-  const { image, warm, copyTo, load, sbom, nixArgs, nixConf, release } = inputs
+  const { image, warm, copyTo, load, sbom, provenance, nixArgs, nixConf, release } = inputs
   if (image === undefined || warm.length > 0 || copyTo !== undefined || load || sbom) return undefined
+  // It tells of the flake and its inputs: what Nix was not asked for it could not say.
+  if (provenance) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
   const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined

@@ -6,8 +6,8 @@ import { type Known, pushedBefore } from './known.ts'
 import type { Registry } from './login.ts'
 import { lookInto } from './look.ts'
 import { push } from './push.ts'
-import { listWhile, writeSboms } from './sbom.ts'
-import { isAlone, publishIndex } from './together.ts'
+import { listWhile, writeSbom } from './sbom.ts'
+import { isAlone, type PushedImage, publishIndex } from './together.ts'
 
 /** Pushes images, and publishes them with those that need not be built; writes down what they hold. */
 export async function publish(
@@ -24,14 +24,20 @@ export async function publish(
   const { inputs, phases } = job
   const { nix, cache, registry, images, known } = options
   const seen = inputs.sbom ? await phases.time('look into the image', () => lookInto(job, nix, images)) : []
-  const pushed = registry === undefined ? [] : pushedBefore(job, registry, known)
-  const listed = await listWhile(job, nix, seen, async () => {
-    if (registry === undefined) return
+  await listWhile(job, nix, seen, async listed => {
+    const describe = async ({ wanted }: OpenedImage, pushed?: PushedImage) => {
+      const found = (await listed).find(one => one.wanted === wanted)
+      return found && (await phases.time('write the SBOM', () => writeSbom(job, found, pushed)))
+    }
+    if (registry === undefined) {
+      for (const one of images) await describe(one)
+      return
+    }
+    const all = pushedBefore(job, registry, known)
     await phases.time('push', async () => {
-      for (const one of images) pushed.push(await push(job, { cache, registry, ...one }))
+      for (const one of images)
+        all.push(await push(job, { cache, registry, ...one, describe: pushed => describe(one, pushed) }))
     })
+    if (!isAlone(job)) await phases.time('publish', () => publishIndex(job, registry, all))
   })
-  if (inputs.sbom) await phases.time('write the SBOM', () => writeSboms(job, listed, pushed))
-  if (registry !== undefined && !isAlone(job))
-    await phases.time('publish', () => publishIndex(job, registry, pushed))
 }

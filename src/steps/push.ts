@@ -8,10 +8,11 @@ import { type Published, pushImage } from '../registry/push.ts'
 import { annotation } from '../registry/records.ts'
 import type { PublishedImage } from '../report.ts'
 import type { Digest } from '../util/digest.ts'
-import { attestPublished } from './attest.ts'
+import { attestPublished, attestSbom } from './attest.ts'
 import type { WantedImage } from './build.ts'
 import { keysOf, outputKey, remember } from './known.ts'
 import type { Registry } from './login.ts'
+import type { WrittenSbom } from './sbom.ts'
 import { tell, tellImage } from './tell.ts'
 import { isAlone, type PushedImage, tagsToSet } from './together.ts'
 
@@ -25,10 +26,12 @@ export async function push(
     readonly image: Image
     /** What it was loaded or tested as: sha256 of its config. */
     readonly id?: Digest | undefined
+    /** Writes down what it holds, once the registry has it; gives nothing where that is not asked for. */
+    readonly describe: (image: PushedImage) => Promise<WrittenSbom | undefined>
   },
 ): Promise<PushedImage> {
   const { inputs, places, report, runner, signal } = job
-  const { cache, registry, wanted, image, id } = options
+  const { cache, registry, wanted, image, id, describe } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
   const { repository } = client
@@ -48,9 +51,10 @@ export async function push(
     published: vouched ? { ...published, images: [] } : published,
     memo: vouched ? new Map() : cache.index.layers,
     async onPublished(published) {
-      const image = note(published)
-      if (isAlone(job))
-        await attestPublished(job, registry, pushedAs(published, image).child, [pushedAs(published, image)])
+      const pushed = pushedAs(published, note(published))
+      const sbom = await describe(pushed)
+      if (sbom !== undefined) await attestSbom(job, registry, pushed.child, sbom)
+      if (isAlone(job)) await attestPublished(job, registry, pushed.child, [pushed])
     },
     scratch: places.scratch,
     log: runner,

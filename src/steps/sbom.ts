@@ -8,7 +8,6 @@ import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import type { Nix } from '../nix/model.ts'
 import { sbomFolder } from '../places.ts'
-import type { SbomDocument } from '../sbom/document.ts'
 import { packageMeta } from '../sbom/meta.ts'
 import type { Inventory, PackageMeta, StorePackage, Vendored } from '../sbom/model.ts'
 import { vendoredBy } from '../sbom/vendored.ts'
@@ -19,35 +18,36 @@ import { count } from '../util/text.ts'
 import type { Seen } from './look.ts'
 import type { PushedImage } from './together.ts'
 
-/** What was written of an image. */
-export type Sbom = {
+/** What was written of an image, as CycloneDX. */
+export type WrittenSbom = {
+  /** `linux/amd64` */
   readonly platform: string
-  /** Also the bytes for an attestation. */
-  readonly documents: readonly (SbomDocument & { readonly file: string })[]
+  readonly file: string
+  readonly text: string
 }
 
 /** An image, and all that is known of what it holds. */
 export type Listed = Seen & { readonly packages: readonly StorePackage[] }
 
-/** Finds out about what each image holds, if that is asked for, while `work` is done. */
+/** Finds out about what each image holds, while `work` is done, which can wait for it. */
 export async function listWhile(
   job: Job,
   nix: Nix,
   images: readonly Seen[],
-  work: () => Promise<void>,
-): Promise<readonly Listed[]> {
+  work: (listed: Promise<readonly Listed[]>) => Promise<void>,
+): Promise<void> {
   const failed = new AbortController()
   const signal = AbortSignal.any([job.signal, failed.signal])
+  const listing = listAll()
   const [worked, listed] = await Promise.allSettled([
-    work().catch(error => {
+    work(listing).catch(error => {
       failed.abort()
       throw error
     }),
-    job.inputs.sbom ? listAll() : [],
+    listing,
   ])
   if (worked.status === 'rejected') throw worked.reason
   if (listed.status === 'rejected') throw listed.reason
-  return listed.value
 
   async function listAll(): Promise<Listed[]> {
     const all: Listed[] = []
@@ -57,44 +57,33 @@ export async function listWhile(
 }
 
 /**
- * Writes down what each image holds, in a folder that later steps of the job can read.
- * @param pushed as the registry has them; none where nothing is pushed
+ * Writes down what an image holds, in a folder that later steps of the job can read.
+ * @param pushed as the registry has it; undefined where nothing is pushed
  */
-export async function writeSboms(
+export async function writeSbom(
   job: Job,
-  images: readonly Listed[],
-  pushed: readonly PushedImage[],
-): Promise<readonly Sbom[]> {
+  seen: Listed,
+  pushed: PushedImage | undefined,
+): Promise<WrittenSbom> {
   const { places, report, runner } = job
   // A library that few runs need.
   const { sbomDocuments } = await import('../sbom/document.ts')
   const folder = sbomFolder(places)
   await mkdir(folder, { recursive: true })
-  const written: Sbom[] = []
-  for (const seen of images) {
-    // As it was published: an image may say more of its platform.
-    const platform = formatPlatform(platformOf(seen.wanted.system))
-    const inventory = inventoryOf(
-      job,
-      seen,
-      pushed.find(({ image }) => image.platform === platform),
-    )
-    const [name = ''] = inventory.image.name.split('/').slice(-1)
-    const base = `${name}.${platform}`.replace(/[^\w.-]+/g, '-')
-    const documents = sbomDocuments(inventory).map(document => ({
-      ...document,
-      file: join(folder, base + document.extension),
-    }))
-    for (const { file, text } of documents) await writeFile(file, text)
-    written.push({ platform, documents })
-    const files = documents.map(({ file }) => file).join(', ')
-    runner.info(`SBOM of ${platform}: ${count(inventory.packages.length, 'store path')}: ${files}`)
-  }
-  report.sbom = written.map(({ platform, documents }) => ({
-    platform,
-    files: documents.map(({ file }) => file),
-  }))
-  return written
+  // As it was published: an image may say more of its platform.
+  const platform = formatPlatform(platformOf(seen.wanted.system))
+  const inventory = inventoryOf(job, seen, pushed)
+  const [name = ''] = inventory.image.name.split('/').slice(-1)
+  const base = join(folder, `${name}.${platform}`.replace(/[^\w.-]+/g, '-'))
+  const [cyclonedx, spdx] = sbomDocuments(inventory)
+  const files = [cyclonedx, spdx].map(({ extension }) => base + extension)
+  const [file = ''] = files
+  await writeFile(file, cyclonedx.text)
+  await writeFile(base + spdx.extension, spdx.text)
+  const others = report.sbom?.filter(one => one.platform !== platform) ?? []
+  report.sbom = [...others, { platform, files }]
+  runner.info(`SBOM of ${platform}: ${count(inventory.packages.length, 'store path')}: ${files.join(', ')}`)
+  return { platform, file, text: cyclonedx.text }
 }
 
 function inventoryOf({ inputs, context }: Job, seen: Listed, pushed: PushedImage | undefined): Inventory {

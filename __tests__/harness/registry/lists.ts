@@ -15,6 +15,12 @@ type Manifest = {
  */
 export class ReferrerLists {
   readonly #lists = new Map<string, object[]>()
+  readonly #most: number
+
+  /** @param most referrers on one page */
+  constructor(most: number) {
+    this.#most = most
+  }
 
   /** Takes note of a manifest that was put. @returns the digest of its subject */
   note(bytes: Buffer): string | undefined {
@@ -33,12 +39,17 @@ export class ReferrerLists {
     return subject.digest
   }
 
-  answer(digest: string): Answer {
+  /** A page of a list, and where the next one is, seen from this one. */
+  answer(digest: string, { pathname, searchParams }: URL): Answer {
     const mediaType = 'application/vnd.oci.image.index.v1+json'
-    const manifests = this.#lists.get(digest) ?? []
+    const all = this.#lists.get(digest) ?? []
+    const begin = Number(searchParams.get('from') ?? 0)
+    const end = begin + this.#most
+    const manifests = all.slice(begin, end)
+    const more = end < all.length ? { link: `<${pathname}?from=${end}>; rel="next"` } : {}
     return {
       status: 200,
-      headers: { 'content-type': mediaType },
+      headers: { 'content-type': mediaType, ...more },
       body: { schemaVersion: 2, mediaType, manifests },
     }
   }

@@ -34,8 +34,8 @@ export type RegistryOptions = {
   readonly location?: 'relative' | 'absolute'
   /** Blobs are sent to and read from a second host, by signed addresses; it refuses any credential. */
   readonly storage?: boolean
-  /** Lists what refers to a manifest. @default it does not, as GHCR and docker-registry */
-  readonly referrers?: boolean
+  /** Lists what refers to a manifest, so many on a page. @default it does not, as GHCR and docker-registry */
+  readonly referrers?: number
 }
 
 export type RegistryRequest = {
@@ -89,7 +89,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
   })
 
   const troubles = new Troubles()
-  const lists = options.referrers ? new ReferrerLists() : undefined
+  const lists = options.referrers === undefined ? undefined : new ReferrerLists(options.referrers)
   const requests: RegistryRequest[] = []
   const logins = new Logins(policyOf(options), options.now ?? Date.now)
   const servers = [http.createServer((request, answer) => void serve('registry', request, answer))]
@@ -194,7 +194,7 @@ export async function startRegistry(options: RegistryOptions = {}): Promise<Regi
     const refusal = logins.refuse(method, pathname, headers.authorization, host)
     if (refusal !== undefined) return refusal
     const [, listed] = /\/referrers\/(sha256:[0-9a-f]+)$/.exec(pathname) ?? []
-    if (listed !== undefined) return lists?.answer(listed) ?? { status: 404, body: '404 page not found' }
+    if (listed !== undefined) return lists?.answer(listed, url) ?? { status: 404, body: '404 page not found' }
     if (method === 'PATCH' && headers['content-range'] && Number(headers['content-length']) > chunkLimit) {
       return ghcr.chunkTooLarge
     }

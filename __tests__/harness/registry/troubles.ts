@@ -36,6 +36,8 @@ export type Fault = {
 export type HoldOptions = Target & {
   /** How many requests stand still. @default all, until they are released */
   readonly times?: number
+  /** How many requests are left alone before. @default 0 */
+  readonly after?: number
 }
 
 export type Hold = {
@@ -66,7 +68,7 @@ export function errors(status: number, code: string, message: string): Answer {
 }
 
 type ActiveFault = { readonly options: FaultOptions & Trouble; passed: number; hits: number }
-type ActiveHold = Target & { stand(): Promise<void>; end(): void }
+type ActiveHold = Target & { stand(): Promise<void> | undefined; end(): void }
 
 /** What the tests have asked to go wrong, or to stand still. */
 export class Troubles {
@@ -99,13 +101,15 @@ export class Troubles {
     return undefined
   }
 
-  hold({ times = Number.POSITIVE_INFINITY, ...target }: HoldOptions): Hold {
+  hold({ times = Number.POSITIVE_INFINITY, after = 0, ...target }: HoldOptions): Hold {
+    let passed = 0
     let standing = 0
     const reached = Promise.withResolvers<void>()
     const released = Promise.withResolvers<void>()
     const hold: ActiveHold = {
       ...target,
       stand: () => {
+        if (passed++ < after) return undefined
         if (++standing >= times) this.#holds.delete(hold)
         reached.resolve()
         return released.promise

@@ -12,6 +12,14 @@ import {
   tsaHandler,
 } from '@sigstore/mock'
 import { HashAlgorithm, PublicKeyDetails, TrustedRoot } from '@sigstore/protobuf-specs'
+import {
+  type Fault,
+  type FaultOptions,
+  type Hold,
+  type HoldOptions,
+  type Trouble,
+  Troubles,
+} from '../registry/troubles.ts'
 import { encode, IdTokens, type JobClaims } from './id-tokens.ts'
 import { canonicalEntry } from './log.ts'
 
@@ -36,8 +44,9 @@ export type Sigstore = {
   readonly stored: readonly unknown[]
   /** Method and path of each request. */
   readonly requests: readonly string[]
-  /** From now on requests whose path begins so are answered by this status. */
-  refuse(path: string, status: number): void
+  fault(options: FaultOptions & Trouble): Fault
+  /** Lets requests stand still before anything is done for them. */
+  hold(target: HoldOptions): Hold
   secrets(): string[]
   close(): Promise<void>
   [Symbol.asyncDispose](): Promise<void>
@@ -52,17 +61,26 @@ export async function startSigstore(): Promise<Sigstore> {
   const requests: string[] = []
   const stored: unknown[] = []
   const grants = new Map<string, { repository: string; attestations: boolean }>()
-  const refused = new Map<string, number>()
+  const troubles = new Troubles()
   const server = createServer(async (request, answer) => {
     const { method = '', headers } = request
     const url = new URL(request.url ?? '', 'http://localhost')
     requests.push(`${method} ${url.pathname}`)
     const body = await text(request)
-    const status = [...refused].find(([path]) => url.pathname.startsWith(path))?.[1]
+    await troubles.stand(method, url.pathname)
+    const trouble = troubles.meet(method, url.pathname)
+    if (trouble !== undefined && 'kind' in trouble) {
+      if (trouble.kind === 'hang') return
+      if (trouble.kind === 'lost') await serve(url, headers.authorization, body)
+      return void request.socket.resetAndDestroy()
+    }
     const done: Answer =
-      status === undefined
+      trouble === undefined
         ? await serve(url, headers.authorization, body)
-        : { status, type: 'application/json', body: JSON.stringify({ message: 'as the test wants it' }) }
+        : {
+            ...{ status: trouble.status, type: 'application/json' },
+            body: JSON.stringify(trouble.body ?? { message: 'as the test wants it' }),
+          }
     answer.writeHead(done.status, { 'content-type': done.type ?? 'text/plain' }).end(done.body)
   })
   server.listen(0, '127.0.0.1')
@@ -135,6 +153,7 @@ export async function startSigstore(): Promise<Sigstore> {
   }
 
   const close = async () => {
+    troubles.releaseAll()
     server.closeAllConnections()
     await new Promise(resolve => server.close(resolve))
   }
@@ -163,7 +182,8 @@ export async function startSigstore(): Promise<Sigstore> {
       log: pemOf(tlog.publicKey),
       certificateLog: pemOf(ctlog.publicKey),
     },
-    refuse: (path, status) => void refused.set(path, status),
+    fault: fault => troubles.add(fault),
+    hold: target => troubles.hold(target),
     secrets: () => tokens.secrets(),
   }
 }
