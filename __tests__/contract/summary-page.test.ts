@@ -33,6 +33,7 @@ suite('summaries in a browser', { skip: browserUnavailable() ?? false }, async (
     for (const { kind, page } of each) {
       assert.ok(widths.includes(page.width))
       assert.equal(page.contentWidth, page.width, `${kind} in ${page.width}`)
+      if (page.width === widths[0]) assert.deepEqual(page.scrolling, [], kind)
     }
   })
 

@@ -119,8 +119,11 @@ function built({ builds }: NonNullable<Report['build']>): string {
 }
 
 function substituted({ cache, upstream, bytes }: NonNullable<Report['build']>['substituted']): string {
-  if (cache + upstream === 0) return 'nothing'
-  return `${count(cache, 'path')} from the cache, ${count(upstream, 'path')} from elsewhere; ${formatBytes(bytes)}`
+  const from = [
+    ...(cache === 0 ? [] : [`${count(cache, 'path')} from the cache`]),
+    ...(upstream === 0 ? [] : [`${count(upstream, 'path')} from elsewhere`]),
+  ]
+  return from.length === 0 ? 'nothing' : `${from.join(', ')}; ${formatBytes(bytes)}`
 }
 
 /** Of a run that failed it is not known what it would have needed. */

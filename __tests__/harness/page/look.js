@@ -13,11 +13,16 @@ function look(frame) {
     height: article.getBoundingClientRect().height,
     headings: all('h1, h2, h3, h4, h5, h6').map(text),
     tables: all('table').map(table => all('tr', table).map(row => all('th, td', row).map(text))),
+    scrolling: all('table, pre').filter(isWider).map(text),
     codeBlocks: all('pre').map(text),
     folded: all('details > summary').map(text),
     text: text(prose),
     glyphs: glyphs(article),
   }
+}
+
+function isWider({ scrollWidth, clientWidth }) {
+  return scrollWidth > clientWidth
 }
 
 function glyphs(article) {

@@ -52,6 +52,8 @@ export type Seen = {
   readonly headings: readonly string[]
   /** Text of each cell of each row. */
   readonly tables: readonly (readonly (readonly string[])[])[]
+  /** Text of tables and blocks of code that are wider than the page, and so scroll within themselves. */
+  readonly scrolling: readonly string[]
   readonly codeBlocks: readonly string[]
   /** Titles of what is folded. */
   readonly folded: readonly string[]
