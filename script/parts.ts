@@ -13,6 +13,7 @@ import {
   type NixTarball,
   type Package,
   partsBin,
+  partsBrowser,
   partsDebs,
   partsMirror,
   partsRoot,
@@ -48,6 +49,8 @@ const programs = [
 ]
 /** A server and a client to copy to another machine with: the system's own, whose libraries they are linked with. */
 const ssh = ['openssh-server', 'openssh-client']
+/** Chromium without a screen and fonts, to see what is made for people's eyes: the system's own, as above. Ubuntu has none. */
+const browser = ['chromium-headless-shell', 'chromium-common', 'fonts-liberation', 'fonts-noto-color-emoji']
 /** Packages that flakes of tests unpack inside builds, from the system's own suite, whose versions stay. */
 const samples = [
   'redis-server',
@@ -115,6 +118,7 @@ async function bring(spec: string): Promise<Stamp> {
   const older = await fetch(second, ['cosign'])
   const fromOwn = await fetch(own, [...samples, 'sudo'])
   const fromOwnSsh = await fetch(own, ssh)
+  const fromOwnBrowser = await fetch(own, browser)
 
   const newestTree = join(partsRoot, newest.name)
   await unpack(fromNewest.files, newestTree)
@@ -129,13 +133,8 @@ async function bring(spec: string): Promise<Stamp> {
 
   // What a machine must have at fixed paths: Nix's sandbox shell, as its package was compiled, and sudo.
   await unpack([fromOwn.fileOf('sudo'), fromNewest.fileOf('bash-static')], partsSystem)
-  if (fromOwnSsh.missing.length === 0) {
-    // All but the C library, which goes with the system's own loader.
-    await unpack(
-      fromOwnSsh.files.filter(file => file !== fromOwnSsh.fileOf('libc6')),
-      partsSsh,
-    )
-  }
+  await unpackForSystem(fromOwnSsh, partsSsh)
+  await unpackForSystem(fromOwnBrowser, partsBrowser)
   const debs = await keepSamples(fromOwn)
 
   const work = join(partsRoot, 'nix')
@@ -166,8 +165,13 @@ async function bring(spec: string): Promise<Stamp> {
   // What apt keeps to be quick; it is large and made anew when it is wanted.
   for (const suite of opened) await rm(join(partsRoot, 'apt', suite.name, 'cache'), { recursive: true })
 
-  const packages = [fromNewest, fromSecond, older, fromOwn, fromOwnSsh].flatMap(from => from?.packages ?? [])
-  const missing = [...fromNewest.missing, ...older.missing.map(name => `${name}-2`), ...fromOwnSsh.missing]
+  const packages = [fromNewest, fromSecond, older, fromOwn, fromOwnSsh, fromOwnBrowser].flatMap(
+    from => from?.packages ?? [],
+  )
+  const missing = [
+    ...[...fromNewest.missing, ...older.missing.map(name => `${name}-2`)],
+    ...[...fromOwnSsh.missing, ...fromOwnBrowser.missing],
+  ]
   const stamp = { spec, packages, missing, nix, nixSource, debs }
   // Renamed into place, so that a stamp is whole whenever there is one.
   await writeFile(join(partsRoot, 'stamp.json.new'), `${JSON.stringify(stamp, null, 2)}\n`)
@@ -195,6 +199,13 @@ async function fetch(suite: Suite, wanted: readonly string[]) {
   }
   const fileOf = (name: string) => files[entries.indexOf(entryOf(name))] ?? ''
   return { suite: suite.name, entries, missing, files, packages, entryOf, fileOf }
+}
+
+/** Unpacks all but the C library, which goes with the system's own loader; nothing where a package is not available. */
+async function unpackForSystem(from: Fetched, folder: string): Promise<void> {
+  if (from.missing.length > 0) return await rm(folder, { recursive: true, force: true })
+  const files = from.files.filter(file => file !== from.fileOf('libc6'))
+  await unpack(files, folder)
 }
 
 /** A cosign that knows of signatures in tags only, as `cosign-2`, with the libraries that it was built for. */

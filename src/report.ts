@@ -20,6 +20,8 @@ export type Report = {
     status: 'hit' | 'partial' | 'miss' | 'off' | undefined
     readonly paths: number
     readonly bytes: number
+    /** Bytes that it may hold; undefined when it is off. */
+    readonly limit?: number
     /** Packs that were brought here by the end of main, and their bytes; undefined when nothing served the cache. */
     fetched?: { readonly packs: number; readonly bytes: number } | undefined
   }

@@ -1,7 +1,6 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import type { Machine } from '../harness/machine.ts'
-import { expect } from '../harness/nix-by-hand.ts'
+import { changeApp } from '../harness/change.ts'
 import { World } from '../harness/world.ts'
 
 test('a changed source rebuilds only what depends on it, and uploads only what changed', async () => {
@@ -11,15 +10,7 @@ test('a changed source rebuilds only what depends on it, and uploads only what c
 
   world.registry.forget()
   world.cache.forget()
-  const change = async (workspace: string, machine: Machine) => {
-    await expect(machine.run(['sh', '-c', 'echo "# changed" >> src/app.sh'], { cwd: workspace }))
-    await expect(
-      machine.run(['git', '-c', 'user.name=x', '-c', 'user.email=x@x', 'commit', '-qam', 'x'], {
-        cwd: workspace,
-      }),
-    )
-  }
-  const after = await world.run({ change })
+  const after = await world.run({ change: changeApp })
   assert.equal(after.main.code, 0, after.main.log)
   const { build, push } = JSON.parse(after.main.outputs.metadata ?? '').details
 

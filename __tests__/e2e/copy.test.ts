@@ -52,7 +52,7 @@ describe('copy-to a folder', () => {
     const { copy, push } = JSON.parse(main.outputs.metadata ?? '').details
     assert.deepEqual(copy, { to: url, paths: infos.length })
     assert.match(main.summary, /\| Copied \| \d+ paths to/)
-    assert.match(main.summary, /\| copy \|/)
+    assert.match(main.summary, /\ncopy +[\d.]+ s +[█▌▐]+\n/)
     assert.ok(push.digest)
 
     // The destination has all of it by now.

@@ -30,7 +30,7 @@ test('an image that would not start is not pushed', async () => {
     errors.map(({ message }) => message).join(),
     /^The image would not work: Cmd: .*\/usr\/bin\/hello/,
   )
-  assert.match(summary, /^### ❌ Could not inspect: nothing was published/)
+  assert.match(summary, /^### ❌ The image would not work: nothing was published/)
   assert.match(summary, /\| ❌ <code>command<\/code> \| <code>Cmd<\/code> \|/)
   assert.deepEqual(
     details.check.findings.map(({ rule, severity, platform }: Record<string, string>) => [

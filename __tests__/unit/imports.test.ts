@@ -40,8 +40,9 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   inputs: ['attest', 'build', 'check', 'container', 'image', 'metadata', 'nix', 'registry'],
 }
 
-/** Steps are parts of action.ts: like it they may import everything but the entries and action.ts itself. */
-const aboveSteps = [
+/** Parts of action.ts: like it they may import everything but the entries and action.ts itself. */
+const partsOfAction: readonly (string | undefined)[] = ['steps', 'summary']
+const aboveParts = [
   'action',
   'main',
   'post',
@@ -57,8 +58,9 @@ test('imports point one way', () => {
   assert.ok(imports.length > 30, 'the imports were found')
   for (const { file, to, type } of imports) {
     const from = folderOf(file)
-    if (from === 'steps') assert.ok(!aboveSteps.includes(to), `${file} imports ${to}`)
-    if (from === undefined || from === 'steps' || !to.startsWith('src/')) continue
+    const isPart = partsOfAction.includes(from)
+    if (isPart) assert.ok(!aboveParts.includes(to), `${file} imports ${to}`)
+    if (from === undefined || isPart || !to.startsWith('src/')) continue
     const target = folderOf(to)
     if (type && to.endsWith('/model.ts')) continue
     assert.ok(target !== undefined, `${file} imports ${to}, which only entry points and action.ts may`)

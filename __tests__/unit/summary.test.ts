@@ -4,9 +4,9 @@ import fc from 'fast-check'
 import { emptyIndex } from '../../src/cache/model.ts'
 import type { SaveReport } from '../../src/cache/save-model.ts'
 import { outputsOf } from '../../src/outputs.ts'
-import { postSummary } from '../../src/post-summary.ts'
 import { cacheStatus, type Report } from '../../src/report.ts'
-import { mainSummary } from '../../src/summary.ts'
+import { mainSummary } from '../../src/summary/main.ts'
+import { postSummary } from '../../src/summary/post.ts'
 import { hostile, outline } from './markdown.ts'
 
 const built: NonNullable<Report['build']> = {
@@ -60,6 +60,7 @@ const report: Report = {
     status: 'partial',
     paths: 1200,
     bytes: 5 * 1024 ** 2,
+    limit: 10 * 1024 ** 2,
     fetched: { packs: 2, bytes: 3 * 1024 ** 2 },
   },
   build: built,
@@ -78,35 +79,37 @@ test('the summary says what was published, what it cost and where the time went'
   assert.match(text, /Published: <code>ghcr\.io\/o\/r<\/code>/)
   assert.match(text, /docker pull ghcr\.io\/o\/r@sha256:a{64}/)
   assert.match(text, /\| Tags \| <code>main<\/code> <code>v1<\/code> \|/)
-  assert.match(text, /2 layers, 2\.9 KiB: 1 uploaded, 1 already there; 1000 B sent/)
+  assert.match(text, /1000 B sent of 2\.9 KiB; 2 layers: 1 uploaded, 1 already there \|/)
   assert.match(text, /2 derivations: <code>slow<\/code> 1 min 40 s, <code>fast<\/code> 1\.0 s/)
   assert.match(text, /3 paths from the cache, 1 path from elsewhere; 2\.0 KiB/)
   assert.match(
     text,
-    /\| Cache \| \*\*partial\*\*; it held 1,200 paths, 5\.0 MiB; 2 packs fetched, 3\.0 MiB \|/,
+    /\| Cache \| <code>█{10}░{10}<\/code> \*\*partial\*\*; it held 1,200 paths, 5\.0 MiB of 10\.0 MiB; 2 packs fetched, 3\.0 MiB \|/,
   )
-  assert.match(text, /\| Store path \| <code>\/nix\/store\/x-image<\/code> \|/)
+  assert.match(text, /\| This run \| 1 min 43 s \|/)
+  assert.match(
+    text,
+    /<details>[\s\S]*\| Store path of the image \|\n.*\n\| <code>\/nix\/store\/x-image<\/code> \|/,
+  )
 })
 
-test('phases are in the order of their start, with what ran in parallel marked, and the total', () => {
-  const rows = mainSummary(report).split('\n')
-  const phases = rows.slice(rows.indexOf('| Phase | Begun at | Time |') + 2)
-  assert.deepEqual(phases.slice(0, 4), [
-    '| install Nix (in parallel) | 0.1 s | 1.9 s |',
-    '| open the cache (in parallel) | 0.1 s | 0.4 s |',
-    '| build | 2.0 s | 1 min 40 s |',
-    '| **Total** |  | **1 min 43 s** |',
-  ])
+test('phases are in the order of their start, each where it was in the run and as long as it took', () => {
+  const blocks = mainSummary(report).split('```\n')
+  const lines = blocks.find(block => block.startsWith('install Nix'))?.split('\n') ?? []
+  assert.deepEqual(
+    lines.slice(0, 3).map(line => line.replace(/█{60,}/, 'long')),
+    ['install Nix          1.9 s  █', 'open the cache       0.4 s  ▌', 'build           1 min 40 s   long▌'],
+  )
 })
 
 test('what took no time is not listed, and no table has a header without words', () => {
   const text = mainSummary(report)
-  assert.match(text, /<details>.*installation of Nix.*\n\n\| Part \| Time \|\n.*\n\| unpack \| 1\.5 s \|/)
+  assert.match(text, /<details>[\s\S]*\| Installation of Nix \| Time \|\n.*\n\| unpack \| 1\.5 s \|/)
   assert.doesNotMatch(text, /look for Nix/)
   assert.doesNotMatch(text, /^(\|\s+)+\|$/m)
-  assert.doesNotMatch(text, /slowest/, 'the table has them already')
+  assert.doesNotMatch(text, /Slowest/, 'the table has them already')
   const builds = ['a', 'b', 'c', 'd'].map((name, index) => ({ name, seconds: index + 1 }))
-  assert.match(mainSummary({ ...report, build: { ...built, builds } }), /slowest.*\n\n.*\n.*\n\| <code>d</)
+  assert.match(mainSummary({ ...report, build: { ...built, builds } }), /Slowest.*\n.*\n\| <code>d</)
 })
 
 test('an image that was there, one that was not pushed, and a warm cache have headings of their own', () => {
@@ -200,11 +203,10 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
           'code',
           'code',
           'table of 2',
-          'table of 3',
+          'code',
           'details',
+          'table of 1',
           'table of 2',
-          'end of details',
-          'details',
           'table of 2',
           'end of details',
         ],
@@ -230,7 +232,8 @@ test('of several platforms the summary says which are there, whose they are, and
   const both = mainSummary({ ...report, push: index })
   assert.match(both, /\| Platforms \| <code>linux\/amd64<\/code>, <code>linux\/arm64<\/code> \|/)
   assert.match(both, /\| Pushed by other jobs \| <code>linux\/arm64<\/code> \|/)
-  assert.match(both, /2 layers, 2\.9 KiB: 1 uploaded, 1 already there; 1000 B sent/, 'those of this job')
+  assert.match(both, /1000 B sent of 2\.9 KiB; 2 layers: 1 uploaded, 1 already there/, 'those of this job')
+  assert.match(both, /\| Platform \| Digest \|.*\n.*\n\| <code>linux\/amd64<\/code> \| <code>sha256:a{64}</)
   assert.equal(outputsOf({ ...report, push: index }).get('platforms'), 'linux/amd64,linux/arm64')
   assert.equal(outputsOf({ ...report, push: index }).get('size'), '6000')
 
@@ -241,6 +244,8 @@ test('of several platforms the summary says which are there, whose they are, and
   const unchanged = mainSummary({ ...report, push: { ...index, images: known, changed: false, tagged: [] } })
   assert.match(unchanged, /\| Not built \| <code>linux\/amd64<\/code>: this commit was published before \|/)
   assert.match(unchanged, /\| Not built \| <code>linux\/386<\/code>: its store path was published before \|/)
+  const same = { ...index, images: known.map(image => ({ ...image, known: 'source' as const })) }
+  assert.match(mainSummary({ ...report, push: same }), /\| Not built \| this commit was published before \|/)
 })
 
 test('a summary stays small whatever the run was like', () => {
@@ -306,10 +311,11 @@ const saved: SaveReport = {
 test('post says what the cache holds, gained and lost, against its bound, why, and what it took', () => {
   const text = postSummary(saved, time)
   assert.match(text, /^#### Store cache: saved\n/)
-  assert.match(text, /Holds \| 3 paths, 1\.0 KiB of 2\.0 KiB/)
-  assert.match(text, /Added \| \+2 paths, 10 B/)
-  assert.match(text, /Dropped \| nothing/)
-  assert.match(text, /Time \| 2\.5 s \(save the cache 2\.0 s\)/)
+  assert.match(text, /\n\n<code>█{10}░{10}<\/code> 3 paths, 1\.0 KiB of 2\.0 KiB\n\n/)
+  assert.match(
+    text,
+    /\n\| Added \| Uploaded \| Time \|\n.*\n\| \+2 paths, 10 B \| 10 B \| 2\.5 s \(save the cache 2\.0 s\) \|\n/,
+  )
   assert.match(text, /\n\n- What this run used is more than <code>cache-size<\/code>\.\n- &lt;b&gt;gone/)
 })
 
@@ -317,8 +323,8 @@ test('post says what the cache is made of and what was tidied up, where that is 
   const held = { built: { paths: 20, bytes: 9 }, source: { paths: 5, bytes: 1 }, upstream: none }
   const more = { held, repacked: { packs: 1, bytes: 2048 }, deleted: { entries: 1, bytes: 1024 } }
   const text = postSummary({ ...saved, ...more }, time)
-  assert.match(text, /Holds \| 3 paths, 1\.0 KiB of 2\.0 KiB: 20 built here, 5 sources \|/)
-  assert.match(text, /Packed anew \| 2\.0 KiB \|\n\| Deleted \| 1 old entry, 1\.0 KiB \|/)
+  assert.match(text, /> 3 paths, 1\.0 KiB of 2\.0 KiB: 20 built here, 5 sources\n/)
+  assert.match(text, /Packed anew \| Deleted \| Time \|\n.*\| 2\.0 KiB \| 1 old entry, 1\.0 KiB \| 2\.5 s/s)
   assert.doesNotMatch(postSummary(saved, time), /undefined|Packed|Deleted|:\s*\|/)
   const tidied = { ...saved, added: none, uploaded: 0, deleted: more.deleted }
   assert.match(postSummary(tidied, time), /saved\n[\s\S]*Deleted/, 'not nothing')
@@ -329,11 +335,11 @@ test('a post that did nothing is one line', () => {
   const lines = (one: SaveReport) => postSummary(one, time).split('\n\n')
   assert.deepEqual(lines({ ...idle, outcome: 'unchanged' }), [
     '#### Store cache: nothing new, nothing uploaded',
-    'It holds 3 paths, 1.0 KiB of 2.0 KiB. Time: 2.5 s (save the cache 2.0 s).',
+    `<code>${'█'.repeat(10)}${'░'.repeat(10)}</code> 3 paths, 1.0 KiB of 2.0 KiB. Time: 2.5 s (save the cache 2.0 s)`,
   ])
   assert.deepEqual(lines({ ...idle, after: none }), [
     '#### Store cache: nothing to add',
-    'Time: 2.5 s (save the cache 2.0 s).',
+    'Time: 2.5 s (save the cache 2.0 s)',
   ])
   const failed = { ...idle, outcome: 'failed', why: 'no <b>disk</b>', after: none } as const
   assert.deepEqual(lines(failed).slice(0, 2), ['#### Store cache: not saved', 'no &lt;b&gt;disk&lt;/b&gt;'])
@@ -347,10 +353,47 @@ test('whatever the cache service says, it stays text in post’s summary', () =>
       // Of nothing but white space no paragraph is made.
       assert.deepEqual(
         kinds.filter(kind => kind !== 'paragraph'),
-        ['heading', 'table of 2', 'list'],
+        ['heading', 'table of 3', 'list'],
       )
     }),
     { numRuns: 1000 },
+  )
+})
+
+test('an image that would not work is not one that could not be inspected', () => {
+  const finding = {
+    rule: 'command',
+    place: 'Cmd',
+    why: 'it is <missing>',
+    fix: 'add it',
+    platform: 'linux/386',
+  }
+  const failure = { message: 'no', advice: undefined, detail: undefined, phase: 'inspect' }
+  const summary = (severity: 'error' | 'warning' | 'hint') =>
+    mainSummary({
+      phases: [],
+      failure,
+      check: { findings: [{ ...finding, severity }], ignored: [], uninspected: [] },
+    })
+  assert.match(
+    summary('error'),
+    /^### ❌ The image would not work: nothing was published\n[\s\S]*\| ❌ <code>command<\/code> \| <code>Cmd<\/code> \| it is &lt;missing&gt; \| add it \|/,
+  )
+  assert.match(summary('warning'), /^### ❌ Could not inspect: [\s\S]*⚠️[\s\S]*\| This run \|/)
+  assert.doesNotMatch(summary('warning'), /<details>/)
+  assert.match(summary('hint'), /\| Inspection \| 1 hint \|[\s\S]*<details>[\s\S]*💡/, 'folded')
+})
+
+test('who signed is said once, what an earlier run signed apart', () => {
+  const by = 'https://github.com/o/r/.github/workflows/w.yml@refs/heads/main'
+  const claims = [
+    { what: 'provenance', by, added: true },
+    { what: 'signature', by, added: true },
+    { what: 'signature in a tag', by: 'key sha256:1', added: false },
+  ] as const
+  assert.match(
+    mainSummary({ ...report, attested: { digest: 'sha256:1', claims } }),
+    /\| Signed \| provenance and image by <code>https:.*<\/code> \|\n\| Signed \| image \(in a tag\) by <code>key sha256:1<\/code>, in an earlier run \|/,
   )
 })
 
@@ -372,7 +415,7 @@ test('SBOMs are named in outputs and summary, one of CycloneDX for each platform
   assert.equal(outputsOf(report).has('sbom'), false)
   assert.match(
     mainSummary({ ...report, sbom }),
-    /\| SBOM \| <code>linux\/arm64<\/code>: <code>\/tmp\/arm64.cdx.json<\/code> <code>\/tmp\/arm64.spdx.json<\/code> \|/,
+    /\| SBOM \| (<code>(amd64|arm64)\.(cdx|spdx)\.json<\/code> ?){4} \|/,
   )
   const shown = (attached: NonNullable<Report['sbom']>[number]['attached'] & {}) =>
     mainSummary({ ...report, sbom: [{ platform: 'linux/arm64', files: ['/a'], attached }] })

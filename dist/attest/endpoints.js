@@ -1,5 +1,8 @@
 import { UserError } from '../util/errors.js'
 
+/** The log refuses a signature: as the public one does where what is signed is too large for it. */
+export class NotLogged extends UserError {}
+
 const publicRekor = 'https://rekor.sigstore.dev'
 
 /** Whether it is github.com or an enterprise's part of it, and not a server of its own. */

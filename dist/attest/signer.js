@@ -6,8 +6,9 @@ import {
   RekorWitness,
   TSAWitness,
 } from '../vendor/sigstore-sign.js'
+import { aborted } from '../util/aborted.js'
 import { messageOf, UserError } from '../util/errors.js'
-
+import { NotLogged } from './endpoints.js'
 import { hintOf, sign } from './key.js'
 
 /** Milliseconds, for each of the services. */
@@ -17,10 +18,11 @@ const retry = 3
 /**
  * @param as a token of the job's for the audience `sigstore`, which a certificate is asked for with, or a key
  * @param endpoints with a key, its `fulcio` is not asked
+ * @param signal ends what is not done: no service is asked any more
  */
-export function signerFor(as, endpoints) {
+export function signerFor(as, endpoints, signal) {
   const { fulcio, rekor, tsa } = endpoints
-  const signer =
+  const asked =
     'key' in as
       ? { sign: async data => sign(as.key, data) }
       : new FulcioSigner({
@@ -28,10 +30,18 @@ export function signerFor(as, endpoints) {
           ...{ fulcioBaseURL: fulcio ?? '', timeout, retry },
           identityProvider: { getToken: async () => as.token },
         })
-  const witnesses = [
-    ...(rekor === undefined ? [] : [new RekorWitness({ rekorBaseURL: rekor, timeout, retry })]),
-    ...(tsa === undefined ? [] : [new TSAWitness({ tsaBaseURL: tsa, timeout, retry })]),
-  ]
+  // The library knows no signals: it is left waiting for an answer that nobody wants.
+  const heeding = ask => {
+    signal.throwIfAborted()
+    return Promise.race([ask(), aborted(signal)])
+  }
+  const signer = { sign: async data => heeding(() => asked.sign(data)) }
+  const heed = witness => ({
+    testify: async (content, key) => heeding(async () => await witness.testify(content, key)),
+  })
+  const witnesses = []
+  if (rekor !== undefined) witnesses.push(heed(new RekorWitness({ rekorBaseURL: rekor, timeout, retry })))
+  if (tsa !== undefined) witnesses.push(heed(new TSAWitness({ tsaBaseURL: tsa, timeout, retry })))
   const make = async (builder, artifact) => {
     try {
       const bundle = await builder.create(artifact)
@@ -62,7 +72,8 @@ function failure(error, endpoints) {
   const { code = '', cause } = error
   const [service, what] = services[code] ?? []
   if (service === undefined) return error
-  return new UserError(`${endpoints[service]} ${what}: ${messageOf(cause)}.`, {
+  const Failure = service === 'rekor' ? NotLogged : UserError
+  return new Failure(`${endpoints[service]} ${what}: ${messageOf(cause)}.`, {
     advice:
       'Run the job again; https://status.sigstore.dev and https://www.githubstatus.com tell of disturbances.',
     cause: error,

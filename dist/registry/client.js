@@ -6,8 +6,10 @@ import { withAuth } from './auth.js'
 import { answerFailure, BlobUnknown, connectionFailure, loginFailure } from './failure.js'
 
 import { retrier } from './retry.js'
-import { bodyOf, httpSender, resolveLocation, withRedirects } from './transport.js'
+import { bodyOf, httpSender, nextPage, resolveLocation, withRedirects } from './transport.js'
 
+/** Of a list of referrers: whoever may push can make it as long as he likes. */
+const mostPages = 100
 const indexType = 'application/vnd.oci.image.index.v1+json'
 const manifestTypes = [
   'application/vnd.oci.image.manifest.v1+json',
@@ -26,7 +28,7 @@ export function registryClient(options) {
   const { repository, credentials, log, now = Date.now, sleep = realSleep } = options
   const subject = { repository, credentials }
   const base = new URL(`/v2/${repository.path}/`, repository.origin)
-  const retry = retrier({ sleep, now, log })
+  const retry = retrier({ of: 'The registry', sleep, now, log })
   const sender = httpSender(options.env, options.timeouts)
   const sendFor = (...scopes) =>
     withRedirects(
@@ -124,10 +126,22 @@ export function registryClient(options) {
 
     async getReferrers(digest, signal) {
       const what = `the referrers of ${digest}`
-      const url = new URL(`referrers/${digest}`, base)
-      const response = await send(what, { method: 'GET', url, headers: { accept: indexType }, signal })
-      // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
-      return response.status === 200 && mediaTypeOf(response) === indexType ? response.body : undefined
+      const pages = []
+      let url = new URL(`referrers/${digest}`, base)
+      while (url !== undefined && pages.length < mostPages) {
+        const response = await send(what, {
+          ...{ method: 'GET', url, signal },
+          headers: { accept: indexType },
+        })
+        if (response.status !== 200 || mediaTypeOf(response) !== indexType) {
+          // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
+          if (pages.length === 0) return undefined
+          throw answerFailure(response, what, subject)
+        }
+        pages.push(response.body)
+        url = nextPage(response)
+      }
+      return pages
     },
 
     async hasBlob({ digest, size }, signal) {

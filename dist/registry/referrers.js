@@ -28,8 +28,8 @@ const indexSchema = z.looseObject({
  * @throws UserError when the registry refuses, or keeps something else under that tag
  */
 export async function listReferrers(client, subject, signal) {
-  const listed = await client.getReferrers(subject, signal)
-  const own = listed === undefined ? [] : parseIndex(listed, `${client.repository.name}, referrers`).manifests
+  const pages = (await client.getReferrers(subject, signal)) ?? []
+  const own = pages.flatMap(page => parseIndex(page, `${client.repository.name}, referrers`).manifests)
   // Also beside a list of the registry's: it may be younger than what is attached.
   if (own.length > 0) return own
   const tag = tagFor(subject)
@@ -49,7 +49,8 @@ export async function attach(client, subject, artifacts, signal) {
   const unlisted = []
   for (const { artifactType, content, annotations } of artifacts) {
     const { mediaType, bytes } = content
-    const layer = { mediaType, digest: sha256(bytes), size: bytes.length }
+    const blob = { mediaType, digest: sha256(bytes), size: bytes.length }
+    const layer = { ...blob, ...annotated(content.annotations ?? {}) }
     await upload(client, config, emptyConfig, signal)
     await upload(client, layer, bytes, signal)
     const manifest = artifactManifest({ artifactType, config, layer, subject, annotations })

@@ -27,10 +27,11 @@ const passingCodes = new Set([
  * Repeats what failed in a passing way: connections that break, 408, 429, 5xx and GitHub's secondary rate limit.
  * Waits 0.5, 1, 2, 4, 8 s, or longer when the registry says so; a wait beyond two minutes is not waited for.
  * Without jitter: a run's few concurrent requests are no herd.
+ * @param of who is asked, for the log: `The registry`
  * @param now milliseconds since the epoch, for `Retry-After` dates
  */
 export function retrier(options) {
-  const { sleep, now, log } = options
+  const { of, sleep, now, log } = options
   return async (attempt, { signal, also } = {}) => {
     let timeouts = 0
     for (let done = 1; ; done++) {
@@ -49,9 +50,7 @@ export function retrier(options) {
         if (done >= attempts || timeouts >= attemptsThatTimeOut) throw error
         why = messageOf(error)
       }
-      log.info(
-        `The registry did not serve a request (${why}); trying again in ${formatSeconds(wait / 1000)}.`,
-      )
+      log.info(`${of} did not serve a request (${why}); trying again in ${formatSeconds(wait / 1000)}.`)
       await sleep(wait, signal)
     }
   }

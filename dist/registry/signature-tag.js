@@ -26,7 +26,7 @@ const manifestSchema = z.looseObject({
 export async function listTagSignatures(client, subject, signal) {
   const found = await client.getManifest(tagFor(subject), signal)
   if (found === undefined) return []
-  return layersOf(found.bytes, client, subject).map(({ annotations = {} }) => annotations)
+  return parse(found.bytes, client, subject).layers.map(({ annotations = {} }) => annotations)
 }
 
 /**
@@ -42,7 +42,8 @@ export async function addTagSignature(client, subject, { payload, annotations },
     tagFor(subject),
     manifestMediaType,
     async found => {
-      const layers = found === undefined ? [] : layersOf(found, client, subject)
+      const manifest = found && parse(found, client, subject)
+      const { layers = [] } = manifest ?? {}
       if (layers.some(({ annotations }) => JSON.stringify(annotations) === key)) return undefined
       const all = [...layers, layer]
       const diffIds = all.map(({ digest }) => digest)
@@ -57,16 +58,19 @@ export async function addTagSignature(client, subject, { payload, annotations },
       const config = { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length }
       await upload(client, config, bytes, signal)
       return Buffer.from(
-        JSON.stringify({ schemaVersion: 2, mediaType: manifestMediaType, config, layers: all }),
+        JSON.stringify({
+          ...{ schemaVersion: 2, mediaType: manifestMediaType },
+          ...{ ...manifest, config, layers: all },
+        }),
       )
     },
     signal,
   )
 }
 
-function layersOf(bytes, client, subject) {
+function parse(bytes, client, subject) {
   try {
-    return manifestSchema.parse(JSON.parse(bytes.toString('utf8'))).layers
+    return manifestSchema.parse(JSON.parse(bytes.toString('utf8')))
   } catch (error) {
     throw new UserError(`${client.repository.name}:${tagFor(subject)}: this holds no signatures.`, {
       advice: 'Remove that tag: its name is reserved for signatures.',

@@ -96,6 +96,16 @@ export function resolveLocation(location, base) {
   return allowed.includes(url.protocol) && url.username === '' && url.password === '' ? url : undefined
 }
 
+/**
+ * Where a list that comes in pages goes on; undefined at its end.
+ * https://www.rfc-editor.org/rfc/rfc8288#section-3
+ */
+export function nextPage({ headers, url }) {
+  const { link = '' } = headers
+  const [, target] = /<([^>]*)>\s*(?:;[^<>,;]*)*?;\s*rel\s*=\s*"?next\b/i.exec(String(link)) ?? []
+  return target === undefined ? undefined : resolveLocation(target, url)
+}
+
 export function bodyOf(bytes) {
   return { size: bytes.length, open: () => Readable.from([bytes], { objectMode: false }) }
 }

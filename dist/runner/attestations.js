@@ -22,12 +22,14 @@ export function attestations({ apiUrl, repository, token, send }) {
   }
   return {
     /**
-     * Whether the token may create attestations, as far as that can be known before there is one: a document without
-     * a bundle is refused in any case, for want of the permission before it is looked at.
+     * Why the token may create none, as far as that can be known before there is one: a document without a bundle is
+     * refused in any case, for want of the right to it before it is looked at.
+     * @returns `permission` for a job's own token, an error for another one or another reason, undefined where none is known
      */
-    async allowed(signal) {
-      const { text } = await post({}, signal)
-      return !/not accessible by integration/i.test(text)
+    async refusal(signal) {
+      const { status, text } = await post({}, signal)
+      if (![401, 403].includes(status) || /rate limit/i.test(text)) return undefined
+      return lacksPermission.test(text) ? 'permission' : refused(repository, status, text)
     },
     /**
      * @param bundle a Sigstore bundle as JSON
@@ -36,22 +38,28 @@ export function attestations({ apiUrl, repository, token, send }) {
      */
     async create(bundle, signal) {
       const { status, text } = await post({ bundle }, signal)
-      if (status !== 201) throw refusal(repository, status, text)
+      if (status !== 201) throw refused(repository, status, text)
       return String(createdSchema.parse(JSON.parse(text)).id)
     },
   }
 }
 
-function refusal(repository, status, text) {
+/** What GitHub says to a job's own token, and what it says to others. */
+const lacksPermission = /not accessible by integration/i
+const isOther = /personal access token|bad credentials|must have|not found|SAML/i
+
+function refused(repository, status, text) {
   const said = messageIn(text)
   return new UserError(
     `GitHub does not take an attestation for ${repository}: status ${status}${said === '' ? '' : ` ${said}`}.`,
     {
-      advice: /not accessible by integration/i.test(said)
+      advice: lacksPermission.test(said)
         ? 'Add `attestations: write` to the `permissions` of the job; those that it names are all that it has.'
-        : /not available|upgrade|enterprise|plan/i.test(said)
-          ? 'Attestations of private repositories need GitHub Enterprise Cloud. Without it set `provenance: false`; `sign: true` and `sign-key` do not need it.'
-          : 'Run the job again.',
+        : isOther.test(said)
+          ? "Leave `github-token` away, and add `attestations: write` to the `permissions` of the job: the job's own token can then do it. If it has to be another token, give that one the right to write attestations of this repository."
+          : /not available|upgrade|enterprise|plan/i.test(said)
+            ? 'Attestations of private repositories need GitHub Enterprise Cloud. Without it set `provenance: false`; `sign: true` and `sign-key` do not need it.'
+            : 'Run the job again.',
     },
   )
 }

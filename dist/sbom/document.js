@@ -12,16 +12,8 @@ export function sbomDocuments(inventory) {
   const items = describeItems(inventory)
   const about = { items, created: inventory.image.created, id: uuidOf(JSON.stringify(items)) }
   return [
-    {
-      ...{ format: 'cyclonedx', extension: '.cdx.json', text: cycloneDx(about) },
-      mediaType: 'application/vnd.cyclonedx+json',
-      predicateType: 'https://cyclonedx.org/bom',
-    },
-    {
-      ...{ format: 'spdx', extension: '.spdx.json', text: spdx(about) },
-      mediaType: 'application/spdx+json',
-      predicateType: 'https://spdx.dev/Document/v2.3',
-    },
+    { format: 'cyclonedx', extension: '.cdx.json', text: cycloneDx(about) },
+    { format: 'spdx', extension: '.spdx.json', text: spdx(about) },
   ]
 }
 

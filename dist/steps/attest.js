@@ -1,28 +1,22 @@
-import { endpointsFor, isGithubCloud, witnessesFor } from '../attest/endpoints.js'
+import { basename } from 'node:path'
+import { endpointsFor, isGithubCloud, NotLogged } from '../attest/endpoints.js'
 import { provenance } from '../attest/provenance.js'
+import { contents, signature } from '../attest/statement.js'
 
-import { signatureAnnotations, simpleSigning } from '../attest/simple-signing.js'
-import { signature, statement } from '../attest/statement.js'
+import { BlobUnknown } from '../registry/failure.js'
 
-import { attach, listReferrers } from '../registry/referrers.js'
-import { addTagSignature, listTagSignatures } from '../registry/signature-tag.js'
-import { httpSender } from '../registry/transport.js'
-
-import { attestations } from '../runner/attestations.js'
-import { hasIdTokens, requestIdToken } from '../runner/id-token.js'
-import { aborted } from '../util/aborted.js'
-
+import { hasIdTokens } from '../runner/id-token.js'
 import { messageOf, UserError } from '../util/errors.js'
+import { attachMissing, plainDocument, signedClaim, signInTag, store } from './attach.js'
 
 import { provenanceOf } from './provenance.js'
 
-/** On a referrer: who signed it. Not proven by that, but good enough to not sign again. */
-const signerAnnotation = 'io.github.nix-image-action.signer'
-const predicateAnnotation = 'dev.sigstore.bundle.predicateType'
+import { asAsked, asJob, identify, needsIdentity } from './signing.js'
+
 /** Milliseconds for GitHub to say whether attestations may be written. */
 const longestAnswer = 10_000
-/** For whom Sigstore's certificate authority takes the job's token. */
-const audience = 'sigstore'
+/** https://cyclonedx.org/specification/overview/#registered-media-types */
+const sbomMediaType = 'application/vnd.cyclonedx+json'
 
 /**
  * Looks whether this job may attest and sign as it is asked to: before anything is built.
@@ -37,18 +31,11 @@ export async function checkMayAttest(job) {
   if (!hasIdTokens(env)) throw lacking(job, 'id-token: write')
   if (!inputs.provenance || !isGithubCloud(serverUrl)) return
   // Nobody waits for an API that is down: it is asked again when there is something to keep.
-  const allowed = await store(job)
-    .allowed(AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]))
-    .catch(error => {
-      runner.debug(`whether attestations may be written: ${messageOf(error)}`)
-      return true
-    })
-  if (!allowed) throw lacking(job, 'attestations: write')
-}
-
-/** Whether something is signed as this job, and not with a key. */
-function needsIdentity({ inputs }) {
-  return inputs.provenance || (inputs.sign && inputs.signKey === undefined)
+  const refusal = await store(job)
+    .refusal(AbortSignal.any([signal, AbortSignal.timeout(longestAnswer)]))
+    .catch(error => void runner.debug(`whether attestations may be written: ${messageOf(error)}`))
+  if (refusal === 'permission') throw lacking(job, 'attestations: write')
+  if (refusal !== undefined) throw refusal
 }
 
 function lacking({ inputs, context }, permission) {
@@ -60,9 +47,11 @@ function lacking({ inputs, context }, permission) {
   if (inputs.provenance) permissions.push('attestations: write')
   const lines = ['permissions:', ...permissions.map(line => `  ${line}`)].join('\n')
   return new UserError(`${asked.join(' and ')}: this job lacks the permission \`${permission}\`.`, {
-    advice: context.foreign
-      ? 'A pull request from another repository never gets it: publish when it is merged, as `push: auto` does.'
-      : `Add to the job, or to the workflow:\n${lines}`,
+    advice:
+      // One for `pull_request_target` is run with the rights of the repository that it is for.
+      context.foreign && context.eventName === 'pull_request'
+        ? 'A pull request from another repository never gets it: publish when it is merged, as `push: auto` does.'
+        : `Add to the job, or to the workflow:\n${lines}`,
   })
 }
 
@@ -73,109 +62,77 @@ function lacking({ inputs, context }, permission) {
  * @throws UserError when Sigstore, GitHub or the registry refuses: then no tag is set
  */
 export async function attestPublished(job, registry, subject, images) {
-  const { inputs, phases } = job
+  const { inputs, runner } = job
   if (!inputs.provenance && !inputs.sign) return
-  const work = async () => {
-    const token = needsIdentity(job) ? await identify(job) : undefined
-    const proven = inputs.provenance && token ? [await provenanceFor(job, token, images)] : []
-    const signing = inputs.sign ? await signingFor(job, token) : undefined
-    const signed =
-      signing && inputs.signFormats.includes('bundle')
-        ? [{ what: 'signature', claim: signature, ...signing }]
-        : []
-    const claims = await attachMissing(job, registry, subject, [...proven, ...signed])
+  await attesting(job, async () => {
+    const identity = await identify(job)
+    const proving = inputs.provenance && identity ? await asJob(job, identity) : undefined
+    const signing = inputs.sign ? await asAsked(job, identity) : undefined
+    const wanted = []
+    if (proving && identity) {
+      const claim = provenance(await provenanceOf(job, identity.claims, images))
+      wanted.push({ what: 'provenance', by: proving.by, ...signedClaim(job, claim, proving, true) })
+    }
+    if (signing && inputs.signFormats.includes('bundle'))
+      wanted.push({ what: 'signature', by: signing.by, ...signedClaim(job, signature, signing, false) })
+    const added = await attachMissing(job, registry, subject, wanted)
+    const claims = wanted.map(one => ({ what: one.what, by: one.by, added: added.includes(one) }))
     if (signing && inputs.signFormats.includes('tag'))
-      claims.push(await signInTag(job, registry, subject.digest, signing))
+      claims.push({
+        ...{ what: 'signature in a tag', by: signing.by },
+        added: await signInTag(job, registry, subject.digest, signing),
+      })
     job.report.attested = { digest: subject.digest, claims }
     const name = `${registry.client.repository.name}@${subject.digest}`
     for (const { what, by, added } of claims)
-      job.runner.info(`${name}: ${what} by ${by}${added ? '' : ' is there already'}`)
-  }
-  // The library that asks Sigstore does not heed a signal.
-  await phases.time('attest', () => Promise.race([work(), aborted(job.signal)]))
+      runner.info(`${name}: ${what} by ${by}${added ? '' : ' is there already'}`)
+  })
 }
 
-async function identify({ env, runner, signal }) {
-  const identity = await requestIdToken({ env, audience, send: httpSender(env), signal })
-  runner.secret(identity.token)
-  return identity
-}
-
-async function provenanceFor(job, identity, images) {
-  const facts = await provenanceOf(job, identity.claims, images)
-  return { what: 'provenance', claim: provenance(facts), ...(await asJob(job, identity)) }
-}
-
-async function signingFor(job, identity) {
-  const { inputs, context, env } = job
-  const { signKey: key } = inputs
-  if (key === undefined && identity !== undefined) return await asJob(job, identity)
-  if (key === undefined) throw new Error('there is neither a key nor an identity to sign with')
-  const { signerFor } = await import('../attest/signer.js')
-  const { serverUrl, project } = context
-  const witnesses = witnessesFor({ env, serverUrl, visibility: project.visibility })
-  return { signer: signerFor({ key }, witnesses), by: `key ${key.fingerprint}` }
-}
-
-/** The library is loaded where it is needed, and not by every run. */
-async function asJob({ context, env }, { token, claims }) {
-  const { signerFor } = await import('../attest/signer.js')
-  const { serverUrl } = context
-  const endpoints = endpointsFor({ env, serverUrl, visibility: claims.repository_visibility })
-  return { signer: signerFor({ token }, endpoints), by: `${serverUrl}/${claims.job_workflow_ref}` }
-}
-
-async function attachMissing(job, { client }, subject, wanted) {
-  const { signal } = job
-  const { name } = client.repository
-  const there = await listReferrers(client, subject.digest, signal)
-  const missing = []
-  for (const one of wanted) {
-    const found = there.find(
-      ({ annotations = {} }) =>
-        annotations[predicateAnnotation] === one.claim.predicateType &&
-        annotations[signerAnnotation] === one.by,
+/**
+ * Attaches what an image holds to it: as a statement signed by whoever signs the image, or as it is where nobody does.
+ * @param subject the image, for one platform
+ * @throws UserError as `attestPublished`
+ */
+export async function attestSbom(job, registry, subject, { platform, file, text }) {
+  const { inputs, report, runner } = job
+  const name = `${registry.client.repository.name}@${subject.digest}`
+  const tell = (by, added) => {
+    report.sbom = (report.sbom ?? []).map(one =>
+      one.platform === platform ? { ...one, attached: { by, added } } : one,
     )
-    // Who deletes what has no tag leaves the list of it behind.
-    if (found === undefined || (await client.headManifest(found.digest, signal)) === undefined)
-      missing.push(one)
+    runner.info(`${name}: SBOM ${by ? `by ${by}` : 'without a signature'}${added ? '' : ' is there already'}`)
   }
-  const { digest } = subject
-  const artifacts = await Promise.all(missing.map(one => signed(job, { name, digest }, one)))
-  await attach(client, subject, artifacts, signal)
-  return wanted.map(one => ({ what: one.what, by: one.by, added: missing.includes(one) }))
+  const attachIt = async wanted => (await attachMissing(job, registry, subject, [wanted])).length > 0
+  await attesting(job, async () => {
+    const identity = await identify(job)
+    const signing =
+      inputs.provenance && identity
+        ? await asJob(job, identity)
+        : inputs.sign
+          ? await asAsked(job, identity)
+          : undefined
+    try {
+      if (signing)
+        return tell(signing.by, await attachIt(signedClaim(job, contents(text), signing, inputs.provenance)))
+    } catch (error) {
+      if (!(error instanceof NotLogged)) throw error
+      runner.warning(
+        `The SBOM of ${platform} is attached without a signature: ${error.message} The public log takes nothing of several megabytes.`,
+      )
+    }
+    tell(undefined, await attachIt(plainDocument(basename(file), sbomMediaType, text)))
+  })
 }
 
-/** For verifiers that know of signatures in tags only. */
-async function signInTag({ signal }, { client }, digest, { signer, by }) {
-  const there = await listTagSignatures(client, digest, signal)
-  const added = !there.some(annotations => annotations[signerAnnotation] === by)
-  if (added) {
-    const payload = simpleSigning({ name: client.repository.name, digest })
-    const annotations = { ...signatureAnnotations(await signer.sign(payload)), [signerAnnotation]: by }
-    await addTagSignature(client, digest, { payload, annotations }, signal)
-  }
-  return { what: 'signature in a tag', by, added }
-}
-
-/** A signed claim, which GitHub knows of when it is about to be attached. */
-async function signed(job, subject, { signer, claim, by }) {
-  const bundle = await signer.attest(statement(subject, claim))
-  if (claim !== signature && isGithubCloud(job.context.serverUrl)) await store(job).create(bundle, job.signal)
-  const { mediaType } = bundle
-  return {
-    artifactType: mediaType,
-    content: { mediaType, bytes: Buffer.from(JSON.stringify(bundle)) },
-    annotations: {
-      'dev.sigstore.bundle.content': 'dsse-envelope',
-      [predicateAnnotation]: claim.predicateType,
-      [signerAnnotation]: by,
-    },
-  }
-}
-
-/** The GitHub token goes to GitHub's own API only. */
-function store({ inputs, context, env }) {
-  const { apiUrl, repository } = context
-  return attestations({ apiUrl, repository, token: inputs.githubToken, send: httpSender(env) })
+async function attesting(job, work) {
+  await job.phases.time('attest', async () => {
+    try {
+      await work()
+    } catch (error) {
+      // That the registry has lost a part of the image itself is something else: that is made again.
+      if (!(error instanceof BlobUnknown)) throw error
+      throw new UserError(error.message, { advice: 'Run the job again.', cause: error })
+    }
+  })
 }

@@ -49,8 +49,10 @@ export function outputKey(job, { system, evaluated }) {
  */
 async function sourceKey(job, system, evaluated) {
   const { inputs, context, env } = job
-  const { image, warm, copyTo, load, sbom, nixArgs, nixConf, release } = inputs
+  const { image, warm, copyTo, load, sbom, provenance, nixArgs, nixConf, release } = inputs
   if (image === undefined || warm.length > 0 || copyTo !== undefined || load || sbom) return undefined
+  // It tells of the flake and its inputs: what Nix was not asked for it could not say.
+  if (provenance) return undefined
   if (!isPure(nixArgs, nixConf, job.env)) return undefined
   const commit = await cleanCommit(image, { workspace: context.workspace, env })
   if (commit === undefined || (evaluated !== undefined && commit !== evaluated)) return undefined

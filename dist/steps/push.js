@@ -5,7 +5,7 @@ import { manifestMediaType } from '../registry/manifest.js'
 import { pushImage } from '../registry/push.js'
 import { annotation } from '../registry/records.js'
 
-import { attestPublished } from './attest.js'
+import { attestPublished, attestSbom } from './attest.js'
 
 import { keysOf, outputKey, remember } from './known.js'
 
@@ -15,7 +15,7 @@ import { isAlone, tagsToSet } from './together.js'
 /** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(job, options) {
   const { inputs, places, report, runner, signal } = job
-  const { cache, registry, wanted, image, id } = options
+  const { cache, registry, wanted, image, id, describe } = options
   const { client, published } = registry
   const { compression, compressionLevel: level } = inputs
   const { repository } = client
@@ -35,9 +35,10 @@ export async function push(job, options) {
     published: vouched ? { ...published, images: [] } : published,
     memo: vouched ? new Map() : cache.index.layers,
     async onPublished(published) {
-      const image = note(published)
-      if (isAlone(job))
-        await attestPublished(job, registry, pushedAs(published, image).child, [pushedAs(published, image)])
+      const pushed = pushedAs(published, note(published))
+      const sbom = await describe(pushed)
+      if (sbom !== undefined) await attestSbom(job, registry, pushed.child, sbom)
+      if (isAlone(job)) await attestPublished(job, registry, pushed.child, [pushed])
     },
     scratch: places.scratch,
     log: runner,

@@ -7,7 +7,6 @@ import { publicText } from '../build/locked.js'
 import { formatPlatform, platformOf } from '../image/platform.js'
 
 import { sbomFolder } from '../places.js'
-
 import { packageMeta } from '../sbom/meta.js'
 
 import { vendoredBy } from '../sbom/vendored.js'
@@ -16,20 +15,20 @@ import { messageOf } from '../util/errors.js'
 import { harmless } from '../util/harmless.js'
 import { count } from '../util/text.js'
 
-/** Finds out about what each image holds, if that is asked for, while `work` is done. */
+/** Finds out about what each image holds, while `work` is done, which can wait for it. */
 export async function listWhile(job, nix, images, work) {
   const failed = new AbortController()
   const signal = AbortSignal.any([job.signal, failed.signal])
+  const listing = listAll()
   const [worked, listed] = await Promise.allSettled([
-    work().catch(error => {
+    work(listing).catch(error => {
       failed.abort()
       throw error
     }),
-    job.inputs.sbom ? listAll() : [],
+    listing,
   ])
   if (worked.status === 'rejected') throw worked.reason
   if (listed.status === 'rejected') throw listed.reason
-  return listed.value
 
   async function listAll() {
     const all = []
@@ -39,40 +38,29 @@ export async function listWhile(job, nix, images, work) {
 }
 
 /**
- * Writes down what each image holds, in a folder that later steps of the job can read.
- * @param pushed as the registry has them; none where nothing is pushed
+ * Writes down what an image holds, in a folder that later steps of the job can read.
+ * @param pushed as the registry has it; undefined where nothing is pushed
  */
-export async function writeSboms(job, images, pushed) {
+export async function writeSbom(job, seen, pushed) {
   const { places, report, runner } = job
   // A library that few runs need.
   const { sbomDocuments } = await import('../sbom/document.js')
   const folder = sbomFolder(places)
   await mkdir(folder, { recursive: true })
-  const written = []
-  for (const seen of images) {
-    // As it was published: an image may say more of its platform.
-    const platform = formatPlatform(platformOf(seen.wanted.system))
-    const inventory = inventoryOf(
-      job,
-      seen,
-      pushed.find(({ image }) => image.platform === platform),
-    )
-    const [name = ''] = inventory.image.name.split('/').slice(-1)
-    const base = `${name}.${platform}`.replace(/[^\w.-]+/g, '-')
-    const documents = sbomDocuments(inventory).map(document => ({
-      ...document,
-      file: join(folder, base + document.extension),
-    }))
-    for (const { file, text } of documents) await writeFile(file, text)
-    written.push({ platform, documents })
-    const files = documents.map(({ file }) => file).join(', ')
-    runner.info(`SBOM of ${platform}: ${count(inventory.packages.length, 'store path')}: ${files}`)
-  }
-  report.sbom = written.map(({ platform, documents }) => ({
-    platform,
-    files: documents.map(({ file }) => file),
-  }))
-  return written
+  // As it was published: an image may say more of its platform.
+  const platform = formatPlatform(platformOf(seen.wanted.system))
+  const inventory = inventoryOf(job, seen, pushed)
+  const [name = ''] = inventory.image.name.split('/').slice(-1)
+  const base = join(folder, `${name}.${platform}`.replace(/[^\w.-]+/g, '-'))
+  const [cyclonedx, spdx] = sbomDocuments(inventory)
+  const files = [cyclonedx, spdx].map(({ extension }) => base + extension)
+  const [file = ''] = files
+  await writeFile(file, cyclonedx.text)
+  await writeFile(base + spdx.extension, spdx.text)
+  const others = report.sbom?.filter(one => one.platform !== platform) ?? []
+  report.sbom = [...others, { platform, files }]
+  runner.info(`SBOM of ${platform}: ${count(inventory.packages.length, 'store path')}: ${files.join(', ')}`)
+  return { platform, file, text: cyclonedx.text }
 }
 
 function inventoryOf({ inputs, context }, seen, pushed) {

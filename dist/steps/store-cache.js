@@ -34,6 +34,7 @@ export async function openTheCache(job) {
   const opened = await openCache(options)
   job.save({ cache: { key: opened.key, base: opened.base, server: opened.server } })
   const status = opened.status === 'off' ? 'off' : undefined
-  report.cache = { status, paths: opened.index.paths.size, bytes: sizeOf(opened.index) }
+  const { index } = opened
+  report.cache = { status, paths: index.paths.size, bytes: sizeOf(index), limit: inputs.cacheSize }
   return opened
 }

@@ -43,7 +43,7 @@ export function quote(text) {
 export function table(head, rows) {
   if (rows.length === 0) return ''
   const line = cells => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+  return [line(head), line(head.map(() => ':--')), ...rows.map(line)].join('\n')
 }
 
 /** Blocks that are seen after a click on the title. */

@@ -22,6 +22,9 @@ export const partsSystem = join(partsRoot, 'system')
 /** OpenSSH as its packages have it: its programs need `LD_LIBRARY_PATH`, so that they find what was unpacked with them. */
 export const partsSsh = join(partsRoot, 'ssh')
 
+/** Chromium without a screen and fonts, as their packages have them; it needs `LD_LIBRARY_PATH`, too. */
+export const partsBrowser = join(partsRoot, 'browser')
+
 /** A package's place and version, as it was brought in. */
 export type Package = {
   readonly name: string

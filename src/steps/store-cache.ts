@@ -42,6 +42,7 @@ export async function openTheCache(job: Job): Promise<OpenedCache> {
   const opened = await openCache(options)
   job.save({ cache: { key: opened.key, base: opened.base, server: opened.server } })
   const status = opened.status === 'off' ? 'off' : undefined
-  report.cache = { status, paths: opened.index.paths.size, bytes: sizeOf(opened.index) }
+  const { index } = opened
+  report.cache = { status, paths: index.paths.size, bytes: sizeOf(index), limit: inputs.cacheSize }
   return opened
 }

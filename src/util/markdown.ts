@@ -43,7 +43,7 @@ export function quote(text: string): string {
 export function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
   if (rows.length === 0) return ''
   const line = (cells: readonly string[]) => `| ${cells.join(' | ')} |`
-  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')
+  return [line(head), line(head.map(() => ':--')), ...rows.map(line)].join('\n')
 }
 
 /** Blocks that are seen after a click on the title. */

@@ -1,8 +1,10 @@
-import type { Amount, Held } from './cache/amounts.ts'
-import type { SaveReport } from './cache/save-model.ts'
-import { cut, join, plain, table, words } from './util/markdown.ts'
-import type { Phase } from './util/phases.ts'
-import { count, formatBytes, formatSeconds } from './util/text.ts'
+import type { Amount, Held } from '../cache/amounts.ts'
+import type { SaveReport } from '../cache/save-model.ts'
+import { cut, join, plain, table, words } from '../util/markdown.ts'
+import type { Phase } from '../util/phases.ts'
+import { count, formatBytes, formatSeconds } from '../util/text.ts'
+import { shares } from './chart.ts'
+import { drawn } from './facts.ts'
 
 /** Reasons, and characters of each: GitHub refuses a step's summary above 1 MiB. */
 const most = { listed: 10, text: 4000 } as const
@@ -18,13 +20,12 @@ export function postSummary(
   const outcome = saved.outcome === 'saved' && idle ? 'nothing to add' : outcomes[saved.outcome]
   const parts = phases.map(({ name, seconds }) => `${plain(name)} ${formatSeconds(seconds)}`).join(', ')
   const time = `${formatSeconds(seconds)}${parts === '' ? '' : ` (${parts})`}`
-  // Of a cache that could not be read nothing is known.
-  const known = after.paths > 0 || ['saved', 'unchanged'].includes(saved.outcome)
-  const holds = `${amount(after)} of ${formatBytes(limit)}${byOrigin(saved.held)}`
-  const rows = [
-    ...(known ? [['Holds', holds]] : []),
-    ['Added', added.paths === 0 ? 'nothing' : `+${amount(added)}`],
-    ['Dropped', dropped.paths === 0 ? 'nothing' : `−${amount(dropped)}`],
+  // Of a cache that could not be read nothing is known, and of one that stayed empty there is nothing to say.
+  const known = after.paths > 0 || (!idle && ['saved', 'unchanged'].includes(saved.outcome))
+  const holds = `${drawn(shares([after.bytes], limit))}${amount(after)} of ${formatBytes(limit)}${byOrigin(saved.held)}`
+  const columns = [
+    ...(added.paths === 0 ? [] : [['Added', `+${amount(added)}`]]),
+    ...(dropped.paths === 0 ? [] : [['Dropped', `−${amount(dropped)}`]]),
     ['Uploaded', formatBytes(uploaded)],
     ...(repacked === 0 ? [] : [['Packed anew', formatBytes(repacked)]]),
     ...(deleted === undefined || deleted.entries === 0
@@ -34,11 +35,12 @@ export function postSummary(
         ]),
     ['Time', time],
   ]
-  const line = `${after.paths > 0 ? `It holds ${holds}. ` : ''}Time: ${time}.`
+  const [head = [], row = []] = [0, 1].map(at => columns.map(column => column[at] ?? ''))
   return join([
     `#### Store cache: ${outcome}`,
     saved.why === undefined ? '' : words(cut(saved.why, most.text)),
-    idle ? line : table(['Cache', 'This job'], rows),
+    [...(known ? [holds] : []), ...(idle ? [`Time: ${time}`] : [])].join('. '),
+    idle ? '' : table(head, [row]),
     saved.reasons
       .slice(0, most.listed)
       .map(reason => `- ${words(cut(reason, most.text))}`)

@@ -1,0 +1,35 @@
+import { code, cut, plain, table, words } from '../util/markdown.js'
+import { count } from '../util/text.js'
+
+const most = { findings: 30, text: 1000 }
+
+/** One line: how much the inspection found. Markdown. */
+export function inspected({ findings, ignored, uninspected }) {
+  const found = ['error', 'warning', 'hint'].flatMap(severity => {
+    const number = findings.filter(finding => finding.severity === severity).length
+    return number === 0 ? [] : [count(number, severity)]
+  })
+  const turnedOff = ignored.length === 0 ? '' : `; turned off: ${ignored.map(code).join(', ')}`
+  const not = uninspected.length === 0 ? [] : [`**not inspected**: ${uninspected.map(code).join(', ')}`]
+  return ([...found, ...not].join(', ') || 'nothing amiss') + turnedOff
+}
+
+const marks = { error: '❌', warning: '⚠️', hint: '💡' }
+
+/** Hints alone are no reason to take up a screen. */
+export function areHints({ check }) {
+  return check?.findings.every(({ severity }) => severity === 'hint') ?? true
+}
+
+/** A table of what the inspection found; empty where it found nothing. Markdown. */
+export function findings({ check }) {
+  const all = check?.findings ?? []
+  const several = new Set(all.map(({ platform }) => platform)).size > 1
+  const rows = all.slice(0, most.findings).map(({ rule, severity, place, why, fix, platform }) => {
+    const where = `${code(place)}${several ? ` (${plain(platform)})` : ''}`
+    return [`${marks[severity]} ${code(rule)}`, where, words(cut(why, most.text)), words(cut(fix, most.text))]
+  })
+  const rest = all.length - rows.length
+  if (rest > 0) rows.push(['…', '', `${count(rest, 'more finding')}: see the log`, ''])
+  return table(['Inspection', 'Where', 'What happens', 'What to write'], rows)
+}

@@ -1,0 +1,68 @@
+import { cut, join, plain, table, words } from '../util/markdown.js'
+
+import { count, formatBytes, formatSeconds } from '../util/text.js'
+import { shares } from './chart.js'
+import { drawn } from './facts.js'
+
+/** Reasons, and characters of each: GitHub refuses a step's summary above 1 MiB. */
+const most = { listed: 10, text: 4000 }
+
+/** What people look at after post: what the cache gained and lost, against its bound, and why. Markdown. */
+export function postSummary(saved, { phases, seconds }) {
+  const { after, added, dropped, limit, uploaded, deleted } = saved
+  const repacked = saved.repacked?.bytes ?? 0
+  const idle = added.paths + dropped.paths + uploaded + repacked + (deleted?.entries ?? 0) === 0
+  const outcome = saved.outcome === 'saved' && idle ? 'nothing to add' : outcomes[saved.outcome]
+  const parts = phases.map(({ name, seconds }) => `${plain(name)} ${formatSeconds(seconds)}`).join(', ')
+  const time = `${formatSeconds(seconds)}${parts === '' ? '' : ` (${parts})`}`
+  // Of a cache that could not be read nothing is known, and of one that stayed empty there is nothing to say.
+  const known = after.paths > 0 || (!idle && ['saved', 'unchanged'].includes(saved.outcome))
+  const holds = `${drawn(shares([after.bytes], limit))}${amount(after)} of ${formatBytes(limit)}${byOrigin(saved.held)}`
+  const columns = [
+    ...(added.paths === 0 ? [] : [['Added', `+${amount(added)}`]]),
+    ...(dropped.paths === 0 ? [] : [['Dropped', `−${amount(dropped)}`]]),
+    ['Uploaded', formatBytes(uploaded)],
+    ...(repacked === 0 ? [] : [['Packed anew', formatBytes(repacked)]]),
+    ...(deleted === undefined || deleted.entries === 0
+      ? []
+      : [
+          ['Deleted', `${count(deleted.entries, 'old entry', 'old entries')}, ${formatBytes(deleted.bytes)}`],
+        ]),
+    ['Time', time],
+  ]
+  const [head = [], row = []] = [0, 1].map(at => columns.map(column => column[at] ?? ''))
+  return join([
+    `#### Store cache: ${outcome}`,
+    saved.why === undefined ? '' : words(cut(saved.why, most.text)),
+    [...(known ? [holds] : []), ...(idle ? [`Time: ${time}`] : [])].join('. '),
+    idle ? '' : table(head, [row]),
+    saved.reasons
+      .slice(0, most.listed)
+      .map(reason => `- ${words(cut(reason, most.text))}`)
+      .join('\n'),
+  ])
+}
+
+const amount = ({ paths, bytes }) => `${count(paths, 'path')}, ${formatBytes(bytes)}`
+
+/** `: 20 built here, 5 sources` */
+function byOrigin(held) {
+  const parts = origins.flatMap(([origin, name]) => {
+    const paths = held?.[origin].paths ?? 0
+    return paths === 0 ? [] : [`${paths} ${name}`]
+  })
+  return parts.length === 0 ? '' : `: ${parts.join(', ')}`
+}
+
+const origins = [
+  ['built', 'built here'],
+  ['source', 'sources'],
+  ['upstream', 'from elsewhere'],
+]
+
+const outcomes = {
+  saved: 'saved',
+  unchanged: 'nothing new, nothing uploaded',
+  denied: 'read only',
+  failed: 'not saved',
+}
