@@ -39,7 +39,7 @@ function imageFacts(report) {
 function kept(sboms) {
   const ways = sboms.flatMap(({ attached }) => {
     if (attached === undefined) return []
-    const how = attached.by === undefined ? 'without a signature' : `signed by ${code(attached.by)}`
+    const how = attached.by === undefined ? 'unsigned' : `attested by ${code(attached.by)}`
     return [`beside the image, ${how}${attached.added ? '' : ', from an earlier run'}`]
   })
   return [...new Set(ways)]

@@ -42,7 +42,7 @@ function imageFacts(report: Report): Rows {
 function kept(sboms: NonNullable<Report['sbom']>): string[] {
   const ways = sboms.flatMap(({ attached }) => {
     if (attached === undefined) return []
-    const how = attached.by === undefined ? 'without a signature' : `signed by ${code(attached.by)}`
+    const how = attached.by === undefined ? 'unsigned' : `attested by ${code(attached.by)}`
     return [`beside the image, ${how}${attached.added ? '' : ', from an earlier run'}`]
   })
   return [...new Set(ways)]
