@@ -44,7 +44,7 @@ const withoutContainers = Machine.withoutUsers() || Machine.withoutContainers()
 const shared = await world.machine({ user: 'root' })
 const podman = await setUpPodman(shared)
 after(() => shared.dispose())
-const here = { on: shared, env: podman } satisfies RunOptions
+const here = { on: shared, env: podman, cache: 'none' } satisfies RunOptions
 
 type Started = {
   readonly job: WorkflowJob
@@ -147,7 +147,7 @@ test('desktop: two architectures become one index that is signed; a variant for 
       // This machine is no ARM, and only claims to be one: busybox makes what is for it, and starts none of it.
       const arm = { systems: 'aarch64-linux', 'nix-conf': 'substituters =\nextra-platforms = aarch64-linux' }
       return await run('desktop', onMain, found?.with ?? assert.fail(image), {
-        ...here,
+        on: shared,
         workflow: { run: '51' },
         env: { ...podman, ...sigstore.env },
         services: sigstore.idTokens({ repository: repositoryName }),
@@ -201,17 +201,14 @@ test('devcontainer: each kind is tested; only the default branch is pushed', {
   const [, , onBase] = (await start('devcontainer', file, request)).legs
   const sent = world.registry.count({ method: 'PUT' })
   const main = await run('devcontainer', request, onBase?.with ?? {}, here)
-  assert.equal(main.outputs.tags, '')
+  assert.equal(main.outputs.digest, undefined)
   assert.equal(main.details.tested.with, 'podman')
   assert.equal(world.registry.count({ method: 'PUT' }), sent)
 
-  const branch = pushToBranch(origin, 'feature')
-  assert.deepEqual(
-    [branch, request, onMain].map(
-      async event => (await start('devcontainer', file, event)).legs[0]?.with.push,
-    ),
-    ['false', 'false', 'true'],
-  )
+  const decided = []
+  for (const event of [pushToBranch(origin, 'feature'), request, onMain])
+    decided.push((await start('devcontainer', file, event)).legs[0]?.with.push)
+  assert.deepEqual(decided, ['false', 'false', 'true'])
 })
 
 test('warm: what the scheduled job has saved a pull request takes, and saves nothing', async () => {
@@ -237,8 +234,7 @@ test('warm: what the scheduled job has saved a pull request takes, and saves not
     const step = await prepared.job.run(['bash', '-e', '-c', script.replace(/^nix /, 'nix -v ')])
     assert.equal(step.code, 0, step.log)
     assert.doesNotMatch(step.log, /building '/)
-    if (script === 'nix flake check')
-      assert.match(step.log, /copying path '[^']+-lint' from 'http:\/\/127\.0\.0\.1/)
+    if (script === 'nix flake check') assert.match(step.log, /'http:\/\/127\.0\.0\.1/)
   }
   const post = await prepared.post()
   assert.equal(post.code, 0, post.log)

@@ -9,7 +9,11 @@ const recorded = readFileSync(new URL('../fixtures/migration/inputs.json', impor
 /** Rows of the table under a heading: the input, and what is said of it. */
 function rows(heading: string): string[][] {
   const [, text = ''] = docs.split(`\n## ${heading}\n`)
-  const table = text.split('\n## ')[0]?.match(/^\|.*\|$/gm)?.slice(2) ?? []
+  const table =
+    text
+      .split('\n## ')[0]
+      ?.match(/^\|.*\|$/gm)
+      ?.slice(2) ?? []
   return table.map(row => row.split('|').slice(1, -1))
 }
 

@@ -6,13 +6,10 @@
       inherit (nixpkgs) lib;
       imagesFor = pkgs:
         let
-          inherit (pkgs.dockerTools) architecture closure layer tar;
+          inherit (pkgs.dockerTools) architecture closureOf layer tar;
 
-          buildLayer = { deps }: pkgs.run "layer" {
-            closure = closure "layer" (pkgs.writeText "deps" (toString deps));
-            inherit tar;
-          } ''
-            grep -v -e '-deps$' $closure >paths
+          buildLayer = { deps }: pkgs.run "layer" (closureOf (pkgs.writeText "deps" (toString deps)) // { inherit tar; }) ''
+            sh $closure | grep -v -e '-deps$' >paths
             mkdir $out
             bash $tar --paths paths >$out/layer.tar
             sha256sum <$out/layer.tar | cut -d ' ' -f 1 >$out/checksum

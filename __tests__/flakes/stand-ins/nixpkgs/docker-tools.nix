@@ -8,11 +8,11 @@ let
   layer = name: { contents, copies ? false, extraCommands ? "", fakeRootCommands ? "" }:
     run name { inherit contents copies extraCommands fakeRootCommands tar; } ". ${./layer.sh}";
 
-  # A file with the store paths that something needs, itself among them.
-  closure = name: root: run "${name}-closure" { exportReferencesGraph = [ "graph-0" root ]; } ". ${./closure.sh}";
+  # For a build that wants to know which store paths something needs, itself among them: `closure` prints them.
+  closureOf = root: { exportReferencesGraph = [ "graph" root ]; closure = ./closure.sh; };
 in
 {
-  inherit architecture tar layer closure;
+  inherit architecture tar layer closureOf;
 
   fakeNss = run "fake-nss" { } ''
     mkdir -p $out/etc $out/var/empty
@@ -42,8 +42,8 @@ in
       };
       # All that the image is to hold, and nothing that makes it.
       inside = run "${name}-inside" { text = builtins.toJSON config; inherit contents; } ''echo "$text $contents" >$out'';
-      conf = run "${name}-conf.json" { settings = builtins.toJSON settings; closure = closure name inside; inherit inside; } ''
-        layers=$(grep -vxF "$inside" $closure | sed 's/.*/["&"]/' | paste -sd ,)
+      conf = run "${name}-conf.json" (closureOf inside // { settings = builtins.toJSON settings; inherit inside; }) ''
+        layers=$(sh $closure | grep -vxF "$inside" | sed 's/.*/["&"]/' | paste -sd ,)
         echo "{\"store_layers\":[$layers],''${settings#?}" >$out
       '';
     in

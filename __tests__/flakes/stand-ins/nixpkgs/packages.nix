@@ -40,9 +40,10 @@ let
     run name { text = "#!${bash}/bin/bash\n${text}"; } ''echo "$text" >$out; chmod 0555 $out'';
 
   # A package with one program, a script in place of the real one.
-  script = name: program: text: run name { } ''
+  script = name: program: text: run name { text = "#!${bash}/bin/bash\n${text}"; } ''
     mkdir -p $out/bin
-    cp ${writeShellScript program text} $out/bin/${program}
+    echo "$text" >$out/bin/${program}
+    chmod 0555 $out/bin/${program}
   '';
 
   unpacked = group: run "unpacked-${group}" { debs = builtins.path { name = "debs"; path = ./debs + "/${group}"; }; }
