@@ -13,7 +13,7 @@ import { exec } from '../../src/util/exec.ts'
 type Block = { readonly place: string; readonly language: string; readonly text: string }
 
 const read = (file: string) => readFileSync(join(repository, file), 'utf8')
-const pages = globSync(['*.md', 'docs/**/*.md', 'examples/*/*.md'], { cwd: repository })
+const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: repository })
 const blocks = pages.flatMap(blocksOf)
 const lint = await workflowLinter()
 const directory = await mkdtemp(join(tmpdir(), 'docs-'))
