@@ -57,6 +57,12 @@ export async function materialise(options: {
     for (const file of new Set(files)) await plainDeb(join(partsDebs, file), join(dir, 'debs', group, file))
   }
 
+  await firstCommit(options)
+}
+
+/** Makes a folder a git repository with one commit, whose id depends on the content alone. */
+export async function firstCommit(options: { readonly dir: string; readonly owner?: number }): Promise<void> {
+  const { dir } = options
   await git(dir, 'init', '--quiet', '--initial-branch=main')
   await git(dir, 'config', 'user.name', 'Sample')
   await git(dir, 'config', 'user.email', 'sample@example.invalid')
@@ -66,7 +72,8 @@ export async function materialise(options: {
   await commitAll({ ...options, message: 'A sample' })
 }
 
-async function plantProgram(dir: string, part: string, name: string): Promise<void> {
+/** Puts a program of the parts into `bin` of a folder, under a name. */
+export async function plantProgram(dir: string, part: string, name: string): Promise<void> {
   await mkdir(join(dir, 'bin'), { recursive: true })
   await copyFile(join(partsBin, part), join(dir, 'bin', name))
   await chmod(join(dir, 'bin', name), 0o755)

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type NixTarball, nixRelease, repository } from '../../script/parts/paths.ts'
 import { type CacheService, startCacheService } from './cache-service/service.ts'
+import { materialiseExamples } from './example.ts'
 import { type FlakeTemplate, materialise } from './flake.ts'
 import { Machine, type MachineOptions } from './machine.ts'
 import { expect } from './nix-by-hand.ts'
@@ -13,13 +14,16 @@ import { Job, type PostResult } from './runner/job.ts'
 import type { StepResult } from './runner/step.ts'
 
 export type WorldOptions = {
-  readonly template: FlakeTemplate
+  /** With `examples` there is a repository for each of them, and runs say which one. */
+  readonly template: FlakeTemplate | 'examples'
   /** Where registry and cache service keep things. @default a temporary folder that goes with the world */
   readonly directory?: string
 }
 
 export type RunOptions = {
   readonly user?: MachineOptions['user']
+  /** Whose repository is checked out, where the world has those of examples. */
+  readonly example?: string
   readonly machine?: Partial<MachineOptions>
   /** A machine of the user's own, as earlier jobs left it; it stays when the job is disposed of. */
   readonly on?: Machine
@@ -64,7 +68,7 @@ export class World implements AsyncDisposable {
   readonly registry: Registry
   readonly cache: CacheService
   readonly mirror: NixMirror
-  /** A git repository on the host; machines get copies. */
+  /** A git repository on the host, or a folder of some; machines get copies. */
   readonly flake: string
   /** Where the registry keeps things. */
   readonly registryFolder: string
@@ -89,7 +93,8 @@ export class World implements AsyncDisposable {
   static async create({ template, directory }: WorldOptions): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'world-'))
     const flake = join(folder, 'flake')
-    await materialise({ template, dir: flake })
+    if (template === 'examples') await materialiseExamples(flake)
+    else await materialise({ template, dir: flake })
     const stays = directory ?? folder
     const registryFolder = join(stays, 'registry')
     const registry = await startRegistry({ tokens: login, directory: registryFolder })
@@ -135,7 +140,8 @@ export class World implements AsyncDisposable {
     })
     // As a checkout does that finds another.
     await expect(machine.run(['find', job.workspace, '-mindepth', '1', '-delete']))
-    await expect(machine.run(['cp', '-r', '--no-preserve=ownership', `${this.flake}/.`, job.workspace]))
+    const checkout = join(this.flake, options.example ?? '')
+    await expect(machine.run(['cp', '-r', '--no-preserve=ownership', `${checkout}/.`, job.workspace]))
     await options.change?.(job.workspace, machine)
     const inputs = {
       name: `${this.registry.host}/Org/App`,
