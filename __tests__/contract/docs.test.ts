@@ -7,7 +7,7 @@ import { after, test } from 'node:test'
 import { parse, stringify } from 'yaml'
 import { workflowLinter } from '../../script/lint/workflows.ts'
 import { partsBin, readStamp, repository } from '../../script/parts/paths.ts'
-import { inputNames } from '../../src/inputs.ts'
+import { inputNames } from '../../src/inputs/model.ts'
 import { exec } from '../../src/util/exec.ts'
 
 type Block = { readonly place: string; readonly language: string; readonly text: string }

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { inputNames } from '../../src/inputs.ts'
+import { inputNames } from '../../src/inputs/model.ts'
 
 const docs = readFileSync(new URL('../../docs/migration.md', import.meta.url), 'utf8')
 const recorded = readFileSync(new URL('../fixtures/migration/inputs.json', import.meta.url), 'utf8')
