@@ -297,6 +297,18 @@ test('with a key: cosign accepts bundle and tag by its public key, and no other'
     assert.notEqual(refused.code, 0)
     assert.match(refused.stderr, /invalid signature|does not match|comparing public key/)
   }
+  const claim = contents(sbomOf(digest))
+  const sbom = await signer.attest(statement({ name: desk.name, digest }, claim))
+  await attach(desk.client(), subject, [artifact(sbom, claim)])
+  for (const [{ publicKey }, code] of [
+    [key, 0],
+    [another, 1],
+  ] as const) {
+    await writeFile(join(directory, 'key.pub'), publicKey)
+    const args = ['verify-attestation', '--type', 'cyclonedx', '--key', join(directory, 'key.pub')]
+    const checked = await cosign('cosign', { directory, sigstore }, [...args, `${desk.name}@${digest}`])
+    assert.equal(checked.code === 0 ? 0 : 1, code, checked.stderr)
+  }
   assert.ok(!sigstore.requests.some(request => /signingCert/.test(request)), 'no certificate is asked for')
 })
 
