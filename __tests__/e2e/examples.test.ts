@@ -41,12 +41,13 @@ const onMain = pushToDefaultBranch(origin)
 const request = pullRequest(origin, { number: 7, head: 'feature' })
 const withoutContainers = Machine.withoutUsers() || Machine.withoutContainers()
 
-/** One with Podman, which keeps Nix and what it has built from test to test: to install it takes the longest. */
+/** One with Podman, which keeps Nix and what it has built from test to test, since to install Nix takes the longest. */
 const shared = await world.machine({ user: 'root' })
 const podman = await setUpPodman(shared)
 after(() => shared.dispose())
 const here = { on: shared, env: podman, cache: 'none' } satisfies RunOptions
 
+/** Workflows that a test has read. */
 const started = new Set<string>()
 
 type Started = {
