@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { globSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -40,11 +41,14 @@ const onMain = pushToDefaultBranch(origin)
 const request = pullRequest(origin, { number: 7, head: 'feature' })
 const withoutContainers = Machine.withoutUsers() || Machine.withoutContainers()
 
-/** One with Podman, which keeps Nix and what it has built from test to test: to install it takes the longest. */
+/** One with Podman, which keeps Nix and what it has built from test to test, since to install Nix takes the longest. */
 const shared = await world.machine({ user: 'root' })
 const podman = await setUpPodman(shared)
 after(() => shared.dispose())
 const here = { on: shared, env: podman, cache: 'none' } satisfies RunOptions
+
+/** Workflows that a test has read. */
+const started = new Set<string>()
 
 type Started = {
   readonly job: WorkflowJob
@@ -56,7 +60,9 @@ type Started = {
 
 /** What an event makes of a workflow with one job: its steps, and their inputs with all expressions put in. */
 async function start(example: string, file: string, event: Event): Promise<Started> {
-  const workflow = await readWorkflow(join(examplesFolder, example, '.github/workflows', file))
+  const path = join(example, '.github/workflows', file)
+  started.add(path)
+  const workflow = await readWorkflow(join(examplesFolder, path))
   assert.ok(isStartedBy(workflow, event), `${file} is started by ${event.name} of ${event.ref}`)
   const [job, another] = Object.values(workflow.jobs)
   assert.ok(job !== undefined && another === undefined)
@@ -261,19 +267,18 @@ test('warm: what the scheduled job has saved a pull request takes, and saves not
 test('self-hosted: the next job on the machine finds Nix and its store', async () => {
   const { job, legs } = await start('self-hosted', 'machine.yml', onMain)
   assert.deepEqual(job['runs-on'], ['self-hosted', 'linux', 'x64'])
-  await using machine = await world.machine({ user: Machine.hasUsers() ? 'runner' : 'root' })
   const given = legs[0]?.with ?? {}
-  const first = await run('self-hosted', onMain, given, { on: machine })
+  const first = await run('self-hosted', onMain, given, here)
   assert.deepEqual(tagsOf(first), ['org/app:main'])
   // Neither from a mirror nor from a cache; and with a change, so that the image is not known without a look.
   const asked = world.mirror.requests.length
   const second = await run('self-hosted', onMain, given, {
-    on: machine,
-    cache: 'none',
-    change: async (workspace, there) => {
-      await expect(there.run(['rm', join(workspace, 'README.md')]))
+    ...here,
+    change: async (workspace, machine) => {
+      await expect(machine.run(['rm', join(workspace, 'README.md')]))
     },
   })
+  assert.notDeepEqual(first.details.build.builds, [])
   assert.equal(second.outputs.digest, first.outputs.digest)
   assert.deepEqual(second.details.build.builds, [])
   assert.equal(world.mirror.requests.length, asked)
@@ -301,4 +306,11 @@ test('self-hosted: the registry of the enterprise gets its own login, and no tok
   const refused = enterprise.requests.filter(request => request.login !== 'none' && request.status === 401)
   assert.deepEqual(refused, [], 'no other login was tried')
   assert.ok(!`${main.log}${main.summary}`.includes(enterpriseLogin.password))
+})
+
+test('no workflow of an example was left out', {
+  skip: withoutContainers || withoutCosign('cosign') || process.arch !== 'x64',
+}, () => {
+  const all = globSync('*/.github/workflows/*', { cwd: examplesFolder })
+  assert.deepEqual([...started].sort(), all.sort())
 })
