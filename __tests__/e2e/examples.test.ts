@@ -67,7 +67,7 @@ async function start(example: string, file: string, event: Event): Promise<Start
   const [job, another] = Object.values(workflow.jobs)
   assert.ok(job !== undefined && another === undefined)
   const [checkout, ours, ...later] = job.steps
-  assert.equal(checkout?.uses, 'actions/checkout@v4')
+  assert.equal(checkout?.uses, 'actions/checkout@v6')
   assert.equal(ours?.uses, 'org/nix-image-action@v1')
   const legs = combinations(job).map(matrix => ({ matrix, with: inputsHere(ours, event, matrix) }))
   return { job, ours, later, legs }
@@ -81,7 +81,6 @@ function inputsHere(
   const refName = event.ref.replace(/^refs\/(heads|tags)\//, '')
   const given = inputsOf(step, {
     'github.repository': event.repository,
-    "github.event_name != 'pull_request'": String(event.name !== 'pull_request'),
     "github.event_name == 'push' && github.ref_name == github.event.repository.default_branch": String(
       event.name === 'push' && refName === 'main',
     ),
@@ -194,9 +193,6 @@ test('desktop: two architectures become one index that is signed; a variant for 
   } finally {
     await rm(directory, { recursive: true })
   }
-
-  const fromFork = await start('desktop', 'images.yml', request)
-  assert.ok(fromFork.legs.every(leg => leg.with.sign === 'false'))
 })
 
 test('devcontainer: each kind is tested; only the default branch is pushed', {

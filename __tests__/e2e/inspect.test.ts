@@ -64,7 +64,7 @@ test('what is not pushed is inspected as well', async () => {
   assert.equal(written, 0)
 })
 
-test('nothing amiss: one line in the summary', async () => {
+test('no findings: one line in the summary', async () => {
   const run = repository('fine')
   const { code, log, warnings, summary, details } = await run({
     image: '.#image-stream',
@@ -72,5 +72,5 @@ test('nothing amiss: one line in the summary', async () => {
   })
   assert.equal(code, 0, log)
   assert.deepEqual([details.check, warnings], [{ findings: [], ignored: ['tmp'], uninspected: [] }, []])
-  assert.match(summary, /\| Inspection \| nothing amiss; turned off: <code>tmp<\/code> \|/)
+  assert.match(summary, /\| Inspection \| no findings; turned off: <code>tmp<\/code> \|/)
 })

@@ -9,7 +9,7 @@ import { isAlone, publishIndex } from './together.js'
 export async function publish(job, options) {
   const { inputs, phases } = job
   const { nix, cache, registry, images, known } = options
-  const seen = inputs.sbom ? await phases.time('look into the image', () => lookInto(job, nix, images)) : []
+  const seen = inputs.sbom ? await phases.time('list the contents', () => lookInto(job, nix, images)) : []
   await listWhile(job, nix, seen, async listed => {
     const describe = async ({ wanted }, pushed) => {
       const found = (await listed).find(one => one.wanted === wanted)

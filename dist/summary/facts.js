@@ -137,7 +137,7 @@ function substituted({ cache, upstream, bytes }) {
 function opened({ status, paths, bytes, limit, fetched }) {
   if (status === 'off') return 'off'
   const size = limit === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(limit)}`
-  const held = paths === 0 ? 'it had nothing to give' : `it held ${count(paths, 'path')}, ${size}`
+  const held = paths === 0 ? 'it was empty' : `it held ${count(paths, 'path')}, ${size}`
   const came =
     fetched === undefined || fetched.packs === 0
       ? ''

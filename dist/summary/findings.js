@@ -11,7 +11,7 @@ export function inspected({ findings, ignored, uninspected }) {
   })
   const turnedOff = ignored.length === 0 ? '' : `; turned off: ${ignored.map(code).join(', ')}`
   const not = uninspected.length === 0 ? [] : [`**not inspected**: ${uninspected.map(code).join(', ')}`]
-  return ([...found, ...not].join(', ') || 'nothing amiss') + turnedOff
+  return ([...found, ...not].join(', ') || 'no findings') + turnedOff
 }
 
 const marks = { error: '❌', warning: '⚠️', hint: '💡' }

@@ -23,7 +23,7 @@ export async function publish(
 ): Promise<void> {
   const { inputs, phases } = job
   const { nix, cache, registry, images, known } = options
-  const seen = inputs.sbom ? await phases.time('look into the image', () => lookInto(job, nix, images)) : []
+  const seen = inputs.sbom ? await phases.time('list the contents', () => lookInto(job, nix, images)) : []
   await listWhile(job, nix, seen, async listed => {
     const describe = async ({ wanted }: OpenedImage, pushed?: PushedImage) => {
       const found = (await listed).find(one => one.wanted === wanted)

@@ -12,7 +12,7 @@ export function inspected({ findings, ignored, uninspected }: NonNullable<Report
   })
   const turnedOff = ignored.length === 0 ? '' : `; turned off: ${ignored.map(code).join(', ')}`
   const not = uninspected.length === 0 ? [] : [`**not inspected**: ${uninspected.map(code).join(', ')}`]
-  return ([...found, ...not].join(', ') || 'nothing amiss') + turnedOff
+  return ([...found, ...not].join(', ') || 'no findings') + turnedOff
 }
 
 const marks = { error: '❌', warning: '⚠️', hint: '💡' } as const
