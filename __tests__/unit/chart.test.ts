@@ -8,8 +8,10 @@ test('a bar begins and ends where its phase does, to half a column', () => {
     { name: 'second', start: 1, seconds: 1 },
     { name: 'first', start: 0, seconds: 1 },
     { name: 'odd', start: 1 / 128, seconds: 2 / 128 },
-    { name: 'short', start: 1.99, seconds: 0.01 },
-  ]
+    { name: 'short', start: 1.97, seconds: 0.01 },
+    { name: 'short', start: 1.99, seconds: 0.01, failed: true },
+    { name: 'stopped', start: 1, seconds: 0.01, failed: true },
+  ] as const
   assert.equal(
     timeline(phases, 2, 'short'),
     [

@@ -68,10 +68,11 @@ test('what is built twice is an image', () => {
   assert.equal(parse({}).reproducible, false)
   assert.equal(parse({ reproducible: 'true' }).reproducible, true)
   assert.match(problemsOf({ reproducible: 'yes' }), /reproducible: 'yes' is not one of true, false/)
-  assert.match(
-    problemsOf({ reproducible: 'true', image: '', warm: '.#x' }),
-    /reproducible: is about the image/,
-  )
+  for (const name of ['reproducible', 'provenance', 'sign'])
+    assert.match(
+      problemsOf({ [name]: 'true', image: '', warm: '.#x' }),
+      new RegExp(`${name}: is about the image`),
+    )
 })
 
 test('every problem is listed in one error', () => {
@@ -269,6 +270,9 @@ test('lists leave out comments and empty lines', () => {
     warm.map(({ text }) => text),
     ['.#a', '.#b'],
   )
+  const noise = '  # a comment\n\n'.repeat(1000)
+  assert.match(problemsOf({ image: '', warm: noise }), /nothing to do/)
+  assert.equal(parse({ image: '', warm: `${noise}.#a` }).warm.length, 1)
 })
 
 test('parseSize reads back every whole number of every unit, and nothing negative or fractional in bytes', () => {

@@ -47,5 +47,9 @@ test('a phase that fails is measured and known by what it threw', async () => {
     ],
   )
   assert.equal(phases.failedBy(error), 'inner')
+  assert.deepEqual(
+    phases.list().flatMap(({ name, failed }) => (failed ? [name] : [])),
+    ['inner'],
+  )
   assert.equal(phases.failedBy(new Error('broke')), undefined)
 })

@@ -16,5 +16,5 @@ export function isMounted({ config }, path) {
  * @param directory a config may lack its first slash
  */
 export function isWithin(path, directory) {
-  return `${path}/`.startsWith(`/${directory.replace(/^\/+/, '').replace(/(?<!\/)\/+$/, '')}/`)
+  return `${path}/`.startsWith(`/${directory}/`.replace(/\/+/g, '/'))
 }

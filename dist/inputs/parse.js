@@ -12,6 +12,7 @@ import { selectRelease } from '../nix/releases.js'
 import { parseName } from '../registry/reference.js'
 import { UserError } from '../util/errors.js'
 import { splitShellWords } from '../util/shell-words.js'
+import { entriesOf } from '../util/text.js'
 
 import { contradictions } from './contradictions.js'
 import { signFormats } from './model.js'
@@ -41,11 +42,7 @@ export function parseInputs(read, { system, event }) {
     return found ?? otherwise
   }
   const words = name => read(name).split(/\s+/).filter(Boolean)
-  const lines = name =>
-    read(name)
-      .split(/\r?\n/)
-      .map(line => line.trim())
-      .filter(line => line !== '' && !line.startsWith('#'))
+  const lines = name => entriesOf(read(name))
   const matching = (name, pattern, form) => {
     const text = read(name)
     if (text === '') return undefined

@@ -17,14 +17,15 @@ const most = { columns: 64, name: 24 }
  * @param failed the name of the phase that did not get done
  */
 export function timeline(phases, seconds, failed) {
+  const isFailed = phase => phase.failed === true && phase.name === failed
   const rows = phases
-    .filter(phase => phase.seconds >= 0.05 || phase.name === failed)
+    .filter(phase => phase.seconds >= 0.05 || isFailed(phase))
     .toSorted((a, b) => a.start - b.start)
     .map(phase => ({
       name: cut(phase.name.replace(/\s+/g, ' ').trim(), most.name),
       time: formatSeconds(phase.seconds),
       bar: barOf(phase, Math.max(seconds, phase.start + phase.seconds)),
-      mark: phase.name === failed ? ' failed' : '',
+      mark: isFailed(phase) ? ' failed' : '',
     }))
   const width = lengths => Math.max(0, ...lengths)
   const names = width(rows.map(({ name }) => name.length))

@@ -13,13 +13,16 @@ export class Phases {
 
   async time(name, work) {
     const start = this.elapsed()
+    let failed = false
     try {
       return await work()
     } catch (error) {
-      if (!this.#thrown.has(error)) this.#thrown.set(error, name)
+      failed = !this.#thrown.has(error)
+      if (failed) this.#thrown.set(error, name)
       throw error
     } finally {
-      this.#done.push({ name, start, seconds: this.elapsed() - start })
+      const seconds = this.elapsed() - start
+      this.#done.push({ name, start, seconds, ...(failed ? { failed } : {}) })
     }
   }
 

@@ -21,3 +21,11 @@ export function formatSeconds(seconds) {
 export function count(number, one, many = `${one}s`) {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
 }
+
+/** Lines of a list that a person has written: trimmed, without the empty ones and those that begin with `#`. */
+export function entriesOf(text) {
+  return text
+    .split(/\r?\n/)
+    .map(line => line.trim())
+    .filter(line => line !== '' && !line.startsWith('#'))
+}

@@ -18,5 +18,5 @@ export function isMounted({ config }: Subject, path: string): boolean {
  * @param directory a config may lack its first slash
  */
 export function isWithin(path: string, directory: string): boolean {
-  return `${path}/`.startsWith(`/${directory.replace(/^\/+/, '').replace(/(?<!\/)\/+$/, '')}/`)
+  return `${path}/`.startsWith(`/${directory}/`.replace(/\/+/g, '/'))
 }

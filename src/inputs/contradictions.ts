@@ -1,5 +1,6 @@
 import { ruleNames } from '../check/inspect.ts'
 import { userNetrc } from '../nix/conf.ts'
+import { entriesOf } from '../util/text.ts'
 import type { InputName, Inputs, ReadInput } from './model.ts'
 
 /**
@@ -38,10 +39,10 @@ export function contradictions(inputs: Inputs, read: ReadInput, system: string):
     problem('test', 'needs an image, and `image` is empty')
   if (read('image') === '' && inputs.sbom && systems.length > 0)
     problem('sbom', 'needs an image, and `image` is empty')
-  if (read('image') === '' && /^(?:\s*(?:#.*)?\n)*\s*(?:#.*)?$/.test(read('warm')))
+  if (read('image') === '' && entriesOf(read('warm')).length === 0)
     problem('image', 'nothing to do: both image and warm are empty')
-  if (inputs.reproducible && read('image') === '')
-    problem('reproducible', 'is about the image, and image is empty')
+  for (const name of ['reproducible', 'provenance', 'sign'] as const)
+    if (inputs[name] && read('image') === '') problem(name, 'is about the image, and image is empty')
   if (read('nix-sha256') !== '' && read('nix-version') === '')
     problem('nix-sha256', 'is the digest of a version: set nix-version too')
   if (inputs.image !== undefined && inputs.push !== 'false' && read('name') === '')

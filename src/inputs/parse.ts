@@ -12,6 +12,7 @@ import { type Release, selectRelease } from '../nix/releases.ts'
 import { parseName } from '../registry/reference.ts'
 import { UserError } from '../util/errors.ts'
 import { splitShellWords } from '../util/shell-words.ts'
+import { entriesOf } from '../util/text.ts'
 
 import { contradictions } from './contradictions.ts'
 import { type InputName, type Inputs, type ReadInput, type SignFormat, signFormats } from './model.ts'
@@ -48,11 +49,7 @@ export function parseInputs(read: ReadInput, { system, event }: Surroundings): I
     return found ?? otherwise
   }
   const words = (name: InputName) => read(name).split(/\s+/).filter(Boolean)
-  const lines = (name: InputName) =>
-    read(name)
-      .split(/\r?\n/)
-      .map(line => line.trim())
-      .filter(line => line !== '' && !line.startsWith('#'))
+  const lines = (name: InputName) => entriesOf(read(name))
   const matching = (name: InputName, pattern: RegExp, form: string): string | undefined => {
     const text = read(name)
     if (text === '') return undefined

@@ -1,5 +1,11 @@
 /** `start` counts from when measuring began. Both in seconds. */
-export type Phase = { readonly name: string; readonly start: number; readonly seconds: number }
+export type Phase = {
+  readonly name: string
+  readonly start: number
+  readonly seconds: number
+  /** It ended by an error that came from no phase within it. */
+  readonly failed?: true
+}
 
 /** Measures what a run spends its time on. Phases may overlap; each keeps its own wall time. */
 export class Phases {
@@ -16,13 +22,16 @@ export class Phases {
 
   async time<T>(name: string, work: () => Promise<T>): Promise<T> {
     const start = this.elapsed()
+    let failed = false
     try {
       return await work()
     } catch (error) {
-      if (!this.#thrown.has(error)) this.#thrown.set(error, name)
+      failed = !this.#thrown.has(error)
+      if (failed) this.#thrown.set(error, name)
       throw error
     } finally {
-      this.#done.push({ name, start, seconds: this.elapsed() - start })
+      const seconds = this.elapsed() - start
+      this.#done.push({ name, start, seconds, ...(failed ? { failed } : {}) })
     }
   }
 

@@ -21,3 +21,11 @@ export function formatSeconds(seconds: number): string {
 export function count(number: number, one: string, many = `${one}s`): string {
   return `${number.toLocaleString('en')} ${number === 1 ? one : many}`
 }
+
+/** Lines of a list that a person has written: trimmed, without the empty ones and those that begin with `#`. */
+export function entriesOf(text: string): string[] {
+  return text
+    .split(/\r?\n/)
+    .map(line => line.trim())
+    .filter(line => line !== '' && !line.startsWith('#'))
+}

@@ -207,7 +207,7 @@ const failed: Report = {
     ].join('\n'),
     phase: 'build',
   },
-  phases: start,
+  phases: [...start.slice(0, -1), { name: 'build', start: 10.7, seconds: 95.1, failed: true }],
   seconds: 105.9,
 }
 
@@ -242,7 +242,7 @@ const broken: Report = {
     detail: undefined,
     phase: 'inspect',
   },
-  phases: [...start.slice(0, 5), { name: 'inspect', start: 10.7, seconds: 0.5 }],
+  phases: [...start.slice(0, 5), { name: 'inspect', start: 10.7, seconds: 0.5, failed: true }],
   seconds: 11.3,
 }
 

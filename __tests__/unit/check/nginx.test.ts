@@ -25,6 +25,8 @@ test('nginx: what is in a volume is nobody to miss', async () => {
   assert.equal((await of(conf)).length, 2)
   assert.deepEqual(await of(conf, { volumes: ['/data/'] }), [])
   assert.equal((await of(conf, { volumes: ['/dat'] })).length, 2)
+  assert.deepEqual(await of(conf, { volumes: ['data//'] }), [])
+  assert.deepEqual(await of(conf, { volumes: ['/'] }), [])
 })
 
 test('nginx: options in place of what it was built with', async () => {
