@@ -4,7 +4,6 @@ import { hashOf } from './model.js'
 import { base32OfHash } from './narinfo.js'
 
 import { estimateOf } from './policy/select.js'
-
 import { sizeInCache } from './size.js'
 
 /** Store paths with their compressed NARs as what a pack is made of; those without a NAR are left out. Pure. */

@@ -1,5 +1,6 @@
 import { choose } from './policy/choose.js'
 import { bytesOf, itemsOf, withUses } from './policy/items.js'
+
 import { reasonsOf } from './policy/reasons.js'
 import { callsFor, chooseRewrites } from './policy/rewrites.js'
 

@@ -10,6 +10,7 @@ import { isNarFile } from './nar-file.js'
 import { narFile } from './narinfo.js'
 
 import { packFolder, settling } from './packs.js'
+
 import { leastPack } from './policy/rewrites.js'
 import { plan } from './policy.js'
 

@@ -4,8 +4,8 @@ import { type CachedPath, type CacheIndex, hashOf } from './model.ts'
 import type { NarFile } from './nar-file.ts'
 import { base32OfHash } from './narinfo.ts'
 import type { Member } from './pack.ts'
+import type { Candidate } from './policy/model.ts'
 import { estimateOf } from './policy/select.ts'
-import type { Candidate } from './policy.ts'
 import { sizeInCache } from './size.ts'
 
 /** Store paths with their compressed NARs as what a pack is made of; those without a NAR are left out. Pure. */

@@ -6,14 +6,7 @@ import { codeOf, isDiskFull } from '../util/errors.ts'
 import { hashOf } from './model.ts'
 import type { NarFile } from './nar-file.ts'
 import { narFile, storeDir } from './narinfo.ts'
-import { mostInMemory, writeSmallNars } from './small-nars.ts'
-
-export type WrittenNars = {
-  /** By store path, without those that Nix could not give. */
-  readonly nars: ReadonlyMap<string, NarFile>
-  /** In Nix's words: why some could not be given. */
-  readonly problems: readonly string[]
-}
+import { mostInMemory, type WrittenNars, writeSmallNars } from './small-nars.ts'
 
 /** Bytes of NARs and number of paths after which it is looked at whether there is room for more. */
 const batchBytes = 512 * 1024 * 1024

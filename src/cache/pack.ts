@@ -6,7 +6,7 @@ import { hashOf } from './model.ts'
 import type { NarFile } from './nar-file.ts'
 import { cacheInfo, narFile, renderNarInfo } from './narinfo.ts'
 import { packFolder } from './packs.ts'
-import type { Candidate } from './policy.ts'
+import type { Candidate } from './policy/model.ts'
 
 export { sizeInCache } from './size.ts'
 

@@ -10,8 +10,9 @@ import { isNarFile } from './nar-file.ts'
 import { narFile } from './narinfo.ts'
 import type { Member } from './pack.ts'
 import { packFolder, settling } from './packs.ts'
+import type { Candidate, Plan, PlanInput } from './policy/model.ts'
 import { leastPack } from './policy/rewrites.ts'
-import { type Candidate, type Plan, type PlanInput, plan } from './policy.ts'
+import { plan } from './policy.ts'
 import type { Stats } from './server.ts'
 
 export type RepackOptions = {

@@ -6,7 +6,13 @@ import type { PathInfo } from '../nix/model.ts'
 import type { NarFile } from './nar-file.ts'
 import type { NarResult, NarWork } from './nar-worker.ts'
 import { base32OfHash, narFile } from './narinfo.ts'
-import type { WrittenNars } from './nars.ts'
+
+export type WrittenNars = {
+  /** By store path, without those that Nix could not give. */
+  readonly nars: ReadonlyMap<string, NarFile>
+  /** In Nix's words: why some could not be given. */
+  readonly problems: readonly string[]
+}
 
 /** Bytes of a NAR that is held in memory, once for each thread. */
 export const mostInMemory = 16 * 1024 * 1024

@@ -1,5 +1,5 @@
 import { type CacheIndex, hashOf } from './model.ts'
-import type { Plan } from './policy.ts'
+import type { Plan } from './policy/model.ts'
 
 /** Seconds. A use that the index knows to be younger is not worth a new index: nothing is decided by it. */
 const staleUse = 24 * 60 * 60

@@ -10,7 +10,7 @@ import {
   type LayerUse,
   type Origin,
 } from '../../../src/cache/model.ts'
-import type { Candidate, PlanInput } from '../../../src/cache/policy.ts'
+import type { Candidate, PlanInput } from '../../../src/cache/policy/model.ts'
 import { sizeInCache } from '../../../src/cache/size.ts'
 import { nixBase32 } from '../../../src/util/base32.ts'
 

@@ -1,6 +1,5 @@
 import { reach } from '../closure.js'
 import { hashOf } from '../model.js'
-
 import { sizeInCache } from '../size.js'
 import { savedSeconds } from '../value.js'
 

@@ -1,5 +1,4 @@
 import { count, formatBytes, formatSeconds } from '../../util/text.js'
-
 import { secondsToGetBack } from '../value.js'
 import { bytesOf } from './items.js'
 

@@ -1,5 +1,4 @@
 import { hashOf } from '../model.js'
-
 import { choose } from './choose.js'
 import { bytesOf, itemsOf, withUses } from './items.js'
 

@@ -1,8 +1,8 @@
 import { reach } from '../closure.ts'
 import { type CachedPath, type CacheIndex, hashOf } from '../model.ts'
-import type { Candidate, PlanInput } from '../policy.ts'
 import { sizeInCache } from '../size.ts'
 import { savedSeconds } from '../value.ts'
+import type { Candidate, PlanInput } from './model.ts'
 
 /** A pack of the index, with what it holds that is named. */
 export type Held = {

@@ -1,7 +1,7 @@
 import { count, formatBytes, formatSeconds } from '../../util/text.ts'
-import type { Plan, PlanInput } from '../policy.ts'
 import { secondsToGetBack } from '../value.ts'
 import { bytesOf, type Item, type Items } from './items.ts'
+import type { Plan, PlanInput } from './model.ts'
 
 /** Sentences about a plan, for people: nothing when nothing had to go, nothing moves and nothing was left out. */
 export function reasonsOf(

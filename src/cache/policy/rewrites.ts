@@ -1,6 +1,6 @@
-import type { PlanInput } from '../policy.ts'
 import { type Choice, choose } from './choose.ts'
 import { bytesOf, type Held, type Item, type Items } from './items.ts'
+import type { PlanInput } from './model.ts'
 
 const MiB = 1024 * 1024
 

@@ -1,8 +1,8 @@
 import type { PathInfo } from '../../nix/model.ts'
 import { hashOf } from '../model.ts'
-import type { Candidate, PlanInput } from '../policy.ts'
 import { choose } from './choose.ts'
 import { bytesOf, itemsOf, withUses } from './items.ts'
+import type { Candidate, PlanInput } from './model.ts'
 
 /** zstd makes a NAR this many times smaller on average, and no more than that at most. */
 const usualRatio = 4
