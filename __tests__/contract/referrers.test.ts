@@ -89,8 +89,22 @@ test('a list of several pages is read to its end, and none that ends early is ta
     texts,
   )
   assert.equal(desk.registry.count({ path }), 3)
-  desk.registry.fault({ path, after: 1, status: 403 })
-  await assert.rejects(listReferrers(desk.client(), subject.digest), UserError)
+  const refusal = async () => {
+    const error = await listReferrers(desk.client(), subject.digest).catch(error => error)
+    assert.ok(error instanceof UserError, String(error))
+    return error.message
+  }
+  const page = { 'content-type': indexMediaType, link: '<?from=2>; rel="next"' }
+  const body = { schemaVersion: 2, mediaType: indexMediaType, manifests: [] }
+  for (const [after, answer, says] of [
+    [1, { status: 403 }, /refused the referrers of sha256:\w+: status 403/],
+    [1, { status: 200, body }, /breaks off the list of the referrers of sha256:\w+: page 2 is no index/],
+    [0, { status: 200, headers: page, body }, /more than 100 pages/],
+  ] as const) {
+    const fault = desk.registry.fault({ path, after, ...answer })
+    assert.match(await refusal(), says)
+    fault.clear()
+  }
 })
 
 test('what others have put into the list stays', async () => {
