@@ -66,7 +66,7 @@ export function plainDocument(title: string, mediaType: string, text: string): W
  * @throws UserError when Sigstore, GitHub or the registry refuses
  */
 export async function attachMissing(
-  { signal }: Job,
+  { runner, signal }: Job,
   { client }: Registry,
   subject: Descriptor,
   wanted: readonly Wanted[],
@@ -85,7 +85,7 @@ export async function attachMissing(
       missing.push(one)
   }
   const artifacts = await Promise.all(missing.map(one => one.make({ name, digest })))
-  await attach(client, subject, artifacts, signal)
+  await attach(client, subject, artifacts, { log: runner, signal })
   return missing
 }
 
@@ -94,7 +94,7 @@ export async function attachMissing(
  * @returns whether that had not been done before
  */
 export async function signInTag(
-  { signal }: Job,
+  { runner, signal }: Job,
   { client }: Registry,
   digest: Digest,
   { signer, by }: Signing,
@@ -103,7 +103,7 @@ export async function signInTag(
   if (there.some(annotations => annotations[signerAnnotation] === by)) return false
   const payload = simpleSigning({ name: client.repository.name, digest })
   const annotations = { ...signatureAnnotations(await signer.sign(payload)), [signerAnnotation]: by }
-  await addTagSignature(client, digest, { payload, annotations }, signal)
+  await addTagSignature(client, digest, { payload, annotations }, { log: runner, signal })
   return true
 }
 
