@@ -309,6 +309,28 @@ test('with a key: cosign accepts bundle and tag by its public key, and no other'
     const checked = await cosign('cosign', { directory, sigstore }, [...args, `${desk.name}@${digest}`])
     assert.equal(checked.code === 0 ? 0 : 1, code, checked.stderr)
   }
+  // What is told to no log is said to be so.
+  const unlogged = await pushed(desk, 'of a private repository')
+  const unwitnessed = { ...witnesses, rekor: undefined }
+  const secret = signerFor({ key }, unwitnessed, never)
+  const own = contents(sbomOf(unlogged.digest))
+  for (const one of [own, signature]) {
+    const about = statement({ name: desk.name, digest: unlogged.digest }, one)
+    await attach(desk.client(), unlogged, [artifact(await secret.attest(about), one)])
+  }
+  await writeFile(join(directory, 'key.pub'), key.publicKey)
+  for (const command of [['verify'], ['verify-attestation', '--type', 'cyclonedx']])
+    for (const [more, accepted] of [
+      [['--insecure-ignore-tlog'], true],
+      [[], false],
+    ] as const) {
+      const args = [...command, ...more, '--key', join(directory, 'key.pub')]
+      const checked = await cosign('cosign', { directory, sigstore }, [
+        ...args,
+        `${desk.name}@${unlogged.digest}`,
+      ])
+      assert.equal(checked.code === 0, accepted, checked.stderr)
+    }
   assert.ok(!sigstore.requests.some(request => /signingCert/.test(request)), 'no certificate is asked for')
 })
 
@@ -345,9 +367,14 @@ test('services that refuse are told by their name', async () => {
     sigstore.fault({ path: new RegExp(`^${path}$`), status: 403 })
     const error = await signer.attest(statement(subject, signature)).catch(error => error)
     assert.ok(error instanceof UserError, String(error))
-    assert.equal(error instanceof NotLogged, path === '/api/v1/log/entries')
+    assert.ok(!(error instanceof NotLogged))
     assert.ok(error.message.startsWith(sigstore.url))
     assert.match(error.message, says)
+    // Only the log is known to refuse what is large.
+    const large = await signer.attest(Buffer.alloc(1024 * 1024, 'a')).catch(error => error)
+    assert.equal(large instanceof NotLogged, path === '/api/v1/log/entries')
+    assert.match(large.message, says)
+    assert.equal(/may be too large for it: 1\.0 MiB\.$/.test(large.message), large instanceof NotLogged)
     for (const secret of sigstore.secrets()) assert.ok(!`${error.stack}${error.cause}`.includes(secret))
   }
 })

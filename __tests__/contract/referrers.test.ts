@@ -3,13 +3,17 @@ import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { test } from 'node:test'
 import { partsBin } from '../../script/parts/paths.ts'
+import { BlobUnknown } from '../../src/registry/failure.ts'
 import { indexMediaType } from '../../src/registry/image-index.ts'
 import { manifestMediaType } from '../../src/registry/manifest.ts'
 import { type Artifact, attach, listReferrers } from '../../src/registry/referrers.ts'
+import { addTagSignature, listTagSignatures } from '../../src/registry/signature-tag.ts'
+import { sha256 } from '../../src/util/digest.ts'
 import { UserError } from '../../src/util/errors.ts'
 import { exec } from '../../src/util/exec.ts'
 import { type Desk, openDesk } from '../harness/registry/desk.ts'
 import { sampleImage, sampleLayer } from '../harness/registry/sample.ts'
+import { ghcr } from '../harness/registry/troubles.ts'
 
 const artifactType = 'application/vnd.example.note'
 const note = (text: string): Artifact => ({
@@ -89,8 +93,22 @@ test('a list of several pages is read to its end, and none that ends early is ta
     texts,
   )
   assert.equal(desk.registry.count({ path }), 3)
-  desk.registry.fault({ path, after: 1, status: 403 })
-  await assert.rejects(listReferrers(desk.client(), subject.digest), UserError)
+  const refusal = async () => {
+    const error = await listReferrers(desk.client(), subject.digest).catch(error => error)
+    assert.ok(error instanceof UserError, String(error))
+    return error.message
+  }
+  const page = { 'content-type': indexMediaType, link: '<?from=2>; rel="next"' }
+  const body = { schemaVersion: 2, mediaType: indexMediaType, manifests: [] }
+  for (const [after, answer, says] of [
+    [1, { status: 403 }, /refused the referrers of sha256:\w+: status 403/],
+    [1, { status: 200, body }, /breaks off the list of the referrers of sha256:\w+: page 2 is no index/],
+    [0, { status: 200, headers: page, body }, /more than 100 pages/],
+  ] as const) {
+    const fault = desk.registry.fault({ path, after, ...answer })
+    assert.match(await refusal(), says)
+    fault.clear()
+  }
 })
 
 test('what others have put into the list stays', async () => {
@@ -193,12 +211,41 @@ test('an interrupted attachment leaves the list as it was, and the next one comp
   const tag = new RegExp(`/manifests/${subject.digest.replace(':', '-')}$`)
   const interrupt = new AbortController()
   const hold = desk.registry.hold({ method: 'PUT', path: tag, times: 1 })
-  const first = attach(desk.client(), subject, [note('one')], interrupt.signal)
+  const first = attach(desk.client(), subject, [note('one')], { signal: interrupt.signal })
   await hold.reached
   interrupt.abort()
   await assert.rejects(first)
   assert.deepEqual(await listReferrers(desk.client(), subject.digest), [])
   hold.release()
   await attach(desk.client(), subject, [note('one')])
+  assert.equal((await listReferrers(desk.client(), subject.digest)).length, 1)
+})
+
+test('where the registry lacks a blob that it had, what is attached is sent again, after the waits of a push', async () => {
+  await using desk = await openDesk()
+  const subject = await pushed(desk)
+  const waits: number[] = []
+  const patience = { sleep: async (milliseconds: number) => void waits.push(milliseconds) }
+  const manifests = { method: 'PUT', path: /\/manifests\/sha256:/ }
+  const hold = desk.registry.hold({ ...manifests, times: 1 })
+  const attaching = attach(desk.client(), subject, [note('one')], patience)
+  await hold.reached
+  const path = `/v2/octo/app/blobs/${sha256('one')}`
+  assert.equal((await fetch(`http://${desk.registry.host}${path}`, { method: 'DELETE' })).status, 202)
+  hold.release()
+  await attaching
+  assert.deepEqual(waits, [1000])
+  assert.equal((await listReferrers(desk.client(), subject.digest)).length, 1)
+
+  const signature = { payload: Buffer.from('payload'), annotations: { signature: 'x' } }
+  const tag = { method: 'PUT', path: /\/manifests\/sha256-\w+\.sig$/ }
+  desk.registry.fault({ ...tag, ...ghcr.manifestBlobUnknown, times: 2 })
+  await addTagSignature(desk.client(), subject.digest, signature, patience)
+  assert.deepEqual(waits, [1000, 1000, 5000])
+  assert.deepEqual(await listTagSignatures(desk.client(), subject.digest), [signature.annotations])
+
+  const fault = desk.registry.fault({ ...manifests, ...ghcr.manifestBlobUnknown })
+  await assert.rejects(attach(desk.client(), subject, [note('two')], patience), BlobUnknown)
+  assert.equal(fault.hits, 3)
   assert.equal((await listReferrers(desk.client(), subject.digest)).length, 1)
 })

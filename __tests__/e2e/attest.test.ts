@@ -9,6 +9,8 @@ import { TrustedRoot } from '@sigstore/protobuf-specs'
 import { toSignedEntity, toTrustMaterial, Verifier } from '@sigstore/verify'
 import { partsBin } from '../../script/parts/paths.ts'
 import { exec } from '../../src/util/exec.ts'
+import type { Machine } from '../harness/machine.ts'
+import { expect } from '../harness/nix-by-hand.ts'
 import { ghcr } from '../harness/registry/troubles.ts'
 import { pushTag } from '../harness/runner/events.ts'
 import { cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
@@ -106,13 +108,21 @@ test('what is published is attested and signed before it is tagged, once, and co
   const tarball = buildDefinition.resolvedDependencies.find((one: { name?: string }) => one.name === 'nix')
   assert.match(tarball.digest.sha256, /^[0-9a-f]{64}$/)
 
-  // The same image again: what is there stays, and costs one request to the registry.
+  // The same image again: what is there stays, and these requests tell so.
   const signatures = certificates()
   const second = await run({ with: { provenance: 'true', sign: 'true', tags: 'v2' } })
   assert.equal(second.main.code, 0, second.main.log)
   assert.equal(second.main.outputs.digest, digest)
   assert.equal(certificates(), signatures)
   assert.equal(sigstore.stored.length, 1)
+  const list = `manifests/sha256-${digest.slice('sha256:'.length)}`
+  const asked = world.registry.requests.map(
+    ({ method, path }) => `${method} ${path.split('/org/attested/')[1]}`,
+  )
+  const referrer = 'HEAD manifests/sha256:'
+  const telling = asked.filter(one => / referrers\/|sha256-/.test(one) || one.startsWith(referrer))
+  const marks = telling.map(one => (one.startsWith(referrer) ? referrer : one))
+  assert.deepEqual(marks, [`GET referrers/${digest}`, `GET ${list}`, referrer, referrer])
   assert.equal((await verify(':v2', ...signedBy(workflow))).code, 0)
   for (const secret of sigstore.secrets())
     assert.ok(!`${first.main.log}${second.main.log}`.includes(secret), 'no token is shown')
@@ -143,7 +153,11 @@ test('an SBOM is attested for its image before the tag, once, and cosign gives i
 }, async () => {
   const { run, sbomOf, name } = repository('described', {})
   const stored = sigstore.stored.length
-  const first = await run({ with: { sbom: 'true', provenance: 'true', sign: 'true' } })
+  // The workflow signs it beside its provenance, also where a key signs the image.
+  const { privateKey } = generateKeyPairSync('ec', { namedCurve: 'P-256' })
+  const key = privateKey.export({ type: 'pkcs8', format: 'pem' }).toString()
+  const inputs = { sbom: 'true', provenance: 'true', sign: 'true', 'sign-key': key }
+  const first = await run({ with: inputs })
   assert.equal(first.main.code, 0, first.main.log)
   const { digest = '' } = first.main.outputs
   const { metadata, components } = await sbomOf(':main')
@@ -158,7 +172,7 @@ test('an SBOM is attested for its image before the tag, once, and cosign gives i
   assert.deepEqual(details(first).sbom[0].attached, { by: workflow, added: true })
 
   const signatures = certificates()
-  const second = await run({ with: { sbom: 'true', provenance: 'true', sign: 'true', tags: 'v2' } })
+  const second = await run({ with: { ...inputs, tags: 'v2' } })
   assert.equal(second.main.code, 0, second.main.log)
   assert.equal(second.main.outputs.digest, digest)
   assert.equal(certificates(), signatures)
@@ -201,21 +215,45 @@ test('where nobody signs, the SBOM itself is beside the image, once, and oras fi
   assert.equal((await discover()).length, 1)
 })
 
-test('an SBOM that the registry does not take leaves the tags; one that the log does not take is attached unsigned', async () => {
+/** Has the image's only package say more of itself than fits into an entry of the log. */
+async function withMuchToSay(workspace: string, machine: Machine): Promise<void> {
+  const file = join(workspace, 'flake.nix')
+  const flake = await expect(machine.run(['cat', file]))
+  const words = 'builtins.concatStringsSep " " (builtins.genList (_: "busybox") 150000)'
+  const changed = flake.replace(
+    'busybox = content;',
+    `busybox = content // { meta.description = ${words}; };`,
+  )
+  assert.notEqual(changed, flake)
+  await machine.plant(file, changed)
+}
+
+test('an SBOM that registry or log do not take leaves the tags; one that is too large for the log is attached unsigned', async () => {
   const { run } = repository('refusing', {})
+  const inputs = { sbom: 'true', sign: 'true' }
   const refused = world.registry.fault({ method: 'PUT', path: /manifests\/sha256-/, status: 403 })
-  const first = await run({ with: { sbom: 'true', sign: 'true' } })
+  const first = await run({ with: inputs })
   refused.clear()
   assert.equal(first.main.code, 1)
   assert.match(first.main.errors[0]?.message ?? '', /refused the manifest as sha256-/)
   assert.ok(!put().includes('main'), put().join())
 
-  sigstore.fault({ path: /^\/api\/v1\/log\/entries$/, status: 413, times: 1 })
-  const second = await run({ with: { sbom: 'true', sign: 'true' } })
-  assert.equal(second.main.code, 0, second.main.log)
-  const [warning] = second.main.warnings
-  assert.match(warning?.message ?? '', /attached without a signature: .* does not log the signature/)
-  const { details } = JSON.parse(second.main.outputs.metadata ?? '')
+  const log = { path: /^\/api\/v1\/log\/entries$/, times: 1 }
+  sigstore.fault({ ...log, status: 403 })
+  const second = await run({ with: inputs })
+  assert.equal(second.main.code, 1)
+  assert.match(second.main.errors[0]?.message ?? '', /does not log the signature/)
+  assert.deepEqual(put(), [], 'neither without a signature')
+
+  sigstore.fault({ ...log, status: 413 })
+  const third = await run({ with: inputs, change: withMuchToSay })
+  assert.equal(third.main.code, 0, third.main.log)
+  const [warning] = third.main.warnings
+  assert.match(
+    warning?.message ?? '',
+    /attached without a signature: .* does not log the signature: .* may be too large for it: 1\.\d MiB\.$/,
+  )
+  const { details } = JSON.parse(third.main.outputs.metadata ?? '')
   assert.deepEqual(details.sbom[0].attached, { added: true })
   assert.equal(details.attested.claims[0].added, true)
 })

@@ -126,6 +126,10 @@ test('where a list goes on is read from its Link, whatever else that says', () =
     '<../more?n=2>; title=x; rel="next"',
     '<https://registry.example/>; rel="prev", </v2/o/app/more?n=2>; rel="next"',
     `<${next}> ; REL = "next"; type="a/b"`,
+    '</v2/o/app/more?n=2>; title="a, b; \\"c\\" <d>"; rel="next"',
+    '</v2/o/app/more?n=2>; rel="first next"',
+    '</v2/o/app/more?n=2>; crossorigin; rel=Next',
+    '</x>; rel="prev"; title="; rel=next", </v2/o/app/more?n=2>; rel="next"',
   ])
     assert.equal(after(link), next, link)
   for (const link of [
@@ -134,6 +138,11 @@ test('where a list goes on is read from its Link, whatever else that says', () =
     '</x>',
     '<http://registry.example/x>; rel="next"',
     'rel="next"',
+    '</x>; rel="next-archive"',
+    '</x>; rel=nextmost',
+    '</x>; title="; rel=next"',
+    '</x>; rel="prev"; rel="next"',
+    '</x>; anchor="a" rel="next"',
   ])
     assert.equal(after(link), undefined, link)
   fc.assert(

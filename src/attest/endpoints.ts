@@ -10,7 +10,7 @@ export type Endpoints = {
   readonly tsa: string | undefined
 }
 
-/** The log refuses a signature: as the public one does where what is signed is too large for it. */
+/** The log has not taken a signature, and what is signed may be too large for it. */
 export class NotLogged extends UserError {}
 
 /** What decides which they are. */

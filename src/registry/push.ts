@@ -3,13 +3,14 @@ import type { Image } from '../image/model.ts'
 import { type Digest, sha256 } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import type { Log } from '../util/log.ts'
-import { realSleep, type Sleep } from '../util/sleep.ts'
+import type { Sleep } from '../util/sleep.ts'
 import { count, formatBytes } from '../util/text.ts'
 import type { RegistryClient } from './client.ts'
 import { BlobUnknown } from './failure.ts'
 import { layerThreads, type Programs } from './layer-threads.ts'
 import { type Blob, memoKey, pushLayers, recallLayer } from './layers.ts'
 import { configMediaType, imageManifest, manifestMediaType } from './manifest.ts'
+import { missing, withBlobs } from './missing-blobs.ts'
 import type { Compression, Descriptor, LayerMemo } from './model.ts'
 import { lookAtTags, type TagsBefore } from './published.ts'
 import { annotation } from './records.ts'
@@ -67,9 +68,6 @@ export type Pushed = Published & {
   readonly tagged: readonly string[]
 }
 
-/** Milliseconds before the blobs are asked for again when the registry says that the manifest's are not there. */
-const blobUnknownWaits = [1000, 5000]
-
 /** Layers that are being sent while others are made. */
 const sending = 3
 
@@ -93,7 +91,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
   const tag = (manifest: Buffer) =>
     putTags(client, { tags, published, bytes: manifest, mediaType: manifestMediaType, signal })
   try {
-    let result = (await recall()) ?? (await publish({}))
+    let result = (await recall()) ?? (await publish())
     await options.onPublished?.(described(result))
     let tagged: readonly string[]
     try {
@@ -101,7 +99,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     } catch (error) {
       // A registry may lose a blob and keep the manifest, which it then takes under no other name.
       if (!(error instanceof BlobUnknown)) throw error
-      sayMissing()
+      log.info(missing(client.repository))
       const { manifest } = result
       result = await publish({ again: true })
       // A layer of which the bytes were remembered wrongly makes it another image.
@@ -132,10 +130,6 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     }
   }
 
-  function sayMissing(): void {
-    log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
-  }
-
   /** The image as it is known, if the registry has it. */
   async function recall(): Promise<Result | undefined> {
     const blobs = new Map<string, Blob>()
@@ -151,47 +145,39 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     return { manifest, blobs, changed: false, sent: new Map() }
   }
 
-  /** @param given.again whether the registry is known to lack a blob of what it has a manifest of */
-  async function publish(given: {
-    readonly remembered?: LayerMemo
-    readonly again?: boolean
-    readonly waits?: readonly number[]
-    readonly sent?: Map<Digest, number>
-  }): Promise<Result> {
-    const { remembered = memo, again = false, waits = blobUnknownWaits, sent = new Map() } = given
-    const held = new Set(again ? [] : published.images.flatMap(({ blobs }) => [...blobs]))
-    const blobs = await pushLayers(image.layers, {
-      ...{ client, compression, level, memo: remembered, held, threads, log, signal },
-      concurrency: threads.most + sending,
-      scratch: options.scratch,
-    })
-    for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)
-    const manifest = manifestOf(blobs)
-    const digest = sha256(manifest)
-    if ((await client.headManifest(digest, signal)) !== undefined)
-      return { manifest, blobs, changed: false, sent }
-    const config = configOf(blobs)
-    if (!held.has(config.digest) && !(await client.hasBlob(config, signal))) {
-      await client.uploadBlob({ ...config, ...bodyOf(config.bytes) }, signal)
-      sent.set(config.digest, config.size)
-    }
-    try {
+  /** @param again whether the registry is known to lack a blob of what it has a manifest of */
+  async function publish({ again = false } = {}): Promise<Result> {
+    const sent = new Map<Digest, number>()
+    let known: LayerMemo = memo
+    const put = async (failed: number): Promise<Result> => {
+      const trusted = !again && failed === 0
+      const held = new Set(trusted ? published.images.flatMap(({ blobs }) => [...blobs]) : [])
+      const blobs = await pushLayers(image.layers, {
+        ...{ client, compression, level, memo: known, held, threads, log, signal },
+        concurrency: threads.most + sending,
+        scratch: options.scratch,
+      })
+      known = new Map([...memo, ...memoOf(blobs)])
+      for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)
+      const manifest = manifestOf(blobs)
+      const digest = sha256(manifest)
+      if ((await client.headManifest(digest, signal)) !== undefined)
+        return { manifest, blobs, changed: false, sent }
+      const config = configOf(blobs)
+      if (!held.has(config.digest) && !(await client.hasBlob(config, signal))) {
+        await client.uploadBlob({ ...config, ...bodyOf(config.bytes) }, signal)
+        sent.set(config.digest, config.size)
+      }
       await client.putManifest(digest, manifest, manifestMediaType, signal)
-    } catch (error) {
-      const [wait, ...later] = waits
-      if (!(error instanceof BlobUnknown) || wait === undefined) throw error
-      sayMissing()
-      await (options.sleep ?? realSleep)(wait, signal)
-      const learned = new Map([...memo, ...memoOf(blobs)])
-      return publish({ remembered: learned, again: true, waits: later, sent })
+      if ((await client.getManifest(digest, signal)) === undefined) {
+        throw new UserError(
+          `${name}: ${client.repository.host} took the manifest ${digest} and does not have it.`,
+          { advice: 'Run the job again.' },
+        )
+      }
+      return { manifest, blobs, changed: true, sent }
     }
-    if ((await client.getManifest(digest, signal)) === undefined) {
-      throw new UserError(
-        `${name}: ${client.repository.host} took the manifest ${digest} and does not have it.`,
-        { advice: 'Run the job again.' },
-      )
-    }
-    return { manifest, blobs, changed: true, sent }
+    return withBlobs(client, { log, sleep: options.sleep, signal }, put)
   }
 
   function configOf(blobs: Blobs): Descriptor & { readonly bytes: Buffer } {

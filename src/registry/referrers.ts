@@ -4,6 +4,7 @@ import { UserError } from '../util/errors.ts'
 import type { RegistryClient } from './client.ts'
 import { indexMediaType } from './image-index.ts'
 import { annotated, manifestMediaType } from './manifest.ts'
+import { type Patience, withBlobs } from './missing-blobs.ts'
 import type { Descriptor } from './model.ts'
 import { addToTag } from './shared-tag.ts'
 import { bodyOf } from './transport.ts'
@@ -68,8 +69,9 @@ export async function attach(
   client: RegistryClient,
   subject: Descriptor,
   artifacts: readonly Artifact[],
-  signal?: AbortSignal,
+  patience: Patience = {},
 ): Promise<readonly Referrer[]> {
+  const { signal } = patience
   const config = { mediaType: emptyType, digest: sha256(emptyConfig), size: emptyConfig.length }
   const put: Referrer[] = []
   const unlisted: Referrer[] = []
@@ -77,11 +79,13 @@ export async function attach(
     const { mediaType, bytes } = content
     const blob = { mediaType, digest: sha256(bytes), size: bytes.length }
     const layer = { ...blob, ...annotated(content.annotations ?? {}) }
-    await upload(client, config, emptyConfig, signal)
-    await upload(client, layer, bytes, signal)
     const manifest = artifactManifest({ artifactType, config, layer, subject, annotations })
     const digest = sha256(manifest)
-    const lists = await client.putManifest(digest, manifest, manifestMediaType, signal)
+    const lists = await withBlobs(client, patience, async () => {
+      await upload(client, config, emptyConfig, signal)
+      await upload(client, layer, bytes, signal)
+      return await client.putManifest(digest, manifest, manifestMediaType, signal)
+    })
     const size = manifest.length
     const referrer = { mediaType: manifestMediaType, digest, size, artifactType, ...annotated(annotations) }
     put.push(referrer)

@@ -3,6 +3,7 @@ import { type Digest, sha256 } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import type { RegistryClient } from './client.ts'
 import { configMediaType, manifestMediaType } from './manifest.ts'
+import { type Patience, withBlobs } from './missing-blobs.ts'
 import { upload } from './referrers.ts'
 import { addToTag } from './shared-tag.ts'
 
@@ -48,40 +49,38 @@ export async function addTagSignature(
   client: RegistryClient,
   subject: Digest,
   { payload, annotations }: TagSignature,
-  signal?: AbortSignal,
+  patience: Patience = {},
 ): Promise<void> {
+  const { signal } = patience
   const layer = { mediaType: payloadType, digest: sha256(payload), size: payload.length, annotations }
-  await upload(client, layer, payload, signal)
   const key = JSON.stringify(annotations)
-  await addToTag(
-    client,
-    tagFor(subject),
-    manifestMediaType,
-    async found => {
-      const manifest = found && parse(found, client, subject)
-      const { layers = [] } = manifest ?? {}
-      if (layers.some(({ annotations }) => JSON.stringify(annotations) === key)) return undefined
-      const all = [...layers, layer]
-      const diffIds = all.map(({ digest }) => digest)
-      const bytes = Buffer.from(
-        JSON.stringify({
-          architecture: '',
-          os: '',
-          config: {},
-          rootfs: { type: 'layers', diff_ids: diffIds },
-        }),
-      )
-      const config = { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length }
-      await upload(client, config, bytes, signal)
-      return Buffer.from(
-        JSON.stringify({
-          ...{ schemaVersion: 2, mediaType: manifestMediaType },
-          ...{ ...manifest, config, layers: all },
-        }),
-      )
-    },
-    signal,
-  )
+  const add = async (found: Buffer | undefined) => {
+    const manifest = found && parse(found, client, subject)
+    const { layers = [] } = manifest ?? {}
+    if (layers.some(({ annotations }) => JSON.stringify(annotations) === key)) return undefined
+    const all = [...layers, layer]
+    const diffIds = all.map(({ digest }) => digest)
+    const bytes = Buffer.from(
+      JSON.stringify({
+        architecture: '',
+        os: '',
+        config: {},
+        rootfs: { type: 'layers', diff_ids: diffIds },
+      }),
+    )
+    const config = { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length }
+    await upload(client, config, bytes, signal)
+    return Buffer.from(
+      JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: manifestMediaType },
+        ...{ ...manifest, config, layers: all },
+      }),
+    )
+  }
+  await withBlobs(client, patience, async () => {
+    await upload(client, layer, payload, signal)
+    await addToTag(client, tagFor(subject), manifestMediaType, add, signal)
+  })
 }
 
 function parse(bytes: Buffer, client: RegistryClient, subject: Digest) {

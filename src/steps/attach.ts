@@ -17,7 +17,13 @@ export type Wanted = {
   /** Annotations by which it is known to be there already. */
   readonly marks: Readonly<Record<string, string>>
   /** @param subject what it is about, by the image's name */
-  make(subject: Parameters<typeof statement>[0]): Promise<Artifact>
+  make(subject: Parameters<typeof statement>[0]): Promise<Made>
+}
+
+type Made = {
+  readonly artifact: Artifact
+  /** Lets GitHub know of it, where it is to. */
+  readonly keep?: () => Promise<unknown>
 }
 
 /** On a referrer: who signed it. Not proven by that, but good enough to not sign again. */
@@ -37,18 +43,18 @@ export function signedClaim(job: Job, claim: Claim, { signer, by }: Signing, sto
     marks,
     async make(subject) {
       const bundle = await signer.attest(statement(subject, claim))
-      const bytes = Buffer.from(JSON.stringify(bundle))
-      if (stored && isGithubCloud(job.context.serverUrl)) {
-        if (bytes.length <= largestStored) await store(job).create(bundle, job.signal)
-        else
-          job.runner.info(`GitHub keeps no attestation of ${formatBytes(bytes.length)}: the registry does.`)
-      }
       const { mediaType } = bundle
-      return {
+      const bytes = Buffer.from(JSON.stringify(bundle))
+      const artifact = {
         artifactType: mediaType,
         content: { mediaType, bytes },
         annotations: { 'dev.sigstore.bundle.content': 'dsse-envelope', ...marks },
       }
+      if (!stored || !isGithubCloud(job.context.serverUrl)) return { artifact }
+      if (bytes.length <= largestStored)
+        return { artifact, keep: () => store(job).create(bundle, job.signal) }
+      job.runner.info(`GitHub keeps no attestation of ${formatBytes(bytes.length)}: the registry does.`)
+      return { artifact }
     },
   }
 }
@@ -57,17 +63,18 @@ export function signedClaim(job: Job, claim: Claim, { signer, by }: Signing, sto
 export function plainDocument(title: string, mediaType: string, text: string): Wanted {
   const annotations = { [titleAnnotation]: title }
   const content = { mediaType, bytes: Buffer.from(text), annotations }
-  return { marks: annotations, make: async () => ({ artifactType: mediaType, content, annotations }) }
+  const artifact = { artifactType: mediaType, content, annotations }
+  return { marks: annotations, make: async () => ({ artifact }) }
 }
 
 /**
- * Attaches what an image does not have yet.
+ * Attaches what an image does not have yet: when all of it is made, and GitHub knows of what it is to know of.
  * @returns what was attached
  * @throws UserError when Sigstore, GitHub or the registry refuses
  */
 export async function attachMissing(
-  { signal }: Job,
-  { client }: Registry,
+  { runner, signal }: Pick<Job, 'signal'> & { readonly runner: Pick<Job['runner'], 'info'> },
+  { client }: Pick<Registry, 'client'>,
   subject: Descriptor,
   wanted: readonly Wanted[],
 ): Promise<readonly Wanted[]> {
@@ -84,8 +91,14 @@ export async function attachMissing(
     if (found === undefined || (await client.headManifest(found.digest, signal)) === undefined)
       missing.push(one)
   }
-  const artifacts = await Promise.all(missing.map(one => one.make({ name, digest })))
-  await attach(client, subject, artifacts, signal)
+  const making = missing.map(one => one.make({ name, digest }))
+  // Nothing goes on behind a failure.
+  await Promise.allSettled(making)
+  const made = await Promise.all(making)
+  // What is attached is what the next run knows to be done, so that comes last.
+  for (const { keep } of made) await keep?.()
+  const artifacts = made.map(({ artifact }) => artifact)
+  await attach(client, subject, artifacts, { log: runner, signal })
   return missing
 }
 
@@ -94,7 +107,7 @@ export async function attachMissing(
  * @returns whether that had not been done before
  */
 export async function signInTag(
-  { signal }: Job,
+  { runner, signal }: Job,
   { client }: Registry,
   digest: Digest,
   { signer, by }: Signing,
@@ -103,7 +116,7 @@ export async function signInTag(
   if (there.some(annotations => annotations[signerAnnotation] === by)) return false
   const payload = simpleSigning({ name: client.repository.name, digest })
   const annotations = { ...signatureAnnotations(await signer.sign(payload)), [signerAnnotation]: by }
-  await addTagSignature(client, digest, { payload, annotations }, signal)
+  await addTagSignature(client, digest, { payload, annotations }, { log: runner, signal })
   return true
 }
 
