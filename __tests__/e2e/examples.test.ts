@@ -280,14 +280,44 @@ test('self-hosted: the next job on the machine finds Nix and its store', async (
   assert.equal(world.mirror.requests.length, asked)
 })
 
-test('self-hosted: in a container, as root and without sudo', async () => {
-  const { job, legs } = await start('self-hosted', 'container.yml', onMain)
+test("self-hosted: in a container, as root and without sudo, in a workspace of the runner's user", {
+  skip: Machine.withoutUsers(),
+}, async () => {
+  const { job, legs, later } = await start('self-hosted', 'container.yml', onMain)
   assert.equal(job.container, 'buildpack-deps:bookworm')
-  const main = await run('self-hosted', onMain, legs[0]?.with ?? {}, {
-    user: 'root',
-    machine: { sudo: false },
-  })
-  assert.deepEqual(tagsOf(main), ['org/app/from-container:main'])
+  const [trust = '', use = '', ...others] = later.map(({ run = '' }) => run)
+  assert.deepEqual(others, [])
+  const given = { ...legs[0]?.with, 'nix-conf': 'substituters =' }
+  const round = async (more: Record<string, string>) => {
+    const prepared = await world.prepare({
+      example: 'self-hosted',
+      event: onMain,
+      machine: { sudo: false },
+      with: { ...given, ...more },
+      // All but what a checkout makes in the container itself.
+      change: async (workspace, machine) => {
+        await expect(machine.run(['chown', '1001:1001', workspace]))
+      },
+    })
+    const main = await prepared.main()
+    assert.equal(main.code, 0, main.log)
+    const { push } = JSON.parse(main.outputs.metadata ?? '').details
+    return { prepared, main, known: push.images[0].known }
+  }
+  const first = await round({})
+  await using one = first.prepared
+  assert.deepEqual(tagsOf(first.main), ['org/app/from-container:main'])
+  const untold = await one.job.run(['sh', '-e', '-c', use])
+  assert.notEqual(untold.code, 0)
+  assert.match(untold.log, /is not owned by current user/)
+  const told = await one.job.run(['sh', '-e', '-c', `${trust}\n${use}`])
+  assert.equal(told.code, 0, told.log)
+  const post = await one.post()
+  assert.equal(post.code, 0, post.log)
+
+  const second = await round({ 'install-nix': 'if-needed' })
+  await using _two = second.prepared
+  assert.deepEqual([second.known, second.main.outputs['nix-version']], ['source', undefined])
 })
 
 test('self-hosted: the registry of the enterprise gets its own login, and no token of the job', async () => {

@@ -1,5 +1,5 @@
 import assert from 'node:assert/strict'
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { chown, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { test } from 'node:test'
@@ -7,9 +7,11 @@ import {
   cloudVariables,
   findCertificates,
   nixEnvironment,
+  trustedOwner,
   userConfFiles,
   withoutCloud,
 } from '../../src/nix/environment.ts'
+import { Machine } from '../harness/machine.ts'
 
 const account = { name: 'runner', home: '/home/runner', uid: 1001, gid: 1001 }
 const make = (env: NodeJS.ProcessEnv, more: { ours?: boolean; bin?: string; certificates?: string } = {}) =>
@@ -98,19 +100,19 @@ test('only our own Nix is kept from another store', () => {
   )
 })
 
-test('root may read the repository of the user whom the workspace belongs to', () => {
-  const root = { name: 'root', home: '/root', uid: 0, gid: 0 }
-  const options = {
-    bin: undefined,
-    confFile: '/c',
-    certificates: undefined,
-    ours: true,
-    workspaceOwner: 1001,
-  }
-  assert.equal(nixEnvironment({ ...options, env: {}, account: root }).SUDO_UID, '1001')
-  assert.equal(nixEnvironment({ ...options, env: { SUDO_UID: '5' }, account: root }).SUDO_UID, '5')
-  assert.ok(!('SUDO_UID' in nixEnvironment({ ...options, env: {}, account })))
-  assert.ok(!('SUDO_UID' in nixEnvironment({ ...options, env: {}, account: root, workspaceOwner: 0 })))
+test('root trusts whom the workspace belongs to, and nobody else in this way', {
+  skip: process.getuid?.() !== 0 ? 'only root can give a folder away' : Machine.withoutUsers(),
+}, async t => {
+  const root = { uid: 0 }
+  const workspace = await mkdtemp(join(tmpdir(), 'workspace-'))
+  t.after(() => rm(workspace, { recursive: true }))
+  assert.deepEqual(await trustedOwner(workspace, {}, root), {}, "root's own")
+  await chown(workspace, 1001, 1001)
+  assert.deepEqual(await trustedOwner(workspace, {}, root), { SUDO_UID: '1001' })
+  assert.deepEqual(await trustedOwner(workspace, { SUDO_UID: '5' }, root), { SUDO_UID: '5' })
+  assert.deepEqual(await trustedOwner(workspace, {}, account), {})
+  for (const none of [undefined, '', join(workspace, 'none')])
+    assert.deepEqual(await trustedOwner(none, {}, root), {}, none)
 })
 
 test("our nix.conf comes before the user's own", () => {

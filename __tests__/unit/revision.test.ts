@@ -7,6 +7,7 @@ import { parseInstallable } from '../../src/build/installable.ts'
 import { cleanCommit, commitDate, isLocked, isPure } from '../../src/build/revision.ts'
 import type { FlakeSource } from '../../src/build/source.ts'
 import { exec } from '../../src/util/exec.ts'
+import { Machine } from '../harness/machine.ts'
 
 /** A tree that git has one commit of, with a flake at its top and one in `sub`. */
 async function tree(t: TestContext) {
@@ -97,12 +98,26 @@ test('the environment names no other tree, and its settings run nothing', async 
   await assert.rejects(exec('cat', [ran], { env: one.env }).then(({ code }) => assert.equal(code, 0)))
 })
 
-test("another user's tree is not looked into unless git is told to trust it", {
-  skip: process.getuid?.() !== 0 && 'only root can give a tree away',
-}, async t => {
+const skip = process.getuid?.() !== 0 ? 'only root can give a tree away' : Machine.withoutUsers()
+
+test("root reads the tree of the workspace's owner, as in container jobs", { skip }, async t => {
+  const { workspace, env, commit, known, locked } = await tree(t)
+  const dated = () => commitDate(commit, { workspace, env })
+  const date = await dated()
+  assert.ok(date)
+  // The runner makes the workspace; what a checkout makes in it is root's, or the runner's from an earlier job.
+  for (const folder of [workspace, join(workspace, '.git')]) {
+    await chown(folder, 1001, 1001)
+    for (const text of ['.#image', './sub#image']) assert.equal(await known(text), commit, text)
+    assert.equal(await locked(), true)
+    assert.deepEqual(await dated(), date)
+  }
+})
+
+test('a tree of neither is not looked into unless git is told to trust it', { skip }, async t => {
   const { workspace, git, commit, known } = await tree(t)
+  await chown(workspace, 1001, 1001)
   await git('config', '--file', join(workspace, '.gitconfig'), 'user.name', 'a')
-  await chown(workspace, 12345, 12345)
   await chown(join(workspace, '.git'), 12345, 12345)
   assert.equal(await known('.#image'), undefined)
   await writeFile(join(workspace, '.gitconfig'), `[safe]\ndirectory = ${workspace}\n`)

@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { trustedOwner } from '../nix/environment.ts'
 import { exec } from '../util/exec.ts'
 import type { Installable } from './installable.ts'
 import type { FlakeSource } from './source.ts'
@@ -13,11 +14,11 @@ type Workspace = { readonly workspace: string; readonly env: NodeJS.ProcessEnv }
  */
 export async function cleanCommit(
   { flake, directory }: Installable,
-  { workspace, env }: Workspace,
+  place: Workspace,
 ): Promise<string | undefined> {
   // `path:` takes the folder as it is; a URL, or settings other than these, may name another commit.
   if (directory === undefined || !/^[^:?]*(\?dir=[^&]*)?$/.test(flake)) return undefined
-  const git = gitIn(join(workspace, directory), env)
+  const git = await gitIn(directory, place)
   const [commit, changes] = await Promise.all([
     git('rev-parse', '--verify', 'HEAD'),
     git('status', '--porcelain', '--untracked-files=no'),
@@ -32,11 +33,11 @@ export async function cleanCommit(
 export async function isLocked(
   source: FlakeSource,
   { directory }: Installable,
-  { workspace, env }: Workspace,
+  place: Workspace,
 ): Promise<boolean> {
   if (source.rev === undefined || directory === undefined) return false
   if (source.inputs.length === 0) return true
-  const git = gitIn(join(workspace, directory), env)
+  const git = await gitIn(directory, place)
   // A file that git ignores has no status either.
   const tracked = await git('ls-files', '--error-unmatch', '--', 'flake.lock')
   return tracked !== undefined && (await git('status', '--porcelain', '--', 'flake.lock')) === ''
@@ -54,26 +55,22 @@ export function isPure(nixArgs: readonly string[], nixConf: string, env: NodeJS.
 }
 
 /** When a commit was made; undefined where the workspace does not have it. */
-export async function commitDate(sha: string, { workspace, env }: Workspace): Promise<Date | undefined> {
-  const seconds = await gitIn(workspace, env)(
-    'show',
-    '-s',
-    '--no-show-signature',
-    '--format=%ct',
-    `${sha}^{commit}`,
-    '--',
-  )
+export async function commitDate(sha: string, place: Workspace): Promise<Date | undefined> {
+  const git = await gitIn('.', place)
+  const seconds = await git('show', '-s', '--no-show-signature', '--format=%ct', `${sha}^{commit}`, '--')
   return seconds !== undefined && /^\d+$/.test(seconds) ? new Date(Number(seconds) * 1000) : undefined
 }
 
 /**
- * Runs git; undefined when it fails, is not there, or does not trust the tree, which may be another user's. Of the
- * environment it gets little: the rest may be secret, or name another tree.
+ * Runs git in a folder of the workspace; undefined when it fails, is not there, or does not trust the tree, which may be
+ * another user's. As root it trusts whom Nix trusts. Of the environment it gets little: the rest may be secret, or name
+ * another tree.
  */
-function gitIn(folder: string, { PATH = '', HOME = '' }: NodeJS.ProcessEnv) {
-  const env = { PATH, HOME, LC_ALL: 'C' }
+async function gitIn(folder: string, { workspace, env: { PATH = '', HOME = '', ...others } }: Workspace) {
+  const env = { PATH, HOME, LC_ALL: 'C', ...(await trustedOwner(workspace, others)) }
+  const directory = join(workspace, folder)
   return async (...args: readonly string[]): Promise<string | undefined> => {
-    const all = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', folder, ...args]
+    const all = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', directory, ...args]
     const result = await exec('git', all, { env }).catch(() => undefined)
     return result?.code === 0 ? result.stdout.trim() : undefined
   }

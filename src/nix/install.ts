@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, realpath, stat } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 import type { Log } from '../util/log.ts'
 import { type Phase, Phases } from '../util/phases.ts'
 import { runNix } from './cli.ts'
 import { type ConfOptions, userSandbox } from './conf.ts'
-import { type Account, findCertificates, nixEnvironment } from './environment.ts'
+import { type Account, findCertificates, nixEnvironment, trustedOwner } from './environment.ts'
 import { installRelease } from './fresh.ts'
 import { type Present, rootsFolder, survey } from './ground.ts'
 import type { Kept, NixEntry } from './keep.ts'
@@ -129,13 +129,13 @@ async function describe(present: Present, options: InstallOptions): Promise<Nix>
   const ours = present.kind === 'ours'
   const shipped = join(rootsFolder, present.version, 'cacert/etc/ssl/certs/ca-bundle.crt')
   const certificates = await findCertificates(options.env, ours ? shipped : undefined)
-  const workspace = options.env.GITHUB_WORKSPACE
-  const workspaceOwner = workspace ? (await stat(workspace).catch(() => undefined))?.uid : undefined
+  const trusted = await trustedOwner(options.env.GITHUB_WORKSPACE, options.env, options.account)
+  const env = { ...options.env, ...trusted }
   return Object.freeze({
     version: present.version,
     bin: present.bin,
     system: options.release.system,
-    env: nixEnvironment({ ...options, bin: present.bin, certificates, ours, workspaceOwner }),
+    env: nixEnvironment({ ...options, env, bin: present.bin, certificates, ours }),
   })
 }
 
