@@ -1,6 +1,6 @@
 import { UserError } from '../util/errors.js'
 
-/** The log refuses a signature: as the public one does where what is signed is too large for it. */
+/** The log has not taken a signature, and what is signed may be too large for it. */
 export class NotLogged extends UserError {}
 
 const publicRekor = 'https://rekor.sigstore.dev'

@@ -8,17 +8,23 @@ import {
 } from '../vendor/sigstore-sign.js'
 import { aborted } from '../util/aborted.js'
 import { messageOf, UserError } from '../util/errors.js'
+import { formatBytes } from '../util/text.js'
 import { NotLogged } from './endpoints.js'
 import { hintOf, sign } from './key.js'
 
 /** Milliseconds, for each of the services. */
 const timeout = 20_000
 const retry = 3
+/**
+ * Bytes of a statement that a log may find too large. The public one takes more, and none of several megabytes: it
+ * answers with any error then, or ends the connection.
+ */
+const largeForLog = 1024 * 1024
 
 /**
  * @param as a token of the job's for the audience `sigstore`, which a certificate is asked for with, or a key
  * @param endpoints with a key, its `fulcio` is not asked
- * @param signal ends what is not done: no service is asked any more
+ * @param signal ends what is not done: no other service is asked; the one that was may be asked again for a while
  */
 export function signerFor(as, endpoints, signal) {
   const { fulcio, rekor, tsa } = endpoints
@@ -30,7 +36,7 @@ export function signerFor(as, endpoints, signal) {
           ...{ fulcioBaseURL: fulcio ?? '', timeout, retry },
           identityProvider: { getToken: async () => as.token },
         })
-  // The library knows no signals: it is left waiting for an answer that nobody wants.
+  // The library knows no signals: it is left to wait, and to try again, for an answer that nobody wants.
   const heeding = ask => {
     signal.throwIfAborted()
     return Promise.race([ask(), aborted(signal)])
@@ -50,7 +56,7 @@ export function signerFor(as, endpoints, signal) {
       if ('key' in as && content.$case === 'publicKey') content.publicKey.hint = hintOf(as.key)
       return bundleToJSON(bundle)
     } catch (error) {
-      throw failure(error, endpoints)
+      throw failure(error, endpoints, artifact.data.length)
     }
   }
   return {
@@ -67,15 +73,21 @@ const services = {
   TSA_CREATE_TIMESTAMP_ERROR: ['tsa', 'gives no timestamp'],
 }
 
-/** The library's errors say which service failed by a code. Anything else is a defect. */
-function failure(error, endpoints) {
+/**
+ * The library's errors say which service failed by a code. Anything else is a defect.
+ * @param size bytes of what was to be signed
+ */
+function failure(error, endpoints, size) {
   const { code = '', cause } = error
   const [service, what] = services[code] ?? []
   if (service === undefined) return error
-  const Failure = service === 'rekor' ? NotLogged : UserError
-  return new Failure(`${endpoints[service]} ${what}: ${messageOf(cause)}.`, {
+  const said = `${endpoints[service]} ${what}: ${messageOf(cause)}.`
+  const details = {
     advice:
       'Run the job again; https://status.sigstore.dev and https://www.githubstatus.com tell of disturbances.',
     cause: error,
-  })
+  }
+  return code === 'TLOG_CREATE_ENTRY_ERROR' && size >= largeForLog
+    ? new NotLogged(`${said} What is signed may be too large for it: ${formatBytes(size)}.`, details)
+    : new UserError(said, details)
 }

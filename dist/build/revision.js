@@ -1,4 +1,5 @@
 import { join } from 'node:path'
+import { trustedOwner } from '../nix/environment.js'
 import { exec } from '../util/exec.js'
 
 /**
@@ -7,10 +8,10 @@ import { exec } from '../util/exec.js'
  *
  * Not the tree's own hash, which other commits may have too: a flake can ask for its revision and the commit's date.
  */
-export async function cleanCommit({ flake, directory }, { workspace, env }) {
+export async function cleanCommit({ flake, directory }, place) {
   // `path:` takes the folder as it is; a URL, or settings other than these, may name another commit.
   if (directory === undefined || !/^[^:?]*(\?dir=[^&]*)?$/.test(flake)) return undefined
-  const git = gitIn(join(workspace, directory), env)
+  const git = await gitIn(directory, place)
   const [commit, changes] = await Promise.all([
     git('rev-parse', '--verify', 'HEAD'),
     git('status', '--porcelain', '--untracked-files=no'),
@@ -22,10 +23,10 @@ export async function cleanCommit({ flake, directory }, { workspace, env }) {
  * Whether what was evaluated follows from the commit alone: it was clean, and the lock file in it names every input.
  * Nix adds to the file what is missing, so it is looked at afterwards.
  */
-export async function isLocked(source, { directory }, { workspace, env }) {
+export async function isLocked(source, { directory }, place) {
   if (source.rev === undefined || directory === undefined) return false
   if (source.inputs.length === 0) return true
-  const git = gitIn(join(workspace, directory), env)
+  const git = await gitIn(directory, place)
   // A file that git ignores has no status either.
   const tracked = await git('ls-files', '--error-unmatch', '--', 'flake.lock')
   return tracked !== undefined && (await git('status', '--porcelain', '--', 'flake.lock')) === ''
@@ -43,26 +44,22 @@ export function isPure(nixArgs, nixConf, env) {
 }
 
 /** When a commit was made; undefined where the workspace does not have it. */
-export async function commitDate(sha, { workspace, env }) {
-  const seconds = await gitIn(workspace, env)(
-    'show',
-    '-s',
-    '--no-show-signature',
-    '--format=%ct',
-    `${sha}^{commit}`,
-    '--',
-  )
+export async function commitDate(sha, place) {
+  const git = await gitIn('.', place)
+  const seconds = await git('show', '-s', '--no-show-signature', '--format=%ct', `${sha}^{commit}`, '--')
   return seconds !== undefined && /^\d+$/.test(seconds) ? new Date(Number(seconds) * 1000) : undefined
 }
 
 /**
- * Runs git; undefined when it fails, is not there, or does not trust the tree, which may be another user's. Of the
- * environment it gets little: the rest may be secret, or name another tree.
+ * Runs git in a folder of the workspace; undefined when it fails, is not there, or does not trust the tree, which may be
+ * another user's. As root it trusts whom Nix trusts. Of the environment it gets little: the rest may be secret, or name
+ * another tree.
  */
-function gitIn(folder, { PATH = '', HOME = '' }) {
-  const env = { PATH, HOME, LC_ALL: 'C' }
+async function gitIn(folder, { workspace, env: { PATH = '', HOME = '', ...others } }) {
+  const env = { PATH, HOME, LC_ALL: 'C', ...(await trustedOwner(workspace, others)) }
+  const directory = join(workspace, folder)
   return async (...args) => {
-    const all = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', folder, ...args]
+    const all = ['--no-optional-locks', '-c', 'core.fsmonitor=false', '-C', directory, ...args]
     const result = await exec('git', all, { env }).catch(() => undefined)
     return result?.code === 0 ? result.stdout.trim() : undefined
   }

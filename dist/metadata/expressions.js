@@ -64,6 +64,6 @@ function isDefaultBranch(event) {
 export function known(date) {
   if (date !== undefined) return date
   throw new Error(
-    'needs the date of the commit, which git cannot tell: check the repository out before this step, with the commit that the event is about',
+    'needs the date of the commit, which git cannot tell: check the repository out before this step, with the commit that the event is about; one that belongs to another user git reads where `safe.directory` names it',
   )
 }

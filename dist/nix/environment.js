@@ -1,4 +1,4 @@
-import { access } from 'node:fs/promises'
+import { access, stat } from 'node:fs/promises'
 import { userInfo } from 'node:os'
 import { delimiter } from 'node:path'
 
@@ -54,18 +54,25 @@ export function nixEnvironment(options) {
   result.HOME = env.HOME || account.home
   result.USER = env.USER || account.name
   result.NIX_USER_CONF_FILES = userConfFiles(options.confFile, { ...env, HOME: result.HOME })
-  const { workspaceOwner } = options
-  if (account.uid === 0 && workspaceOwner) {
-    // In a container job the workspace belongs to the runner's user, and both git and the libgit2 in Nix refuse the
-    // repository of another user. As root they accept that of the user who became root. libgit2 knows no other
-    // way by environment (GIT_CONFIG_COUNT is git's alone).
-    result.SUDO_UID ??= String(workspaceOwner)
-  }
   if (Object.entries(result).some(([name, value]) => value && /^(https?|all)_proxy$/i.test(name))) {
     Object.assign(result, withoutProxy(result))
   }
   if (options.certificates !== undefined) result.NIX_SSL_CERT_FILE = options.certificates
   return Object.freeze(result)
+}
+
+/**
+ * The environment in which root may read the repository of the user whom the workspace belongs to: in a container job
+ * that is the runner's, and both git and the libgit2 in Nix refuse the repository of another user. As root they accept
+ * that of the user who became root. libgit2 knows no other way by environment (GIT_CONFIG_COUNT is git's alone).
+ * @param uid that git and Nix run as
+ * @returns nothing where they are not told of anybody: another user cannot be trusted in this way
+ */
+export async function trustedOwner(workspace, { SUDO_UID }, { uid } = currentAccount()) {
+  if (uid !== 0 || !workspace) return {}
+  if (SUDO_UID !== undefined) return { SUDO_UID }
+  const owner = (await stat(workspace).catch(() => undefined))?.uid
+  return owner === undefined || owner === 0 ? {} : { SUDO_UID: String(owner) }
 }
 
 /** What no proxy is asked for, and with it this machine, where our cache is served. Programs read one case or the other. */

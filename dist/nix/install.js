@@ -1,11 +1,11 @@
 import { randomUUID } from 'node:crypto'
-import { mkdir, realpath, stat } from 'node:fs/promises'
+import { mkdir, realpath } from 'node:fs/promises'
 import { join } from 'node:path'
 
 import { Phases } from '../util/phases.js'
 import { runNix } from './cli.js'
 import { userSandbox } from './conf.js'
-import { findCertificates, nixEnvironment } from './environment.js'
+import { findCertificates, nixEnvironment, trustedOwner } from './environment.js'
 import { installRelease } from './fresh.js'
 import { rootsFolder, survey } from './ground.js'
 
@@ -89,13 +89,13 @@ async function describe(present, options) {
   const ours = present.kind === 'ours'
   const shipped = join(rootsFolder, present.version, 'cacert/etc/ssl/certs/ca-bundle.crt')
   const certificates = await findCertificates(options.env, ours ? shipped : undefined)
-  const workspace = options.env.GITHUB_WORKSPACE
-  const workspaceOwner = workspace ? (await stat(workspace).catch(() => undefined))?.uid : undefined
+  const trusted = await trustedOwner(options.env.GITHUB_WORKSPACE, options.env, options.account)
+  const env = { ...options.env, ...trusted }
   return Object.freeze({
     version: present.version,
     bin: present.bin,
     system: options.release.system,
-    env: nixEnvironment({ ...options, bin: present.bin, certificates, ours, workspaceOwner }),
+    env: nixEnvironment({ ...options, env, bin: present.bin, certificates, ours }),
   })
 }
 

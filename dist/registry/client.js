@@ -128,7 +128,13 @@ export function registryClient(options) {
       const what = `the referrers of ${digest}`
       const pages = []
       let url = new URL(`referrers/${digest}`, base)
-      while (url !== undefined && pages.length < mostPages) {
+      while (url !== undefined) {
+        if (pages.length === mostPages) {
+          throw new UserError(`${repository.name}: the list of ${what} has more than ${mostPages} pages.`, {
+            advice:
+              'Whoever may push can attach to an image. Remove what nobody needs, or publish another image.',
+          })
+        }
         const response = await send(what, {
           ...{ method: 'GET', url, signal },
           headers: { accept: indexType },
@@ -136,7 +142,11 @@ export function registryClient(options) {
         if (response.status !== 200 || mediaTypeOf(response) !== indexType) {
           // Registries without it answer with whatever they have for an unknown path, also behind a redirect.
           if (pages.length === 0) return undefined
-          throw answerFailure(response, what, subject)
+          if (response.status !== 200) throw answerFailure(response, what, subject)
+          throw new UserError(
+            `${repository.name}: ${response.url.host} breaks off the list of ${what}: page ${pages.length + 1} is no index.`,
+            { advice: 'Run the job again.' },
+          )
         }
         pages.push(response.body)
         url = nextPage(response)

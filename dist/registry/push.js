@@ -3,21 +3,18 @@ import { availableParallelism } from 'node:os'
 import { sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 
-import { realSleep } from '../util/sleep.js'
 import { count, formatBytes } from '../util/text.js'
 
 import { BlobUnknown } from './failure.js'
 import { layerThreads } from './layer-threads.js'
 import { memoKey, pushLayers, recallLayer } from './layers.js'
 import { configMediaType, imageManifest, manifestMediaType } from './manifest.js'
+import { missing, withBlobs } from './missing-blobs.js'
 
 import { lookAtTags } from './published.js'
 import { annotation } from './records.js'
 import { checkTags, putTags } from './tagging.js'
 import { bodyOf } from './transport.js'
-
-/** Milliseconds before the blobs are asked for again when the registry says that the manifest's are not there. */
-const blobUnknownWaits = [1000, 5000]
 
 /** Layers that are being sent while others are made. */
 const sending = 3
@@ -42,7 +39,7 @@ export async function pushImage(options) {
   const tag = manifest =>
     putTags(client, { tags, published, bytes: manifest, mediaType: manifestMediaType, signal })
   try {
-    let result = (await recall()) ?? (await publish({}))
+    let result = (await recall()) ?? (await publish())
     await options.onPublished?.(described(result))
     let tagged
     try {
@@ -50,7 +47,7 @@ export async function pushImage(options) {
     } catch (error) {
       // A registry may lose a blob and keep the manifest, which it then takes under no other name.
       if (!(error instanceof BlobUnknown)) throw error
-      sayMissing()
+      log.info(missing(client.repository))
       const { manifest } = result
       result = await publish({ again: true })
       // A layer of which the bytes were remembered wrongly makes it another image.
@@ -81,10 +78,6 @@ export async function pushImage(options) {
     }
   }
 
-  function sayMissing() {
-    log.info(`${client.repository.host} misses a blob that it had; asking for each again.`)
-  }
-
   /** The image as it is known, if the registry has it. */
   async function recall() {
     const blobs = new Map()
@@ -100,42 +93,39 @@ export async function pushImage(options) {
     return { manifest, blobs, changed: false, sent: new Map() }
   }
 
-  /** @param given.again whether the registry is known to lack a blob of what it has a manifest of */
-  async function publish(given) {
-    const { remembered = memo, again = false, waits = blobUnknownWaits, sent = new Map() } = given
-    const held = new Set(again ? [] : published.images.flatMap(({ blobs }) => [...blobs]))
-    const blobs = await pushLayers(image.layers, {
-      ...{ client, compression, level, memo: remembered, held, threads, log, signal },
-      concurrency: threads.most + sending,
-      scratch: options.scratch,
-    })
-    for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)
-    const manifest = manifestOf(blobs)
-    const digest = sha256(manifest)
-    if ((await client.headManifest(digest, signal)) !== undefined)
-      return { manifest, blobs, changed: false, sent }
-    const config = configOf(blobs)
-    if (!held.has(config.digest) && !(await client.hasBlob(config, signal))) {
-      await client.uploadBlob({ ...config, ...bodyOf(config.bytes) }, signal)
-      sent.set(config.digest, config.size)
-    }
-    try {
+  /** @param again whether the registry is known to lack a blob of what it has a manifest of */
+  async function publish({ again = false } = {}) {
+    const sent = new Map()
+    let known = memo
+    const put = async failed => {
+      const trusted = !again && failed === 0
+      const held = new Set(trusted ? published.images.flatMap(({ blobs }) => [...blobs]) : [])
+      const blobs = await pushLayers(image.layers, {
+        ...{ client, compression, level, memo: known, held, threads, log, signal },
+        concurrency: threads.most + sending,
+        scratch: options.scratch,
+      })
+      known = new Map([...memo, ...memoOf(blobs)])
+      for (const { digest, size, how } of blobs.values()) if (how === 'uploaded') sent.set(digest, size)
+      const manifest = manifestOf(blobs)
+      const digest = sha256(manifest)
+      if ((await client.headManifest(digest, signal)) !== undefined)
+        return { manifest, blobs, changed: false, sent }
+      const config = configOf(blobs)
+      if (!held.has(config.digest) && !(await client.hasBlob(config, signal))) {
+        await client.uploadBlob({ ...config, ...bodyOf(config.bytes) }, signal)
+        sent.set(config.digest, config.size)
+      }
       await client.putManifest(digest, manifest, manifestMediaType, signal)
-    } catch (error) {
-      const [wait, ...later] = waits
-      if (!(error instanceof BlobUnknown) || wait === undefined) throw error
-      sayMissing()
-      await (options.sleep ?? realSleep)(wait, signal)
-      const learned = new Map([...memo, ...memoOf(blobs)])
-      return publish({ remembered: learned, again: true, waits: later, sent })
+      if ((await client.getManifest(digest, signal)) === undefined) {
+        throw new UserError(
+          `${name}: ${client.repository.host} took the manifest ${digest} and does not have it.`,
+          { advice: 'Run the job again.' },
+        )
+      }
+      return { manifest, blobs, changed: true, sent }
     }
-    if ((await client.getManifest(digest, signal)) === undefined) {
-      throw new UserError(
-        `${name}: ${client.repository.host} took the manifest ${digest} and does not have it.`,
-        { advice: 'Run the job again.' },
-      )
-    }
-    return { manifest, blobs, changed: true, sent }
+    return withBlobs(client, { log, sleep: options.sleep, signal }, put)
   }
 
   function configOf(blobs) {

@@ -4,6 +4,7 @@ import { UserError } from '../util/errors.js'
 
 import { indexMediaType } from './image-index.js'
 import { annotated, manifestMediaType } from './manifest.js'
+import { withBlobs } from './missing-blobs.js'
 
 import { addToTag } from './shared-tag.js'
 import { bodyOf } from './transport.js'
@@ -43,7 +44,8 @@ export async function listReferrers(client, subject, signal) {
  * https://github.com/opencontainers/distribution-spec/blob/v1.1.1/spec.md#pushing-manifests-with-subject
  * @throws UserError when the registry refuses, or other jobs keep writing the list at the same time
  */
-export async function attach(client, subject, artifacts, signal) {
+export async function attach(client, subject, artifacts, patience = {}) {
+  const { signal } = patience
   const config = { mediaType: emptyType, digest: sha256(emptyConfig), size: emptyConfig.length }
   const put = []
   const unlisted = []
@@ -51,11 +53,13 @@ export async function attach(client, subject, artifacts, signal) {
     const { mediaType, bytes } = content
     const blob = { mediaType, digest: sha256(bytes), size: bytes.length }
     const layer = { ...blob, ...annotated(content.annotations ?? {}) }
-    await upload(client, config, emptyConfig, signal)
-    await upload(client, layer, bytes, signal)
     const manifest = artifactManifest({ artifactType, config, layer, subject, annotations })
     const digest = sha256(manifest)
-    const lists = await client.putManifest(digest, manifest, manifestMediaType, signal)
+    const lists = await withBlobs(client, patience, async () => {
+      await upload(client, config, emptyConfig, signal)
+      await upload(client, layer, bytes, signal)
+      return await client.putManifest(digest, manifest, manifestMediaType, signal)
+    })
     const size = manifest.length
     const referrer = { mediaType: manifestMediaType, digest, size, artifactType, ...annotated(annotations) }
     put.push(referrer)

@@ -3,6 +3,7 @@ import { sha256 } from '../util/digest.js'
 import { UserError } from '../util/errors.js'
 
 import { configMediaType, manifestMediaType } from './manifest.js'
+import { withBlobs } from './missing-blobs.js'
 import { upload } from './referrers.js'
 import { addToTag } from './shared-tag.js'
 
@@ -33,39 +34,37 @@ export async function listTagSignatures(client, subject, signal) {
  * Adds a signature to those in the tag.
  * @throws UserError as `listTagSignatures`, and when other jobs keep writing the tag at the same time
  */
-export async function addTagSignature(client, subject, { payload, annotations }, signal) {
+export async function addTagSignature(client, subject, { payload, annotations }, patience = {}) {
+  const { signal } = patience
   const layer = { mediaType: payloadType, digest: sha256(payload), size: payload.length, annotations }
-  await upload(client, layer, payload, signal)
   const key = JSON.stringify(annotations)
-  await addToTag(
-    client,
-    tagFor(subject),
-    manifestMediaType,
-    async found => {
-      const manifest = found && parse(found, client, subject)
-      const { layers = [] } = manifest ?? {}
-      if (layers.some(({ annotations }) => JSON.stringify(annotations) === key)) return undefined
-      const all = [...layers, layer]
-      const diffIds = all.map(({ digest }) => digest)
-      const bytes = Buffer.from(
-        JSON.stringify({
-          architecture: '',
-          os: '',
-          config: {},
-          rootfs: { type: 'layers', diff_ids: diffIds },
-        }),
-      )
-      const config = { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length }
-      await upload(client, config, bytes, signal)
-      return Buffer.from(
-        JSON.stringify({
-          ...{ schemaVersion: 2, mediaType: manifestMediaType },
-          ...{ ...manifest, config, layers: all },
-        }),
-      )
-    },
-    signal,
-  )
+  const add = async found => {
+    const manifest = found && parse(found, client, subject)
+    const { layers = [] } = manifest ?? {}
+    if (layers.some(({ annotations }) => JSON.stringify(annotations) === key)) return undefined
+    const all = [...layers, layer]
+    const diffIds = all.map(({ digest }) => digest)
+    const bytes = Buffer.from(
+      JSON.stringify({
+        architecture: '',
+        os: '',
+        config: {},
+        rootfs: { type: 'layers', diff_ids: diffIds },
+      }),
+    )
+    const config = { mediaType: configMediaType, digest: sha256(bytes), size: bytes.length }
+    await upload(client, config, bytes, signal)
+    return Buffer.from(
+      JSON.stringify({
+        ...{ schemaVersion: 2, mediaType: manifestMediaType },
+        ...{ ...manifest, config, layers: all },
+      }),
+    )
+  }
+  await withBlobs(client, patience, async () => {
+    await upload(client, layer, payload, signal)
+    await addToTag(client, tagFor(subject), manifestMediaType, add, signal)
+  })
 }
 
 function parse(bytes, client, subject) {

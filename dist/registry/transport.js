@@ -96,14 +96,23 @@ export function resolveLocation(location, base) {
   return allowed.includes(url.protocol) && url.username === '' && url.password === '' ? url : undefined
 }
 
+/** `;name=value` of a link, the value in quotes or without. */
+const parameter = /;\s*([^\s=;,]+)(?:\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s";,]*)))?/
+const linkPattern = new RegExp(`<([^<>]*)>((?:\\s*${parameter.source})*)`, 'g')
+
 /**
  * Where a list that comes in pages goes on; undefined at its end.
  * https://www.rfc-editor.org/rfc/rfc8288#section-3
  */
 export function nextPage({ headers, url }) {
-  const { link = '' } = headers
-  const [, target] = /<([^>]*)>\s*(?:;[^<>,;]*)*?;\s*rel\s*=\s*"?next\b/i.exec(String(link)) ?? []
-  return target === undefined ? undefined : resolveLocation(target, url)
+  for (const [, target = '', parameters = ''] of String(headers.link ?? '').matchAll(linkPattern)) {
+    const named = [...parameters.matchAll(new RegExp(parameter, 'g'))]
+    // Of several `rel` the first counts.
+    const [, , quoted, plain = ''] = named.find(([, name]) => name?.toLowerCase() === 'rel') ?? []
+    const relations = (quoted ?? plain).toLowerCase().split(/\s+/)
+    if (relations.includes('next')) return resolveLocation(target, url)
+  }
+  return undefined
 }
 
 export function bodyOf(bytes) {

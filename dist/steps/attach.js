@@ -26,18 +26,18 @@ export function signedClaim(job, claim, { signer, by }, stored) {
     marks,
     async make(subject) {
       const bundle = await signer.attest(statement(subject, claim))
-      const bytes = Buffer.from(JSON.stringify(bundle))
-      if (stored && isGithubCloud(job.context.serverUrl)) {
-        if (bytes.length <= largestStored) await store(job).create(bundle, job.signal)
-        else
-          job.runner.info(`GitHub keeps no attestation of ${formatBytes(bytes.length)}: the registry does.`)
-      }
       const { mediaType } = bundle
-      return {
+      const bytes = Buffer.from(JSON.stringify(bundle))
+      const artifact = {
         artifactType: mediaType,
         content: { mediaType, bytes },
         annotations: { 'dev.sigstore.bundle.content': 'dsse-envelope', ...marks },
       }
+      if (!stored || !isGithubCloud(job.context.serverUrl)) return { artifact }
+      if (bytes.length <= largestStored)
+        return { artifact, keep: () => store(job).create(bundle, job.signal) }
+      job.runner.info(`GitHub keeps no attestation of ${formatBytes(bytes.length)}: the registry does.`)
+      return { artifact }
     },
   }
 }
@@ -46,15 +46,16 @@ export function signedClaim(job, claim, { signer, by }, stored) {
 export function plainDocument(title, mediaType, text) {
   const annotations = { [titleAnnotation]: title }
   const content = { mediaType, bytes: Buffer.from(text), annotations }
-  return { marks: annotations, make: async () => ({ artifactType: mediaType, content, annotations }) }
+  const artifact = { artifactType: mediaType, content, annotations }
+  return { marks: annotations, make: async () => ({ artifact }) }
 }
 
 /**
- * Attaches what an image does not have yet.
+ * Attaches what an image does not have yet: when all of it is made, and GitHub knows of what it is to know of.
  * @returns what was attached
  * @throws UserError when Sigstore, GitHub or the registry refuses
  */
-export async function attachMissing({ signal }, { client }, subject, wanted) {
+export async function attachMissing({ runner, signal }, { client }, subject, wanted) {
   const { name } = client.repository
   const { digest } = subject
   const there = await listReferrers(client, digest, signal)
@@ -68,8 +69,14 @@ export async function attachMissing({ signal }, { client }, subject, wanted) {
     if (found === undefined || (await client.headManifest(found.digest, signal)) === undefined)
       missing.push(one)
   }
-  const artifacts = await Promise.all(missing.map(one => one.make({ name, digest })))
-  await attach(client, subject, artifacts, signal)
+  const making = missing.map(one => one.make({ name, digest }))
+  // Nothing goes on behind a failure.
+  await Promise.allSettled(making)
+  const made = await Promise.all(making)
+  // What is attached is what the next run knows to be done, so that comes last.
+  for (const { keep } of made) await keep?.()
+  const artifacts = made.map(({ artifact }) => artifact)
+  await attach(client, subject, artifacts, { log: runner, signal })
   return missing
 }
 
@@ -77,12 +84,12 @@ export async function attachMissing({ signal }, { client }, subject, wanted) {
  * Signs for verifiers that know of signatures in tags only.
  * @returns whether that had not been done before
  */
-export async function signInTag({ signal }, { client }, digest, { signer, by }) {
+export async function signInTag({ runner, signal }, { client }, digest, { signer, by }) {
   const there = await listTagSignatures(client, digest, signal)
   if (there.some(annotations => annotations[signerAnnotation] === by)) return false
   const payload = simpleSigning({ name: client.repository.name, digest })
   const annotations = { ...signatureAnnotations(await signer.sign(payload)), [signerAnnotation]: by }
-  await addTagSignature(client, digest, { payload, annotations }, signal)
+  await addTagSignature(client, digest, { payload, annotations }, { log: runner, signal })
   return true
 }
 

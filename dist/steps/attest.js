@@ -90,7 +90,8 @@ export async function attestPublished(job, registry, subject, images) {
 }
 
 /**
- * Attaches what an image holds to it: as a statement signed by whoever signs the image, or as it is where nobody does.
+ * Attaches what an image holds to it: as a statement signed by the workflow where there is provenance, else by whoever
+ * signs the image; as it is where nobody does, or where the log does not take a statement of that size.
  * @param subject the image, for one platform
  * @throws UserError as `attestPublished`
  */
@@ -117,9 +118,7 @@ export async function attestSbom(job, registry, subject, { platform, file, text 
         return tell(signing.by, await attachIt(signedClaim(job, contents(text), signing, inputs.provenance)))
     } catch (error) {
       if (!(error instanceof NotLogged)) throw error
-      runner.warning(
-        `The SBOM of ${platform} is attached without a signature: ${error.message} The public log takes nothing of several megabytes.`,
-      )
+      runner.warning(`The SBOM of ${platform} is attached without a signature: ${error.message}`)
     }
     tell(undefined, await attachIt(plainDocument(basename(file), sbomMediaType, text)))
   })

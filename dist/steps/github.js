@@ -7,7 +7,7 @@ import { realSleep } from '../util/sleep.js'
 
 /**
  * Sends requests to GitHub, again where they fail in a passing way. What was done and not answered is then done twice.
- * @returns throws UserError when there is no answer in the end
+ * @throws UserError when there is no answer in the end
  */
 export function githubSender(options) {
   const { env, log, sleep = realSleep } = options
