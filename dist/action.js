@@ -23,6 +23,7 @@ import { findByOutput, findBySource, publishKnown } from './steps/known.js'
 import { endTrial, findEngine } from './steps/load.js'
 import { hideSecrets, logIn, whyUnpushed } from './steps/login.js'
 import { withMachines } from './steps/machines.js'
+
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.js'
 import { publish } from './steps/publish.js'
 import { reproduce } from './steps/reproduce.js'

@@ -10,7 +10,6 @@ import { messageOf, UserError } from '../util/errors.js'
 import { attachMissing, plainDocument, signedClaim, signInTag, store } from './attach.js'
 
 import { provenanceOf } from './provenance.js'
-
 import { asAsked, asJob, identify, needsIdentity } from './signing.js'
 
 /** Milliseconds for GitHub to say whether attestations may be written. */

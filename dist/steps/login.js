@@ -4,6 +4,7 @@ import { registryClient } from '../registry/client.js'
 import { lookAtTags } from '../registry/published.js'
 
 import { checkMayAttest } from './attest.js'
+
 import { checkMeetingPlace } from './together.js'
 
 /**

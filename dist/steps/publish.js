@@ -1,6 +1,6 @@
 import { pushedBefore } from './known.js'
-
 import { lookInto } from './look.js'
+
 import { push } from './push.js'
 import { listWhile, writeSbom } from './sbom.js'
 import { isAlone, publishIndex } from './together.js'

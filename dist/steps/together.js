@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-
 import { entries, hasCacheService } from '../cache/entries.js'
 import { legs, withoutZstd } from '../cache/legs.js'
 import { whyReadOnly } from '../cache/may-save.js'

@@ -9,7 +9,7 @@ import { attestations } from '../runner/attestations.ts'
 import type { Digest } from '../util/digest.ts'
 import { formatBytes } from '../util/text.ts'
 import { githubSender } from './github.ts'
-import type { Registry } from './login.ts'
+import type { Registry } from './model.ts'
 import type { Signing } from './signing.ts'
 
 /** Something that an image is to have beside it in the registry. */

@@ -9,11 +9,9 @@ import type { Attested } from '../report.ts'
 import { hasIdTokens } from '../runner/id-token.ts'
 import { messageOf, UserError } from '../util/errors.ts'
 import { attachMissing, plainDocument, signedClaim, signInTag, store, type Wanted } from './attach.ts'
-import type { Registry } from './login.ts'
+import type { PushedImage, Registry, WrittenSbom } from './model.ts'
 import { provenanceOf } from './provenance.ts'
-import type { WrittenSbom } from './sbom.ts'
 import { asAsked, asJob, identify, needsIdentity } from './signing.ts'
-import type { PushedImage } from './together.ts'
 
 type Told = Attested['claims'][number]
 

@@ -10,9 +10,9 @@ import { type ManifestRecord, readManifest } from '../registry/records.ts'
 import type { PublishedImage } from '../report.ts'
 import { sha256 } from '../util/digest.ts'
 import type { WantedImage } from './build.ts'
-import type { Registry } from './login.ts'
+import type { PushedImage, Registry } from './model.ts'
 import { tellImage } from './tell.ts'
-import { isAlone, type PushedImage, publishIndex, tagAlone } from './together.ts'
+import { isAlone, publishIndex, tagAlone } from './together.ts'
 
 /** An image that the registry has, and how it was known to be the one that is asked for. */
 export type Known = {

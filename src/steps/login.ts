@@ -3,18 +3,12 @@ import type { Inputs } from '../inputs/model.ts'
 import type { Job } from '../job.ts'
 import type { Credentials } from '../registry/auth.ts'
 import { type RegistryClient, registryClient } from '../registry/client.ts'
-import { lookAtTags, type TagsBefore } from '../registry/published.ts'
+import { lookAtTags } from '../registry/published.ts'
 import type { Context } from '../runner/context.ts'
 import type { Runner } from '../runner/runner.ts'
 import { checkMayAttest } from './attest.ts'
+import type { Registry } from './model.ts'
 import { checkMeetingPlace } from './together.ts'
-
-/** The registry that a run pushes to. */
-export type Registry = {
-  readonly client: RegistryClient
-  /** What the tags name, before this run sets them. */
-  readonly published: TagsBefore
-}
 
 /**
  * Looks at what the registry has; undefined when this run does not push.

@@ -8,7 +8,7 @@ import type { Job } from '../job.ts'
 import { releaseUrl } from '../nix/releases.ts'
 import type { Claims } from '../runner/id-token.ts'
 import { sha256 } from '../util/digest.ts'
-import type { PushedImage } from './together.ts'
+import type { PushedImage } from './model.ts'
 
 /** What this job knows of where images come from. */
 export async function provenanceOf(

@@ -3,11 +3,11 @@ import type { Job } from '../job.ts'
 import type { Nix } from '../nix/model.ts'
 import type { OpenedImage } from './images.ts'
 import { type Known, pushedBefore } from './known.ts'
-import type { Registry } from './login.ts'
 import { lookInto } from './look.ts'
+import type { PushedImage, Registry } from './model.ts'
 import { push } from './push.ts'
 import { listWhile, writeSbom } from './sbom.ts'
-import { isAlone, type PushedImage, publishIndex } from './together.ts'
+import { isAlone, publishIndex } from './together.ts'
 
 /** Pushes images, and publishes them with those that need not be built; writes down what they hold. */
 export async function publish(

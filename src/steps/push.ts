@@ -11,10 +11,9 @@ import type { Digest } from '../util/digest.ts'
 import { attestPublished, attestSbom } from './attest.ts'
 import type { WantedImage } from './build.ts'
 import { keysOf, outputKey, remember } from './known.ts'
-import type { Registry } from './login.ts'
-import type { WrittenSbom } from './sbom.ts'
+import type { PushedImage, Registry, WrittenSbom } from './model.ts'
 import { tell, tellImage } from './tell.ts'
-import { isAlone, type PushedImage, tagsToSet } from './together.ts'
+import { isAlone, tagsToSet } from './together.ts'
 
 /** Pushes an image, and leaves to post what it and its layers became. The only one is tagged, too. */
 export async function push(

@@ -16,15 +16,7 @@ import { messageOf } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import { count } from '../util/text.ts'
 import type { Seen } from './look.ts'
-import type { PushedImage } from './together.ts'
-
-/** What was written of an image, as CycloneDX. */
-export type WrittenSbom = {
-  /** `linux/amd64` */
-  readonly platform: string
-  readonly file: string
-  readonly text: string
-}
+import type { PushedImage, WrittenSbom } from './model.ts'
 
 /** An image, and all that is known of what it holds. */
 export type Listed = Seen & { readonly packages: readonly StorePackage[] }

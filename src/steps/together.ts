@@ -1,5 +1,4 @@
 import { join } from 'node:path'
-import type { Evaluated } from '../build/flake.ts'
 import { entries, hasCacheService } from '../cache/entries.ts'
 import { type Legs, legs, withoutZstd } from '../cache/legs.ts'
 import { whyReadOnly } from '../cache/may-save.ts'
@@ -7,24 +6,15 @@ import type { Platform } from '../image/model.ts'
 import { comparePlatforms, formatPlatform } from '../image/platform.ts'
 import type { Job } from '../job.ts'
 import { programs } from '../places.ts'
-import { type Child, putIndex } from '../registry/image-index.ts'
+import { putIndex } from '../registry/image-index.ts'
 import { readManifest } from '../registry/records.ts'
 import { putTags, TagMoved } from '../registry/tagging.ts'
-import type { PublishedImage } from '../report.ts'
 import type { Digest } from '../util/digest.ts'
 import { UserError } from '../util/errors.ts'
 import { realSleep } from '../util/sleep.ts'
 import { attestPublished } from './attest.ts'
-import type { Registry } from './login.ts'
+import type { PushedImage, Registry } from './model.ts'
 import { type Told, tell } from './tell.ts'
-
-/** What the registry has of an image for one platform. */
-export type PushedImage = {
-  readonly child: Child
-  readonly image: PublishedImage
-  /** What it was made from; undefined where this job did not ask Nix. */
-  readonly evaluated: Evaluated | undefined
-}
 
 /** Milliseconds. */
 const longestAnswer = 120_000
