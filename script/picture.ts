@@ -15,7 +15,12 @@ const missing = browserUnavailable()
 if (missing !== undefined) throw new Error(missing)
 await using world = await World.create({ template: 'redis' })
 // Of the second job, in which some is new and some is not. The bound is one that the small sample is a part of to be seen.
-const inputs = { tags: '1.4.2\nlatest', sbom: 'true', 'cache-size': '128M' }
+const inputs = {
+  name: `${world.registry.host}/me/app`,
+  tags: '1.4.2\nlatest',
+  sbom: 'true',
+  'cache-size': '128M',
+}
 const first = await world.run({ with: inputs })
 const { main, post } = await world.run({ with: inputs, change: changeApp })
 if (first.main.code !== 0 || main.code !== 0) throw new Error(first.main.log + main.log)

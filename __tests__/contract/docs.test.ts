@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
 import { parse, stringify } from 'yaml'
-import { workflowLinter } from '../../script/lint/workflows.ts'
+import { lintWorkflow } from '../../script/lint/workflows.ts'
 import { partsBin, readStamp, repository } from '../../script/parts/paths.ts'
 import { inputNames } from '../../src/inputs/model.ts'
 import { exec } from '../../src/util/exec.ts'
@@ -15,7 +15,6 @@ type Block = { readonly place: string; readonly language: string; readonly text:
 const read = (file: string) => readFileSync(join(repository, file), 'utf8')
 const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: repository })
 const blocks = pages.flatMap(blocksOf)
-const lint = await workflowLinter()
 const directory = await mkdtemp(join(tmpdir(), 'docs-'))
 after(() => rm(directory, { recursive: true }))
 
@@ -60,11 +59,11 @@ test('a page shows nothing in a language that is not looked at', () => {
   assert.deepEqual(unknown, [])
 })
 
-test('each block of YAML is a workflow or a part of one, which actionlint takes, with inputs that there are', () => {
+test('each block of YAML is a workflow or a part of one, which actionlint takes, with inputs that there are', async () => {
   assert.ok(inLanguage('yaml').length > 10)
   for (const block of inLanguage('yaml')) {
     const workflow = wholeWorkflow(block)
-    assert.deepEqual(lint(workflow, block.place), [])
+    assert.deepEqual(await lintWorkflow(workflow, block.place), [])
     const unknown = givenInputs(parse(workflow)).filter(name => !inputNames.some(known => known === name))
     assert.deepEqual(unknown, [], block.place)
   }

@@ -24,8 +24,9 @@ function copy(t: TestContext, programs: Readonly<Record<string, string>>) {
   for (const name of ['bash', 'cat', 'cmp', 'cp', 'dirname', 'sed', 'mkfifo'])
     symlinkSync(execFileSync('which', [name], { encoding: 'utf8' }).trim(), join(bin, name))
   for (const [name, script] of Object.entries(programs)) plant(bin, name, script)
-  const run = (script: string, env: Readonly<Record<string, string>> = {}) => {
-    const child = spawn('/bin/bash', [join(folder, 'script', script)], {
+  const run = (command: string, env: Readonly<Record<string, string>> = {}) => {
+    const [script = '', ...args] = command.split(' ')
+    const child = spawn('/bin/bash', [join(folder, 'script', script), ...args], {
       env: { PATH: bin, HOME: folder, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     })
@@ -94,4 +95,34 @@ test('script/check runs all its parts, then says which failed', async t => {
   assert.equal(ill.code, 1)
   assert.match(ill.stdout, /── Lint\n── Types\ntsc \n── Workflows\n── dist\/ is current\n/)
   assert.equal(ill.stderr, '── Failed: Lint\n── Failed: dist/ is current\n')
+})
+
+test('script/test checks before all tests, and does not before those that it is given', async t => {
+  const system = ['git', 'tar', 'xz', 'ps', 'mount', 'unshare', 'nsenter', 'setpriv', 'dpkg', 'dpkg-deb']
+  const names = ['node', 'npm', 'apt-get', 'apt-cache', 'apt-config', ...system]
+  const { folder, run, plant } = copy(t, {
+    ...Object.fromEntries(names.map(name => [name, ''])),
+    nproc: 'echo 2',
+  })
+  const installed = join(folder, 'node_modules')
+  writeFileSync(join(installed, '.installed-lock'), 'wanted')
+  plant(join(folder, 'script'), 'as-root', 'shift $(($# - 1)); echo "as root: $1"')
+  for (const name of ['biome', 'tsc', 'node']) plant(join(installed, '.bin'), name, `echo "${name} $*"`)
+  const all = await run('test')
+  assert.equal(all.code, 0)
+  assert.match(all.stdout, /── Lint\n.*as root: __tests__\/\*\*\/\*\.test\.ts\n$/s)
+
+  plant(join(installed, '.bin'), 'biome', 'exit 1')
+  const ill = await run('test')
+  assert.deepEqual([ill.code, ill.stdout.includes('as root')], [1, false])
+  assert.match(ill.stderr, /Failed: Lint\n── No test was run\./)
+  const some = await run('test some.test.ts')
+  assert.deepEqual([some.code, some.stderr], [0, ''])
+  assert.match(some.stdout, /^node script\/build\.ts --check\n.*as root: some\.test\.ts\n$/s)
+  assert.doesNotMatch(some.stdout, /Lint|tsc/)
+
+  plant(join(installed, '.bin'), 'node', '[ "$2" != --check ]')
+  const stale = await run('test some.test.ts')
+  assert.match(stale.stderr, /run dist\/ as it is/)
+  assert.match(stale.stdout, /as root: some\.test\.ts\n$/)
 })
