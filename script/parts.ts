@@ -5,6 +5,8 @@
 import { createHash } from 'node:crypto'
 import { copyFile, mkdir, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { recompress } from '../src/nix/archive.ts'
+import { archiveName } from '../src/nix/keep.ts'
 import { type Entry, openSuite, reachable, type Suite } from './parts/apt.ts'
 import { openPatchelf, type Patchelf } from './parts/elf.ts'
 import { lock } from './parts/lock.ts'
@@ -15,6 +17,7 @@ import {
   partsBin,
   partsBrowser,
   partsDebs,
+  partsKept,
   partsMirror,
   partsRoot,
   partsSsh,
@@ -161,6 +164,10 @@ async function bring(spec: string): Promise<Stamp> {
     nix.push(release)
     console.log(`${seconds()}  release tarball of Nix ${release.version}, made from ${from.suite} packages`)
   }
+
+  await rm(partsKept, { recursive: true, force: true })
+  await mkdir(partsKept)
+  for (const release of nix.slice(0, 1)) await recompress(release.file, join(partsKept, archiveName(release)))
 
   // What apt keeps to be quick; it is large and made anew when it is wanted.
   for (const suite of opened) await rm(join(partsRoot, 'apt', suite.name, 'cache'), { recursive: true })

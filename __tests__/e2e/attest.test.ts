@@ -17,7 +17,7 @@ import { cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
 import { startSigstore } from '../harness/sigstore/sigstore.ts'
 import { githubToken, login, type RunOptions, repositoryName, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 const sigstore = await startSigstore()
 const directory = await mkdtemp(join(tmpdir(), 'cosign-'))
 after(async () => {

@@ -7,7 +7,7 @@ const origin = { repository: repositoryName }
 const main = 'refs/heads/main'
 
 test('branches and pull requests start from the default branch, and old entries are asked for where something was saved', async () => {
-  await using world = await World.create({ template: 'busybox' })
+  await using world = await World.create({ template: 'busybox', keptNix: true })
   const options = { with: { image: '.#image-stream', push: 'false' } }
   const first = await world.run(options)
   assert.equal(first.main.code, 0, first.main.log)

@@ -7,7 +7,7 @@ import { expect, installByHand, plainConfig } from '../harness/nix-by-hand.ts'
 import { plantSsh, sshKeyPair, sshUnavailable, startSshd } from '../harness/sshd.ts'
 import { World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 const skip =

@@ -3,7 +3,7 @@ import { test } from 'node:test'
 import { actionFolder, World } from '../harness/world.ts'
 
 test('a job that is cancelled in a build: said in words, nothing runs on, what was built is saved', async () => {
-  await using world = await World.create({ template: 'busybox' })
+  await using world = await World.create({ template: 'busybox', keptNix: true })
   await using prepared = await world.prepare()
   const building = Promise.withResolvers<void>()
   const step = await prepared.job.startUses({

@@ -4,7 +4,7 @@ import { changeApp } from '../harness/change.ts'
 import { World } from '../harness/world.ts'
 
 test('a changed source rebuilds only what depends on it, and uploads only what changed', async () => {
-  await using world = await World.create({ template: 'redis' })
+  await using world = await World.create({ template: 'redis', keptNix: true })
   const before = await world.run()
   assert.equal(before.main.code, 0, before.main.log)
 

@@ -28,7 +28,7 @@ const users = Machine.withoutUsers() === false ? (['runner', 'root'] as const) :
 // By day each user and each version once; by night every user with every version.
 const machines = nixRelease().releases.flatMap((release, index) =>
   users
-    .filter((_, place) => process.env.EVERY_PAIR === 'true' || place === index % users.length)
+    .filter((_, place) => process.env.THOROUGH === 'true' || place === index % users.length)
     .map(user => ({ user, release, id: `${user}-${release.version}` })),
 )
 

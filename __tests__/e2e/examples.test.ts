@@ -31,7 +31,7 @@ import {
 import { login, type RunOptions, repositoryName, World } from '../harness/world.ts'
 
 // What is not had here is the inputs of the flakes: __tests__/flakes/stand-ins says what stands in their place.
-const world = await World.create({ template: 'examples' })
+const world = await World.create({ template: 'examples', keptNix: true })
 const enterpriseLogin = { username: 'platform-bot', password: 'thePasswordOfThePlatform-0123456789' }
 const enterprise = await startRegistry({ basic: enterpriseLogin })
 after(() => Promise.all([world[Symbol.asyncDispose](), enterprise.close()]))

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { after, test } from 'node:test'
 import { type RunOptions, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 /** A repository of its own for a test. */

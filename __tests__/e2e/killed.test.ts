@@ -14,7 +14,7 @@ const moments = [
 
 for (const { title, target } of moments) {
   test(`a job killed ${title} leaves the next run working`, async () => {
-    await using world = await World.create({ template: 'busybox' })
+    await using world = await World.create({ template: 'busybox', keptNix: true })
     // Not pushed: what is published would be known, and not built again.
     const options = { with: { image: '.#image-stream', push: 'false' } }
     {

@@ -6,7 +6,7 @@ import { Machine } from '../harness/machine.ts'
 import { setUpPodman } from '../harness/podman.ts'
 import { World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'redis' })
+const world = await World.create({ template: 'redis', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 const name = `${world.registry.host}/org/loaded`
 const withDocker = { PATH: `${partsBin}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin` }

@@ -9,7 +9,7 @@ import { Machine } from '../harness/machine.ts'
 import { skopeo } from '../harness/skopeo.ts'
 import { login, type RunOptions, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 /** A kernel for x86_64 runs programs of i686 as they are, so both are built here without an emulator. */

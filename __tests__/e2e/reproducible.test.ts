@@ -7,7 +7,7 @@ import { installForAll, startDaemon } from '../harness/nix-by-hand.ts'
 import type { StepResult } from '../harness/runner/step.ts'
 import { actionFolder, type Prepared, type RunOptions, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'differs' })
+const world = await World.create({ template: 'differs', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 const prepare = (image: string, options: RunOptions = {}) =>

@@ -11,7 +11,7 @@ import { schemaProblems } from '../harness/sbom-schemas.ts'
 import { skopeo } from '../harness/skopeo.ts'
 import { login, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'redis' })
+const world = await World.create({ template: 'redis', keptNix: true })
 const folder = mkdtempSync(join(tmpdir(), 'sbom-'))
 after(async () => {
   await world[Symbol.asyncDispose]()

@@ -4,7 +4,7 @@ import { expect } from '../harness/nix-by-hand.ts'
 import { pullRequest } from '../harness/runner/events.ts'
 import { actionFolder, repositoryName, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 test('later steps have Nix, and it is served by the cache', async () => {

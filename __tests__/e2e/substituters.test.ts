@@ -15,7 +15,7 @@ import {
 } from '../harness/leaks.ts'
 import { actionFolder, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 const folder = await mkdtemp(join(tmpdir(), 'binary-cache-'))
 after(async () => {
   await world[Symbol.asyncDispose]()

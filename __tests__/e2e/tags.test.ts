@@ -11,7 +11,7 @@ import { pushTag, pushToBranch, pushToDefaultBranch } from '../harness/runner/ev
 import { skopeo } from '../harness/skopeo.ts'
 import { login, type RunOptions, repositoryName, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 const home = await mkdtemp(join(tmpdir(), 'skopeo-'))
 after(async () => {
   await world[Symbol.asyncDispose]()

@@ -13,7 +13,7 @@ const withoutContainers = Machine.withoutUsers() || Machine.withoutContainers()
 const skip = { skip: withoutContainers }
 
 /** A runner of somebody's own, with Docker; what one job builds is there for the next. */
-const world = await World.create({ template: 'redis' })
+const world = await World.create({ template: 'redis', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 const machines = new AsyncDisposableStack()
 after(() => machines.disposeAsync())

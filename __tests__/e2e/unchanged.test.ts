@@ -5,7 +5,7 @@ import type { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
 import { login, type RunOptions, World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'busybox' })
+const world = await World.create({ template: 'busybox', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 const sent = () => world.registry.count({ method: 'PUT', path: /\/blobs\/uploads\// })

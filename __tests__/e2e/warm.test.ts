@@ -7,7 +7,7 @@ import type { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
 import { World } from '../harness/world.ts'
 
-const world = await World.create({ template: 'shells' })
+const world = await World.create({ template: 'shells', keptNix: true })
 after(() => world[Symbol.asyncDispose]())
 
 const sets = '.#checks.*.*\n.#devShells.*.*\n.#packages.*.two^*'

@@ -1,7 +1,11 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { copyFile, mkdir, mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type NixTarball, nixRelease, repository } from '../../script/parts/paths.ts'
+import { type NixTarball, nixRelease, partsKept, repository } from '../../script/parts/paths.ts'
+import { entries } from '../../src/cache/entries.ts'
+import { nixKey } from '../../src/cache/keys.ts'
+import { archiveName } from '../../src/nix/keep.ts'
+import { silent } from '../../src/util/log.ts'
 import { type CacheService, startCacheService } from './cache-service/service.ts'
 import { materialiseExamples } from './example.ts'
 import { type FlakeTemplate, materialise } from './flake.ts'
@@ -18,6 +22,12 @@ export type WorldOptions = {
   readonly template: FlakeTemplate | 'examples'
   /** Where registry and cache service keep things. @default a temporary folder that goes with the world */
   readonly directory?: string
+  /**
+   * Whether the newest Nix is in the Actions cache from the beginning, as an earlier run has left it: where a test is not
+   * about that, its first job need not unpack the release and compress it anew.
+   * @default false
+   */
+  readonly keptNix?: boolean
 }
 
 export type RunOptions = {
@@ -90,7 +100,7 @@ export class World implements AsyncDisposable {
     this.registryFolder = parts.registryFolder
   }
 
-  static async create({ template, directory }: WorldOptions): Promise<World> {
+  static async create({ template, directory, keptNix = false }: WorldOptions): Promise<World> {
     const folder = await mkdtemp(join(tmpdir(), 'world-'))
     const flake = join(folder, 'flake')
     if (template === 'examples') await materialiseExamples(flake)
@@ -100,6 +110,7 @@ export class World implements AsyncDisposable {
     const registry = await startRegistry({ tokens: login, directory: registryFolder })
     const cache = await startCacheService({ directory: join(stays, 'cache') })
     cache.githubToken({ repository: repositoryName }, githubToken)
+    if (keptNix) await keepNix(cache, join(folder, 'kept'))
     return new World({ registry, cache, mirror: await nixMirror(), flake, folder, registryFolder })
   }
 
@@ -181,4 +192,19 @@ export class World implements AsyncDisposable {
     await Promise.all([this.registry.close(), this.cache.close(), this.mirror[Symbol.asyncDispose]()])
     await rm(this.#folder, { recursive: true, force: true })
   }
+}
+
+/** Saves the newest Nix as a job for the default branch would. */
+async function keepNix(cache: CacheService, folder: string): Promise<void> {
+  const [release] = nixRelease().releases
+  if (release === undefined) return
+  const name = archiveName(release)
+  await mkdir(folder)
+  await copyFile(join(partsKept, name), join(folder, name))
+  const token = cache.token({ repository: repositoryName, write: 'refs/heads/main' })
+  const env = { PATH: process.env.PATH, HOME: folder, ...cache.env(token) }
+  const client = join(repository, 'dist/cache-client.js')
+  const saved = await entries({ client, env, log: silent }).save(join(folder, name), `${nixKey(name)}-1`)
+  if (saved.outcome !== 'saved') throw new Error(`Nix could not be kept: ${JSON.stringify(saved)}`)
+  cache.forget()
 }

@@ -16,6 +16,9 @@ export const partsDebs = join(partsRoot, 'debs')
 /** Folder in the layout that Nix's releases are published in: what the input `nix-mirror` expects. */
 export const partsMirror = join(partsRoot, 'nix-mirror')
 
+/** The newest of them as an earlier job would have left it in the Actions cache. */
+export const partsKept = join(partsRoot, 'kept')
+
 /** Files that a test machine needs at system paths (`usr/bin/bash-static`, `usr/bin/sudo` …). */
 export const partsSystem = join(partsRoot, 'system')
 
