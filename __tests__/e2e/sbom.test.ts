@@ -96,7 +96,7 @@ test('both documents list exactly what the layers in the registry hold, and who 
   assert.equal(cyclonedx.metadata.component.version, main.outputs.digest)
   assert.match(
     main.summary,
-    /\| SBOM \| <code>app\.linux-amd64\.cdx\.json<\/code> <code>app\.linux-amd64\.spdx\.json<\/code> \|/,
+    /\| SBOM \| <code>app\.linux-amd64\.cdx\.json<\/code> <code>app\.linux-amd64\.spdx\.json<\/code>; beside the image, unsigned \|/,
   )
   const { details } = JSON.parse(main.outputs.metadata ?? '')
   assert.equal(details.sbom[0].files[0], main.outputs.sbom)
