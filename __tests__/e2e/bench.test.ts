@@ -15,6 +15,7 @@ import type { CacheResult, UpstreamResult } from '../../script/benchmarks/result
 import { repository } from '../../script/parts/paths.ts'
 import { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
+import { byNight } from '../harness/thorough.ts'
 
 const program = join(repository, 'script/bench.ts')
 
@@ -103,7 +104,7 @@ suite('script/bench', { skip: Machine.unavailable() ?? false }, () => {
   })
 
   // The benchmark itself counts what came from where.
-  test('measures what a public cache has, from there and from our cache', async t => {
+  test('measures what a public cache has, from there and from our cache', { skip: byNight }, async t => {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const json = join(folder, 'result.json')
@@ -121,14 +122,11 @@ suite('script/bench', { skip: Machine.unavailable() ?? false }, () => {
   })
 
   // The benchmark itself looks whether the registry has the same image from all of them.
-  test('measures all who push, and what is not pushed again', async t => {
+  test('measures all who push, and what is not pushed again', { skip: byNight }, async t => {
     const folder = mkdtempSync(join(tmpdir(), 'bench-'))
     t.after(() => rmSync(folder, { recursive: true }))
     const json = join(folder, 'result.json')
-    const quick = ['--quick', '--sizes', '6', '--rounds', '1', '--json', json]
-    // Docker and crane take half of the time: by night.
-    const isThorough = process.env.THOROUGH === 'true'
-    const { stdout } = await bench('push', ...quick, ...(isThorough ? [] : ['--without', 'docker,crane']))
+    const { stdout } = await bench('push', '--quick', '--sizes', '6', '--rounds', '1', '--json', json)
     const result: PushResult = JSON.parse(readFileSync(json, 'utf8'))
     const [image = assert.fail()] = result.images
     assert.equal(image.layers, 6)
@@ -145,7 +143,7 @@ suite('script/bench', { skip: Machine.unavailable() ?? false }, () => {
       'ours store zstd',
       'ours archive gzip',
       'skopeo archive zstd',
-      ...(isThorough ? ['crane archive gzip'] : []),
+      'crane archive gzip',
     ]) {
       const [cold, again, changed] = ['cold', 'again', 'changed'].map(what => of(`${pusher} ${what}`).sent)
       assert.ok(cold && again !== undefined && changed)
@@ -155,7 +153,7 @@ suite('script/bench', { skip: Machine.unavailable() ?? false }, () => {
       assert.ok(changed > 20_000 && changed < 250_000, `${pusher}: ${changed}`)
     }
     // Docker's own layers are loaded into an empty daemon each time.
-    if (isThorough) assert.ok(of('docker archive gzip cold').peak > of('crane archive gzip cold').peak)
+    assert.ok(of('docker archive gzip cold').peak > of('crane archive gzip cold').peak)
     assert.ok(!image.rows.some(({ tool, scenario }) => tool === 'docker' && scenario !== 'cold'))
     assert.equal(image.archiving.length, 1)
 

@@ -5,6 +5,7 @@ import { findLeaks, placeOfFolder, placeOfMachine, placesOfStep } from '../harne
 import { Machine } from '../harness/machine.ts'
 import { expect, installByHand, plainConfig } from '../harness/nix-by-hand.ts'
 import { plantSsh, sshKeyPair, sshUnavailable, startSshd } from '../harness/sshd.ts'
+import { byNight } from '../harness/thorough.ts'
 import { World } from '../harness/world.ts'
 
 const world = await World.create({ template: 'busybox', keptNix: true })
@@ -33,7 +34,9 @@ async function startBuilder(release: Parameters<typeof installByHand>[1], author
 }
 
 for (const [index, release] of nixRelease().releases.entries()) {
-  test(`an image is built on another machine: Nix ${release.version}`, { skip }, async t => {
+  test(`an image is built on another machine: Nix ${release.version}`, {
+    skip: skip || (index > 0 && byNight),
+  }, async t => {
     const key = await sshKeyPair()
     await using builder = await startBuilder(release, key.public)
     // With the host's key; and taken as it is, for who does not know it.

@@ -9,6 +9,7 @@ import { startDockerd } from '../harness/dockerd.ts'
 import { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
 import { skopeo as runSkopeo } from '../harness/skopeo.ts'
+import { thorough } from '../harness/thorough.ts'
 import { login, World } from '../harness/world.ts'
 
 const home = await mkdtemp(join(tmpdir(), 'skopeo-'))
@@ -28,7 +29,7 @@ const users = Machine.withoutUsers() === false ? (['runner', 'root'] as const) :
 // By day each user and each version once; by night every user with every version.
 const machines = nixRelease().releases.flatMap((release, index) =>
   users
-    .filter((_, place) => process.env.THOROUGH === 'true' || place === index % users.length)
+    .filter((_, place) => thorough || place === index % users.length)
     .map(user => ({ user, release, id: `${user}-${release.version}` })),
 )
 

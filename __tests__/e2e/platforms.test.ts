@@ -7,6 +7,7 @@ import { exec } from '../../src/util/exec.ts'
 import { startDockerd } from '../harness/dockerd.ts'
 import { Machine } from '../harness/machine.ts'
 import { skopeo } from '../harness/skopeo.ts'
+import { byNight } from '../harness/thorough.ts'
 import { login, type RunOptions, World } from '../harness/world.ts'
 
 const world = await World.create({ template: 'busybox', keptNix: true })
@@ -236,7 +237,7 @@ test('a leg that runs again with another image replaces its own in the index', {
 })
 
 test('a job that comes late with an index that another has replaced publishes the new one', {
-  skip,
+  skip: skip || byNight,
 }, async () => {
   const { name, leg } = workflow('late')
   await leg('i686-linux')
@@ -268,7 +269,9 @@ test('one output for two platforms is not the image of both, also when it is kno
   assert.equal((await tagged(name))?.manifests, undefined, 'it is as it was')
 })
 
-test('jobs of another run, another image or other tags are no legs of this one', { skip }, async () => {
+test('jobs of another run, another image or other tags are no legs of this one', {
+  skip: skip || byNight,
+}, async () => {
   const one = workflow('apart')
   await one.leg('x86_64-linux')
   const other = workflow('apart')
