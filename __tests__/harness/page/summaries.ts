@@ -106,7 +106,7 @@ const published: Report = {
   },
   sbom: ['amd64', 'arm64'].map(name => ({
     platform: `linux/${name}`,
-    files: [`/home/runner/work/_temp/sbom/weather-server.linux-${name}.cdx.json`],
+    files: [`/temp/sbom/weather-server.linux-${name}.cdx.json`],
   })),
   check: {
     findings: [
