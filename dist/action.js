@@ -30,6 +30,7 @@ import { reproduce } from './steps/reproduce.js'
 import { save } from './steps/save.js'
 import { openTheCache } from './steps/store-cache.js'
 import { publishIndex } from './steps/together.js'
+import { tellTrust } from './steps/trust.js'
 import { mainSummary } from './summary/main.js'
 import { adviceOf, inWords, messageOf, UserError } from './util/errors.js'
 import { interruptible } from './util/interrupt.js'
@@ -132,6 +133,7 @@ async function run(job) {
   })
   if (made === undefined) return
   const { built, known } = made
+  const told = tellTrust(job, nix, cache, built)
   if (inputs.image !== undefined && registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   const isWanted = registry !== undefined || engine !== undefined || inputs.check !== 'off' || inputs.sbom
   await withImages(job, nix, isWanted ? built.images : [], async images => {
@@ -139,7 +141,7 @@ async function run(job) {
     // Before the push: what is deployed from that store is there when the image is.
     await copyTo(job, nix, cache, built)
     if (inputs.image !== undefined) await publish(job, { nix, cache, registry, images: examined, known })
-  })
+  }).finally(() => told)
 }
 
 /**

@@ -1,7 +1,9 @@
+import type { BaseImage } from './build/base-images.ts'
 import type { Build, Substitution } from './build/progress.ts'
 import type { Brought } from './cache/bring.ts'
 import type { OpenedCache } from './cache/open.ts'
 import type { Finding } from './check/model.ts'
+import type { Evidence } from './nix/evidence.ts'
 import type { Reproduction } from './reproduce/model.ts'
 import type { Phase } from './util/phases.ts'
 
@@ -12,6 +14,8 @@ export type Report = {
     readonly how: 'installed' | 'found'
     readonly from: 'mirror' | 'tool-cache' | 'actions-cache' | 'present'
     readonly sandbox: boolean
+    /** Of a Nix that was installed: what its tarball was held against, by this run or by the one that kept it. */
+    readonly release?: { readonly sha256: string; readonly pinned: boolean } | undefined
     /** What the installation spent its time on. */
     readonly phases: readonly Phase[]
   }
@@ -39,6 +43,8 @@ export type Report = {
       readonly bytes: number
     }
   }
+  /** What stands behind what was built, as far as this run built it. */
+  trust?: Trust
   /** Of what was built a second time. */
   reproducible?: Reproduction
   copy?: {
@@ -89,6 +95,24 @@ export type Report = {
   phases: readonly Phase[]
   /** Wall time of main, in seconds. Known at its end. */
   seconds?: number
+}
+
+/** What was held against something, and what was taken on somebody's word. */
+export type Trust = {
+  /** Store paths that came from elsewhere: from our `cache`, or from the store with a URL. */
+  readonly paths: readonly (Evidence & { readonly from: string; readonly paths: number })[]
+  /** Names of the keys whose signatures Nix takes; none where it needed none. */
+  readonly keys: readonly string[]
+  /** Inputs of the flake, with theirs: whether the lock file in the source has them. */
+  readonly inputs: { readonly locked: number; readonly unlocked: number }
+  /** Whether evaluation followed from the flake and its lock file alone. */
+  readonly pure: boolean
+  /** Images from registries that ours is built upon. */
+  readonly bases: readonly BaseImage[]
+  /** How many of the derivations that were built have a fixed output, as downloads have. */
+  readonly downloads: number
+  /** URLs of other machines, and how many derivations they built. */
+  readonly machines: readonly { readonly machine: string; readonly builds: number }[]
 }
 
 /** What was pushed, or was there already. */

@@ -69,6 +69,7 @@ for (const [index, release] of nixRelease().releases.entries()) {
     })
     assert.notEqual(there.code, 0)
     assert.match(main.log, /127\.0\.0\.1/)
+    assert.match(main.summary, /\| Built \| 4 derivations:/)
 
     await t.test('built a second time is what this machine can build, and the rest is named', () => {
       const { reproducible } = JSON.parse(main.outputs.metadata ?? '').details
@@ -85,6 +86,8 @@ for (const [index, release] of nixRelease().releases.entries()) {
         /\*\*not built again here\*\*: <code>stream-busybox<\/code>, <code>busybox<\/code>/,
       )
     })
+
+    assert.match(main.summary, /\| Trusted \| [^|]*2 builds of <code>ssh-ng:\/\/runner@127\.0\.0\.1<\/code>/)
 
     await t.test('the key was there only as long', async () => {
       const left = await expect(

@@ -378,6 +378,26 @@ test('a build that an error names after its end has failed, counted or not', () 
   assert.deepEqual([builds, [...failed]], [[], [drv('bad')]])
 })
 
+test('a build that another machine’s Nix tells of as well is one build, of that machine', () => {
+  const start = (id: number, machine: string) => ({
+    action: 'start',
+    id,
+    parent: 0,
+    type: 105,
+    fields: [drv('far'), machine, 1, 1],
+  })
+  const { builds } = say([
+    start(2, 'ssh-ng://b'),
+    start(3, ''),
+    { action: 'stop', id: 3 },
+    { action: 'stop', id: 2 },
+  ])
+  assert.deepEqual(
+    builds.map(({ name, machine }) => [name, machine]),
+    [['far', 'ssh-ng://b']],
+  )
+})
+
 test('a path that comes from the second store counts for that one', () => {
   const fetch = (id: number, store: string) => [
     { action: 'start', id, parent: 0, type: 108, fields: ['/nix/store/x', store] },

@@ -73,6 +73,7 @@ const report: Report = {
   seconds: 102.5,
 }
 const { push: _, ...unpushed } = report
+const { nix: __, ...unbuilt } = report
 
 test('the summary says what was published, what it cost and where the time went', () => {
   const text = mainSummary(report)
@@ -182,6 +183,74 @@ test('the test that the image passed is told, as it was written', () => {
   )
 })
 
+test('what was verified and what was trusted: at a glance, and in full', () => {
+  const trust: NonNullable<Report['trust']> = {
+    paths: [
+      { from: 'https://a.example', by: 'signature', key: 'a-1', paths: 1200 },
+      { from: 'cache', by: 'signature', key: 'a-1', paths: 30 },
+      { from: 'cache', by: 'content', paths: 4 },
+      { from: 'cache', by: 'nothing', paths: 5 },
+      { from: 'https://b.example', by: 'nothing', paths: 1 },
+    ],
+    keys: ['a-1', 'c-1'],
+    inputs: { locked: 3, unlocked: 1 },
+    pure: false,
+    bases: [{ reference: `debian@sha256:${'d'.repeat(64)}`, hash: { algorithm: 'r:sha256', hash: 'ff' } }],
+    downloads: 2,
+    machines: [{ machine: 'ssh-ng://b', builds: 7 }],
+  }
+  const sha256 = 'e'.repeat(64)
+  const [glance = '', full = ''] = mainSummary({
+    ...report,
+    trust,
+    nix: { ...nix, release: { sha256, pinned: true } },
+  }).split('<details>')
+  const a = '<code>a-1</code>'
+  assert.ok(
+    glance.includes(
+      `| Verified | 3 inputs of the flake by <code>flake.lock</code>, base image <code>debian@sha256:dddddddddddd…</code>, 2 downloads by hash, 1,230 store paths by signature of ${a}, 4 store paths by content |`,
+    ),
+    glance,
+  )
+  assert.ok(
+    glance.includes(
+      '| Trusted | 1 input of the flake as today, an impure evaluation, 5 store paths from the store cache, 1 store path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
+    ),
+    glance,
+  )
+  for (const row of [
+    `| Nix 2.34.8 | <code>sha256:${sha256}</code>, which this action pins |`,
+    `| 1,200 store paths from <code>https://a.example</code> | the signature of ${a} |`,
+    `| 30 store paths from the store cache | the signature of ${a} |`,
+    '| 5 store paths from the store cache | jobs of this repository, which built them and saved their hashes |',
+    `| Signatures | who has the keys in Nix’s settings: ${a}, <code>c-1</code> |`,
+  ])
+    assert.ok(full.includes(row), full)
+})
+
+test('a Nix that was there, a remembered image: whose word it is', () => {
+  const trustedIn = (one: Report) =>
+    [...mainSummary(one).matchAll(/^\| (?:Trusted|Nix 2|Which image).* \|$/gm)].map(([row]) => row)
+  assert.deepEqual(trustedIn({ ...report, nix: { ...nix, from: 'present', how: 'found' } }), [
+    '| Trusted | Whose word it is |',
+    '| Nix 2.34.8 of this machine, and what was in its store | this machine |',
+  ])
+  const known = (by: 'source' | 'output' | 'job') => ({
+    ...unbuilt,
+    push: { ...pushed, images: pushed.images.map(image => ({ ...image, known: by })) },
+  })
+  const said = 'the store cache, where an earlier job of this repository said so'
+  assert.deepEqual(trustedIn(known('source')), [
+    '| Trusted | Whose word it is |',
+    `| Which image this commit is | ${said} |`,
+  ])
+  assert.match(
+    trustedIn(known('output'))[1] ?? '',
+    /the store path is .*, or whoever may push to the package/,
+  )
+  assert.deepEqual(trustedIn(known('job')), [])
+})
+
 test('whatever a failure or a name holds, it stays text in its block, and every table keeps its columns', () => {
   fc.assert(
     fc.property(hostile(3000), hostile(40), (text, name) => {
@@ -189,6 +258,15 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
         ...report,
         failure: { message: text, advice: text, detail: text, phase: name },
         build: { ...built, builds: [{ name, seconds: 1 }], failed: [name], outPaths: [name] },
+        trust: {
+          paths: [{ from: name, by: 'signature', key: text, paths: 1 }],
+          keys: [name],
+          inputs: { locked: 1, unlocked: 1 },
+          pure: true,
+          bases: [{ reference: name, hash: { algorithm: text, hash: name } }],
+          downloads: 0,
+          machines: [{ machine: name, builds: 1 }],
+        },
         tested: { with: 'docker', id: name, seconds: 1, lines: [name, text] },
         nix: { ...nix, version: name, phases: [1, 2].map(seconds => ({ name, start: 0, seconds })) },
         phases: [{ name, start: 0, seconds: 1 }],
@@ -205,6 +283,8 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
           'table of 2',
           'code',
           'details',
+          'table of 2',
+          'table of 2',
           'table of 1',
           'table of 2',
           'table of 2',

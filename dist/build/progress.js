@@ -50,7 +50,7 @@ function started(progress, event, at) {
     case activity.build:
       if (first === undefined) break
       internal.failing = 0
-      progress.building.set(event.id, { drvPath: first, since: at, phase: '' })
+      progress.building.set(event.id, { drvPath: first, since: at, machine: second || undefined, phase: '' })
       progress.tails.set(first, [])
       break
     case activity.substitute: {
@@ -75,14 +75,18 @@ function stopped(progress, id, at) {
   internal.counters.delete(id)
   const build = progress.building.get(id)
   if (build !== undefined) {
-    const { drvPath, since } = build
+    const { drvPath, since, machine } = build
     progress.building.delete(id)
     // Nix counts a failed build right before it ends the activity, and names it in a message before or after that.
     if (internal.failing > 0 || progress.failed.has(drvPath)) {
       internal.failing = Math.max(0, internal.failing - 1)
       progress.failed.add(drvPath)
     } else {
-      progress.builds.push({ drvPath, name: shortName(drvPath), seconds: at - since })
+      // Another machine's Nix tells of what it builds as well, within the build that is ours.
+      const told = progress.builds.findIndex(other => other.drvPath === drvPath)
+      if (told !== -1) progress.builds.splice(told, 1)
+      const name = shortName(drvPath)
+      progress.builds.push({ drvPath, name, seconds: at - since, ...(machine && { machine }) })
       const old = progress.builds.at(-mostTails)
       if (old !== undefined) progress.tails.delete(old.drvPath)
     }

@@ -5,24 +5,24 @@ import * as z from '../vendor/zod.js'
 
 import { lockedInputs } from './locked.js'
 
+const lockSchema = z.object({
+  root: z.string(),
+  nodes: z.record(
+    z.string(),
+    z.object({
+      inputs: z.record(z.string(), z.unknown()).optional(),
+      locked: z.record(z.string(), z.unknown()).optional(),
+    }),
+  ),
+})
+
 const schema = z.object({
   path: z.string(),
   url: z.string(),
   locked: z.object({ rev: z.string().optional(), narHash: z.string().optional() }),
   resolved: z.object({ type: z.string(), url: z.string().optional(), path: z.string().optional() }),
   // Absent where no lock file can be had.
-  locks: z
-    .object({
-      root: z.string(),
-      nodes: z.record(
-        z.string(),
-        z.object({
-          inputs: z.record(z.string(), z.unknown()).optional(),
-          locked: z.record(z.string(), z.unknown()).optional(),
-        }),
-      ),
-    })
-    .optional(),
+  locks: lockSchema.optional(),
 })
 
 /** Reads what `nix flake metadata --json` prints. */
@@ -34,6 +34,21 @@ export function parseMetadata(json) {
   const { rev, narHash } = locked
   const lockedTo = lockedInputs(locks?.nodes ?? {})
   return Object.freeze({ path, url, rev, dirty, narHash, directory, inputs, locked: lockedTo })
+}
+
+/** The flake's lock file as it is in the store; undefined where there is none. */
+export async function lockFile({ path, url }) {
+  const folder = new URL(url, 'path:').searchParams.get('dir') ?? ''
+  return await readFile(join(path, folder, 'flake.lock')).catch(() => undefined)
+}
+
+/** What a lock file says that inputs are locked to: nothing where it is none. */
+export function lockedIn(text) {
+  try {
+    return lockedInputs(lockSchema.parse(JSON.parse(text)).nodes)
+  } catch {
+    return []
+  }
 }
 
 function localGit(url) {

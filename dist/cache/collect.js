@@ -1,5 +1,5 @@
+import { base32OfHash } from '../util/base32.js'
 import { hashOf } from './model.js'
-import { base32OfHash } from './narinfo.js'
 
 /** How much smaller NARs become, where nothing of the kind has been compressed yet. */
 const usualRatio = 3

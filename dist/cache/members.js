@@ -1,7 +1,6 @@
 import { isSignedBy } from '../nix/signatures.js'
+import { base32OfHash } from '../util/base32.js'
 import { hashOf } from './model.js'
-
-import { base32OfHash } from './narinfo.js'
 
 import { estimateOf } from './policy/select.js'
 import { sizeInCache } from './size.js'

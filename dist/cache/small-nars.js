@@ -3,7 +3,9 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 
-import { base32OfHash, narFile } from './narinfo.js'
+import { base32OfHash } from '../util/base32.js'
+
+import { narFile } from './narinfo.js'
 
 /** Bytes of a NAR that is held in memory, once for each thread. */
 export const mostInMemory = 16 * 1024 * 1024

@@ -1,6 +1,7 @@
+import { base32OfHash } from '../util/base32.js'
+
 import { reach } from './closure.js'
 import { hashOf } from './model.js'
-import { base32OfHash } from './narinfo.js'
 
 /**
  * What is in the store since the job began was used by it, whether in a build or by what was built. What was there

@@ -1,3 +1,14 @@
+import { readFileSync } from 'node:fs'
+
+/** The text of a `.drv` file; undefined where it is not on this machine, or cannot be read. */
+export function derivationText(drvPath) {
+  try {
+    return readFileSync(drvPath, 'utf8')
+  } catch {
+    return undefined
+  }
+}
+
 /**
  * Reads the beginning of a `.drv` file: `Derive([("out","/nix/store/…","",""),…],[("/nix/store/….drv",["out"]),…],…`.
  * The form has been the same for all versions of Nix; see Dolstra, The Purely Functional Software Deployment Model, 5.
@@ -38,6 +49,14 @@ export function parseWholeDerivation(text) {
       fixed: fixed && { algorithm: fixed.algorithm, hash: fixed.hash },
     }
   })
+}
+
+/** The variables of a builder by name, whether it gets them one by one or as JSON (`__structuredAttrs`). */
+export function toldToBuilder({ env }) {
+  const structured = env.get('__json')
+  if (structured === undefined) return Object.fromEntries(env)
+  const told = unlessMalformed(() => JSON.parse(structured))
+  return typeof told === 'object' && told !== null ? { ...told } : {}
 }
 
 function readBeginning(reader) {

@@ -51,6 +51,11 @@ export function selectRelease(version, sha256, system) {
   return { version: found, system, sha256: digest }
 }
 
+/** Whether the digest is this action's own, and not one that the user gave. */
+export function isPinned({ version, system, sha256 }) {
+  return pinned[version]?.[system] === sha256
+}
+
 /** `nix-2.35.2-x86_64-linux`: the name of the tarball and of the one folder in it. */
 export function releaseName(release) {
   return `nix-${release.version}-${release.system}`

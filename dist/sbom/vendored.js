@@ -1,5 +1,5 @@
 import { basename } from 'node:path'
-import { parseDerivation, parseWholeDerivation } from '../nix/derivation.js'
+import { parseDerivation, parseWholeDerivation, toldToBuilder } from '../nix/derivation.js'
 
 import { packageUrl } from './names.js'
 
@@ -47,8 +47,8 @@ const packed = /\.(tar\.gz|tgz|crate|zip)$/
 /** What a derivation downloads, if it is from the registry of an ecosystem. */
 function downloaded(derivation) {
   if (derivation?.fixed === undefined) return undefined
-  const { env, fixed } = derivation
-  for (const url of urlsOf(env))
+  const { fixed } = derivation
+  for (const url of urlsOf(derivation))
     for (const [type, form, parts] of registries) {
       const found = form.exec(url)
       if (found === null) continue
@@ -93,19 +93,8 @@ function decode(text) {
   }
 }
 
-/** Of nixpkgs' `fetchurl`, whether it is told by variables or by `__structuredAttrs`. */
-function urlsOf(env) {
-  const structured = env.get('__json')
-  const told = structured === undefined ? Object.fromEntries(env) : parse(structured)
-  if (typeof told !== 'object' || told === null) return []
-  const { url, urls } = told
+/** Of nixpkgs' `fetchurl`. */
+function urlsOf(derivation) {
+  const { url, urls } = toldToBuilder(derivation)
   return [url, urls].flat().flatMap(text => (typeof text === 'string' ? text.split(/\s+/) : []))
-}
-
-function parse(json) {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
 }

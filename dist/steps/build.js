@@ -55,7 +55,7 @@ export async function build(job, nix, cache, wanted) {
   const evaluated = [...images.map(({ evaluated }) => evaluated), ...warm]
   if (evaluated.length === 0) {
     const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
-    return { images: [], evaluated, realised, brought: [] }
+    return { images: [], evaluated, realised, brought: [], early: [] }
   }
   await exclude(places, [...sources, ...images.flatMap(({ evaluated }) => Object.values(evaluated.outputs))])
 
@@ -117,5 +117,5 @@ export async function build(job, nix, cache, wanted) {
   for (const { path, evaluated } of built)
     if (await isArchive(path)) archives.push(...Object.values(evaluated.outputs))
   if (built.length > 0) await exclude(places, [...sources, ...archives])
-  return { images: built, evaluated, realised, brought: brought?.paths ?? [] }
+  return { images: built, evaluated, realised, brought: brought?.paths ?? [], early }
 }

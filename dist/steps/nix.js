@@ -7,6 +7,7 @@ import { installNix } from '../nix/install.js'
 import { beginJob } from '../nix/jobs.js'
 
 import { renderNetrc } from '../nix/netrc.js'
+import { isPinned } from '../nix/releases.js'
 import { setting } from '../nix/store.js'
 import { answering } from '../nix/substituters.js'
 import { earlierConfFiles } from '../places.js'
@@ -50,7 +51,10 @@ export async function installTheNix(job) {
   })
   // A machine that is thrown away needs no care.
   if (kind === 'ours' && !context.hosted) await beginJob(places.folder)
-  job.report.nix = { version: nix.version, how, from, sandbox, phases }
+  const { release } = inputs
+  const held =
+    how === 'installed' ? { release: { sha256: release.sha256, pinned: isPinned(release) } } : undefined
+  job.report.nix = { version: nix.version, how, from, sandbox, ...held, phases }
   return installed
 }
 

@@ -1,8 +1,6 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-
 import { publicText, publicUrl } from '../build/locked.js'
 import { isPure } from '../build/revision.js'
+import { lockFile } from '../build/source.js'
 
 import { releaseUrl } from '../nix/releases.js'
 
@@ -43,7 +41,7 @@ async function flakeOf(source, repository, commit) {
   const checkout = new URL(`git+${repository}`)
   if (folder !== '') checkout.searchParams.set('dir', folder)
   checkout.searchParams.set('rev', commit)
-  const lock = await readFile(join(source.path, folder, 'flake.lock')).catch(() => undefined)
+  const lock = await lockFile(source)
   return {
     url: publicUrl(url) ?? (rev === commit ? checkout.href : undefined),
     ...{ rev, dirty, narHash, inputs: locked },

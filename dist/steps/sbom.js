@@ -1,10 +1,11 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from '../vendor/zod.js'
 import { publicText } from '../build/locked.js'
 
 import { formatPlatform, platformOf } from '../image/platform.js'
+
+import { derivationText } from '../nix/derivation.js'
 
 import { sbomFolder } from '../places.js'
 import { packageMeta } from '../sbom/meta.js'
@@ -105,7 +106,7 @@ async function packagesOf(job, nix, seen, signal) {
     runner.debug(harmless(messageOf(error)))
     return new Map()
   })
-  const vendored = vendoredBy(path => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
+  const vendored = vendoredBy(derivationText)
   const byDeriver = new Map()
   const builtWith = deriver => {
     const found = byDeriver.get(deriver) ?? vendored(deriver)

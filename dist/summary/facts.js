@@ -5,12 +5,13 @@ import { code, plain } from '../util/markdown.js'
 import { count, formatBytes, formatSeconds } from '../util/text.js'
 import { shares } from './chart.js'
 import { inspected } from './findings.js'
+import { claims } from './trust.js'
 
 const most = { listed: 10 }
 
 /** What is known of a run, as far as it came: first of the image, then of what had to be done for it. */
 export function facts(report) {
-  return [...imageFacts(report), ...workFacts(report)]
+  return [...imageFacts(report), ...workFacts(report), ...trustFacts(report)]
 }
 
 /** What the image is found by, what it is made of, and what is proven about it. */
@@ -100,6 +101,20 @@ function layers(images) {
   ]
   const of = `${formatBytes(sent)} sent of ${formatBytes(bytes(images))}`
   return `${drawn(bar)}${of}; ${count(all.length, 'layer')}: ${parts.join(', ')}`
+}
+
+/** In a few words; what they mean in full is below. */
+function trustFacts(report) {
+  const { verified, trusted } = claims(report)
+  const rows = [
+    ['Verified', verified],
+    ['Trusted', trusted],
+  ]
+  return rows.flatMap(([name, some]) => {
+    const shorts = some.map(({ short }) => short).filter(short => short !== '')
+    const shown = shorts.slice(0, most.listed)
+    return shown.length === 0 ? [] : [[name, shown.join(', ') + more(shown, shorts)]]
+  })
 }
 
 /** What was made, and what was there. */

@@ -5,6 +5,7 @@ import { timeline } from './chart.js'
 import { facts } from './facts.js'
 import { areHints, findings } from './findings.js'
 import { failure, heading } from './heading.js'
+import { claims } from './trust.js'
 
 /** GitHub refuses a step's summary above 1 MiB; ours stays far below. */
 const most = { listed: 10 }
@@ -32,12 +33,21 @@ export function mainSummary(report) {
 function more(report) {
   const { push, build, nix } = report
   const builds = build?.builds.map(({ name, seconds }) => [code(name), seconds]) ?? []
+  const { verified, trusted } = claims(report)
   const parts = nix?.phases.map(({ name, seconds }) => [plain(name), seconds]) ?? []
   const tables = [
     push !== undefined && push.images.length > 1
       ? longest(['Platform', 'Digest', 'Size', 'Sent'], platforms(push))
       : '',
     areHints(report) ? findings(report) : '',
+    longest(
+      ['Verified', 'Against'],
+      verified.map(({ what, why }) => [what, why]),
+    ),
+    longest(
+      ['Trusted', 'Whose word it is'],
+      trusted.map(({ what, why }) => [what, why]),
+    ),
     longest(['Store path of the image'], build?.outPaths.map(path => [code(path)]) ?? []),
     builds.length > 3 ? longest(['Slowest derivations', 'Time'], slowest(builds)) : '',
     longest(['Installation of Nix', 'Time'], slowest(parts)),

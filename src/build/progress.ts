@@ -1,8 +1,14 @@
 import { stripVTControlCharacters } from 'node:util'
 import { activity, type NixEvent, type NixMessage, result } from './events.ts'
 
-/** A derivation that was built here. */
-export type Build = { readonly drvPath: string; readonly name: string; readonly seconds: number }
+/** A derivation that was built. */
+export type Build = {
+  readonly drvPath: string
+  readonly name: string
+  readonly seconds: number
+  /** URL of the other machine that built it. */
+  readonly machine?: string
+}
 
 /** A store path that came from a binary cache. */
 export type Substitution = {
@@ -22,7 +28,7 @@ export type Progress = {
   /** By store path. */
   readonly substitutions: Map<string, Substitution>
   /** Builds under way, by activity id, the oldest first. */
-  readonly building: Map<string, { readonly drvPath: string; readonly since: number; phase: string }>
+  readonly building: Map<string, Building>
   /** Derivations whose build ended in failure. */
   readonly failed: Set<string>
   /** The last lines of each build's log, by derivation. */
@@ -33,6 +39,13 @@ export type Progress = {
   readonly lines: string[]
 
   readonly internal: Internal
+}
+
+type Building = {
+  readonly drvPath: string
+  readonly since: number
+  readonly machine: string | undefined
+  phase: string
 }
 
 /** Bookkeeping of `observe`. */
@@ -109,7 +122,7 @@ function started(progress: Progress, event: NixEvent & { kind: 'start' }, at: nu
     case activity.build:
       if (first === undefined) break
       internal.failing = 0
-      progress.building.set(event.id, { drvPath: first, since: at, phase: '' })
+      progress.building.set(event.id, { drvPath: first, since: at, machine: second || undefined, phase: '' })
       progress.tails.set(first, [])
       break
     case activity.substitute: {
@@ -134,14 +147,18 @@ function stopped(progress: Progress, id: string, at: number): void {
   internal.counters.delete(id)
   const build = progress.building.get(id)
   if (build !== undefined) {
-    const { drvPath, since } = build
+    const { drvPath, since, machine } = build
     progress.building.delete(id)
     // Nix counts a failed build right before it ends the activity, and names it in a message before or after that.
     if (internal.failing > 0 || progress.failed.has(drvPath)) {
       internal.failing = Math.max(0, internal.failing - 1)
       progress.failed.add(drvPath)
     } else {
-      progress.builds.push({ drvPath, name: shortName(drvPath), seconds: at - since })
+      // Another machine's Nix tells of what it builds as well, within the build that is ours.
+      const told = progress.builds.findIndex(other => other.drvPath === drvPath)
+      if (told !== -1) progress.builds.splice(told, 1)
+      const name = shortName(drvPath)
+      progress.builds.push({ drvPath, name, seconds: at - since, ...(machine && { machine }) })
       const old = progress.builds.at(-mostTails)
       if (old !== undefined) progress.tails.delete(old.drvPath)
     }

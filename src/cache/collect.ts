@@ -1,6 +1,6 @@
 import type { PathInfo } from '../nix/model.ts'
+import { base32OfHash } from '../util/base32.ts'
 import { type CachedPath, type CacheIndex, hashOf } from './model.ts'
-import { base32OfHash } from './narinfo.ts'
 import type { Worth } from './value.ts'
 
 export type CollectInput = {

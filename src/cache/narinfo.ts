@@ -1,4 +1,3 @@
-import { nixBase32 } from '../util/base32.ts'
 import type { CachedPath } from './model.ts'
 
 /** Where the store is; part of every path's hash, so that packs of another place are of no use. */
@@ -31,14 +30,4 @@ export function renderNarInfo(path: CachedPath, url: string): string {
     ...(path.ca === undefined ? [] : [`CA: ${path.ca}`]),
   ]
   return `${lines.join('\n')}\n`
-}
-
-/**
- * @param hash `sha256-<base64>`, or `sha256:<base 32>` as older versions of Nix print it
- * @returns 52 characters of Nix's base 32; undefined for a hash of another kind
- */
-export function base32OfHash(hash: string): string | undefined {
-  const digest = /^sha256-([A-Za-z0-9+/]{43}=)$/.exec(hash)?.[1]
-  if (digest !== undefined) return nixBase32(Buffer.from(digest, 'base64'))
-  return /^sha256:([0-9a-df-np-sv-z]{52})$/.exec(hash)?.[1]
 }

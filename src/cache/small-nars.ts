@@ -3,9 +3,10 @@ import { availableParallelism } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import type { PathInfo } from '../nix/model.ts'
+import { base32OfHash } from '../util/base32.ts'
 import type { NarFile } from './nar-file.ts'
 import type { NarResult, NarWork } from './nar-worker.ts'
-import { base32OfHash, narFile } from './narinfo.ts'
+import { narFile } from './narinfo.ts'
 
 export type WrittenNars = {
   /** By store path, without those that Nix could not give. */

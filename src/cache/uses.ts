@@ -1,8 +1,8 @@
 import type { PathInfo } from '../nix/model.ts'
+import { base32OfHash } from '../util/base32.ts'
 import type { CandidatesInput } from './candidates.ts'
 import { reach } from './closure.ts'
 import { type CacheIndex, hashOf } from './model.ts'
-import { base32OfHash } from './narinfo.ts'
 import type { Stats } from './server.ts'
 
 /** What post knows of the job. */

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs'
+
 /** What a derivation makes and what it is made from, as far as a cache must know it. */
 export type Derivation = {
   /** Store path by output name; empty where it is known only after the build. */
@@ -5,6 +7,15 @@ export type Derivation = {
   readonly inputs: readonly { readonly drvPath: string; readonly outputs: readonly string[] }[]
   /** Store paths that are there before anything is built. */
   readonly sources: readonly string[]
+}
+
+/** The text of a `.drv` file; undefined where it is not on this machine, or cannot be read. */
+export function derivationText(drvPath: string): string | undefined {
+  try {
+    return readFileSync(drvPath, 'utf8')
+  } catch {
+    return undefined
+  }
 }
 
 /** A derivation with what its builder is told. */
@@ -54,6 +65,14 @@ export function parseWholeDerivation(text: string): WholeDerivation | undefined 
       fixed: fixed && { algorithm: fixed.algorithm, hash: fixed.hash },
     }
   })
+}
+
+/** The variables of a builder by name, whether it gets them one by one or as JSON (`__structuredAttrs`). */
+export function toldToBuilder({ env }: WholeDerivation): Readonly<Record<string, unknown>> {
+  const structured = env.get('__json')
+  if (structured === undefined) return Object.fromEntries(env)
+  const told = unlessMalformed((): unknown => JSON.parse(structured))
+  return typeof told === 'object' && told !== null ? { ...told } : {}
 }
 
 function readBeginning(reader: Reader) {

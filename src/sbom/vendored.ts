@@ -1,5 +1,10 @@
 import { basename } from 'node:path'
-import { parseDerivation, parseWholeDerivation, type WholeDerivation } from '../nix/derivation.ts'
+import {
+  parseDerivation,
+  parseWholeDerivation,
+  toldToBuilder,
+  type WholeDerivation,
+} from '../nix/derivation.ts'
 import type { Vendored } from './model.ts'
 import { packageUrl } from './names.ts'
 
@@ -49,8 +54,8 @@ const packed = /\.(tar\.gz|tgz|crate|zip)$/
 /** What a derivation downloads, if it is from the registry of an ecosystem. */
 function downloaded(derivation: WholeDerivation | undefined): Vendored | undefined {
   if (derivation?.fixed === undefined) return undefined
-  const { env, fixed } = derivation
-  for (const url of urlsOf(env))
+  const { fixed } = derivation
+  for (const url of urlsOf(derivation))
     for (const [type, form, parts] of registries) {
       const found = form.exec(url)
       if (found === null) continue
@@ -96,19 +101,8 @@ function decode(text: string): string {
   }
 }
 
-/** Of nixpkgs' `fetchurl`, whether it is told by variables or by `__structuredAttrs`. */
-function urlsOf(env: ReadonlyMap<string, string>): readonly string[] {
-  const structured = env.get('__json')
-  const told: unknown = structured === undefined ? Object.fromEntries(env) : parse(structured)
-  if (typeof told !== 'object' || told === null) return []
-  const { url, urls } = told as { readonly url?: unknown; readonly urls?: unknown }
+/** Of nixpkgs' `fetchurl`. */
+function urlsOf(derivation: WholeDerivation): readonly string[] {
+  const { url, urls } = toldToBuilder(derivation)
   return [url, urls].flat().flatMap(text => (typeof text === 'string' ? text.split(/\s+/) : []))
-}
-
-function parse(json: string): unknown {
-  try {
-    return JSON.parse(json)
-  } catch {
-    return undefined
-  }
 }

@@ -25,8 +25,9 @@ export type Built = {
   readonly images: readonly BuiltImage[]
   readonly evaluated: readonly Evaluated[]
   readonly realised: Realised
-  /** Store paths that came from the cache before Nix asked for them. */
+  /** Store paths that came from the cache before Nix asked for them, and what they refer to that came from elsewhere. */
   readonly brought: readonly string[]
+  readonly early: readonly Substitution[]
 }
 
 /** What is asked for, before anything is built. */
@@ -80,7 +81,7 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Want
   const evaluated = [...images.map(({ evaluated }) => evaluated), ...warm]
   if (evaluated.length === 0) {
     const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
-    return { images: [], evaluated, realised, brought: [] }
+    return { images: [], evaluated, realised, brought: [], early: [] }
   }
   await exclude(places, [...sources, ...images.flatMap(({ evaluated }) => Object.values(evaluated.outputs))])
 
@@ -142,5 +143,5 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Want
   for (const { path, evaluated } of built)
     if (await isArchive(path)) archives.push(...Object.values(evaluated.outputs))
   if (built.length > 0) await exclude(places, [...sources, ...archives])
-  return { images: built, evaluated, realised, brought: brought?.paths ?? [] }
+  return { images: built, evaluated, realised, brought: brought?.paths ?? [], early }
 }

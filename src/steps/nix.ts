@@ -8,6 +8,7 @@ import { type Installed, installNix } from '../nix/install.ts'
 import { beginJob } from '../nix/jobs.ts'
 import type { Nix } from '../nix/model.ts'
 import { renderNetrc } from '../nix/netrc.ts'
+import { isPinned } from '../nix/releases.ts'
 import { setting } from '../nix/store.ts'
 import { answering } from '../nix/substituters.ts'
 import { earlierConfFiles } from '../places.ts'
@@ -51,7 +52,10 @@ export async function installTheNix(job: Job): Promise<Installed> {
   })
   // A machine that is thrown away needs no care.
   if (kind === 'ours' && !context.hosted) await beginJob(places.folder)
-  job.report.nix = { version: nix.version, how, from, sandbox, phases }
+  const { release } = inputs
+  const held =
+    how === 'installed' ? { release: { sha256: release.sha256, pinned: isPinned(release) } } : undefined
+  job.report.nix = { version: nix.version, how, from, sandbox, ...held, phases }
   return installed
 }
 

@@ -1,9 +1,7 @@
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
 import type { Provenance } from '../attest/provenance.ts'
 import { publicText, publicUrl } from '../build/locked.ts'
 import { isPure } from '../build/revision.ts'
-import type { FlakeSource } from '../build/source.ts'
+import { type FlakeSource, lockFile } from '../build/source.ts'
 import type { Job } from '../job.ts'
 import { releaseUrl } from '../nix/releases.ts'
 import type { Claims } from '../runner/id-token.ts'
@@ -53,7 +51,7 @@ async function flakeOf(
   const checkout = new URL(`git+${repository}`)
   if (folder !== '') checkout.searchParams.set('dir', folder)
   checkout.searchParams.set('rev', commit)
-  const lock = await readFile(join(source.path, folder, 'flake.lock')).catch(() => undefined)
+  const lock = await lockFile(source)
   return {
     url: publicUrl(url) ?? (rev === commit ? checkout.href : undefined),
     ...{ rev, dirty, narHash, inputs: locked },

@@ -1,4 +1,3 @@
-import { existsSync, readFileSync } from 'node:fs'
 import { mkdir, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import * as z from 'zod'
@@ -6,6 +5,7 @@ import { publicText } from '../build/locked.ts'
 import type { Image } from '../image/model.ts'
 import { formatPlatform, platformOf } from '../image/platform.ts'
 import type { Job } from '../job.ts'
+import { derivationText } from '../nix/derivation.ts'
 import type { Nix } from '../nix/model.ts'
 import { sbomFolder } from '../places.ts'
 import { packageMeta } from '../sbom/meta.ts'
@@ -125,7 +125,7 @@ async function packagesOf(
     runner.debug(harmless(messageOf(error)))
     return new Map<string, PackageMeta>()
   })
-  const vendored = vendoredBy(path => (existsSync(path) ? readFileSync(path, 'utf8') : undefined))
+  const vendored = vendoredBy(derivationText)
   const byDeriver = new Map<string, readonly Vendored[]>()
   const builtWith = (deriver: string) => {
     const found = byDeriver.get(deriver) ?? vendored(deriver)

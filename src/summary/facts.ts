@@ -5,6 +5,7 @@ import { code, plain } from '../util/markdown.ts'
 import { count, formatBytes, formatSeconds } from '../util/text.ts'
 import { shares } from './chart.ts'
 import { inspected } from './findings.ts'
+import { claims } from './trust.ts'
 
 const most = { listed: 10 } as const
 
@@ -13,7 +14,7 @@ type Rows = string[][]
 
 /** What is known of a run, as far as it came: first of the image, then of what had to be done for it. */
 export function facts(report: Report): Rows {
-  return [...imageFacts(report), ...workFacts(report)]
+  return [...imageFacts(report), ...workFacts(report), ...trustFacts(report)]
 }
 
 /** What the image is found by, what it is made of, and what is proven about it. */
@@ -103,6 +104,20 @@ function layers(images: readonly PublishedImage[]): string {
   ]
   const of = `${formatBytes(sent)} sent of ${formatBytes(bytes(images))}`
   return `${drawn(bar)}${of}; ${count(all.length, 'layer')}: ${parts.join(', ')}`
+}
+
+/** In a few words; what they mean in full is below. */
+function trustFacts(report: Report): Rows {
+  const { verified, trusted } = claims(report)
+  const rows = [
+    ['Verified', verified],
+    ['Trusted', trusted],
+  ] as const
+  return rows.flatMap(([name, some]) => {
+    const shorts = some.map(({ short }) => short).filter(short => short !== '')
+    const shown = shorts.slice(0, most.listed)
+    return shown.length === 0 ? [] : [[name, shown.join(', ') + more(shown, shorts)]]
+  })
 }
 
 /** What was made, and what was there. */

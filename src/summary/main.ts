@@ -6,6 +6,7 @@ import { timeline } from './chart.ts'
 import { facts } from './facts.ts'
 import { areHints, findings } from './findings.ts'
 import { failure, heading } from './heading.ts'
+import { claims } from './trust.ts'
 
 /** GitHub refuses a step's summary above 1 MiB; ours stays far below. */
 const most = { listed: 10 } as const
@@ -33,12 +34,21 @@ export function mainSummary(report: Report): string {
 function more(report: Report): string {
   const { push, build, nix } = report
   const builds = build?.builds.map(({ name, seconds }) => [code(name), seconds] as const) ?? []
+  const { verified, trusted } = claims(report)
   const parts = nix?.phases.map(({ name, seconds }) => [plain(name), seconds] as const) ?? []
   const tables = [
     push !== undefined && push.images.length > 1
       ? longest(['Platform', 'Digest', 'Size', 'Sent'], platforms(push))
       : '',
     areHints(report) ? findings(report) : '',
+    longest(
+      ['Verified', 'Against'],
+      verified.map(({ what, why }) => [what, why]),
+    ),
+    longest(
+      ['Trusted', 'Whose word it is'],
+      trusted.map(({ what, why }) => [what, why]),
+    ),
     longest(['Store path of the image'], build?.outPaths.map(path => [code(path)]) ?? []),
     builds.length > 3 ? longest(['Slowest derivations', 'Time'], slowest(builds)) : '',
     longest(['Installation of Nix', 'Time'], slowest(parts)),

@@ -32,6 +32,22 @@
             run "stream-busybox" ./stream.sh { inherit content architecture; archive = ./archive.sh; }
             // { isExe = true; imageName = "busybox"; imageTag = "latest"; };
 
+          # Built upon an image that is fetched from a registry, by all that its derivation says.
+          image-upon =
+            let
+              imageDigest = "sha256:c0ffee0000000000000000000000000000000000000000000000000000c0ffee";
+              base = run "docker-image-base-latest.tar" ./base.sh {
+                inherit imageDigest;
+                sourceURL = "docker://registry.example/org/base@${imageDigest}";
+                outputHashMode = "flat";
+                outputHash = "sha256-eolXQi5XVm9lKgmVaFKdtvfMP5NZaz7FThbBbqPYdko=";
+              };
+            in
+            run "docker-image-upon.tar" ./image.sh {
+              inherit content architecture;
+              fromImage = base; compressor = "cat"; archive = ./archive.sh;
+            };
+
           # Says that it is for another platform than it is built for.
           image-astray = run "docker-image-astray" ./image.sh {
             inherit content; architecture = "riscv64"; compressor = "cat"; archive = ./archive.sh;

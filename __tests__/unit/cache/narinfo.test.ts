@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict'
 import { test } from 'node:test'
-import { base32OfHash, narFile, renderNarInfo } from '../../../src/cache/narinfo.ts'
+import { narFile, renderNarInfo } from '../../../src/cache/narinfo.ts'
+import { base32OfHash } from '../../../src/util/base32.ts'
 import { pathName, samplePath } from './sample.ts'
 
 test('hashes are read in both of the forms that Nix prints', () => {

@@ -1,0 +1,180 @@
+import assert from 'node:assert/strict'
+import { execFile } from 'node:child_process'
+import { createHash } from 'node:crypto'
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { after, test } from 'node:test'
+import { promisify } from 'node:util'
+import type { Report, Trust } from '../../src/report.ts'
+import { serveBinaryCache, signingKey } from '../harness/binary-cache.ts'
+import type { Machine } from '../harness/machine.ts'
+import { expect } from '../harness/nix-by-hand.ts'
+import { type RunOptions, World } from '../harness/world.ts'
+
+const world = await World.create({ template: 'busybox', keptNix: true })
+const folder = await mkdtemp(join(tmpdir(), 'trust-'))
+after(async () => {
+  await world[Symbol.asyncDispose]()
+  await rm(folder, { recursive: true })
+})
+
+/** What is shown at a glance, and in full. */
+function shown(summary: string) {
+  const full = (name: string) =>
+    new RegExp(`^\\| ${name} \\| [AW].* \\|\\n.*\\n((?:\\|.*\\n)*)`, 'm')
+      .exec(summary)?.[1]
+      ?.trim()
+      .split('\n') ?? []
+  const glance = /^([\s\S]*?)<details>/.exec(summary)?.[1] ?? ''
+  return {
+    verified: /^\| Verified \| (.*) \|$/m.exec(glance)?.[1],
+    trusted: /^\| Trusted \| (.*) \|$/m.exec(glance)?.[1],
+    full,
+  }
+}
+
+async function run(options: RunOptions) {
+  const { main, post } = await world.run(options)
+  assert.equal(main.code, 0, main.log)
+  const report: Report = JSON.parse(main.outputs.metadata ?? '').details
+  return { ...shown(main.summary), ...main, post, trust: report.trust, nix: report.nix }
+}
+
+const settled: Pick<Trust, 'inputs' | 'pure' | 'machines'> = {
+  inputs: { locked: 0, unlocked: 0 },
+  pure: true,
+  machines: [],
+}
+
+async function anotherCommit(workspace: string, machine: Machine): Promise<void> {
+  const who = ['-c', 'user.name=a', '-c', 'user.email=a@example.com']
+  // What the image is made by, and not what is in it.
+  await expect(machine.run(['sh', '-c', 'echo "# changed" >>"$0"', join(workspace, 'stream.sh')]))
+  await expect(machine.run(['git', '-C', workspace, ...who, 'commit', '-qam', 'Another']))
+}
+
+test('verified: Nix, a base image, a download, a path that a key has signed', async () => {
+  const key = signingKey('elsewhere-1')
+  const content = join(folder, 'content')
+  await using prepared = await world.prepare({
+    machine: { files: { '/srv/key': key.secret } },
+    cache: 'none',
+    with: { image: '', warm: '.#busybox', 'copy-to': 'file:///srv/cache?secret-key=/srv/key' },
+  })
+  const filling = await prepared.main()
+  assert.equal(filling.code, 0, filling.log)
+  await cp(prepared.machine.path('/srv/cache'), content, { recursive: true })
+
+  await using cache = await serveBinaryCache(content)
+  const { trust, verified, trusted, full, nix } = await run({
+    cache: 'none',
+    with: {
+      ...{ image: '.#image-upon', push: 'false' },
+      ...{ substituters: cache.url, 'trusted-public-keys': key.public },
+    },
+  })
+  const digest = `sha256:c0ffee${'0'.repeat(52)}c0ffee`
+  const hash = createHash('sha256').update('an image from a registry\n').digest('hex')
+  assert.deepEqual(trust, {
+    ...settled,
+    paths: [{ from: cache.url, by: 'signature', key: 'elsewhere-1', paths: 1 }],
+    keys: ['cache.nixos.org-1', 'elsewhere-1'],
+    bases: [{ reference: `registry.example/org/base@${digest}`, hash: { algorithm: 'sha256', hash } }],
+    downloads: 1,
+  })
+  assert.equal(
+    verified,
+    'base image <code>registry.example/org/base@sha256:c0ffee000000…</code>, 1 download by hash, 1 store path by signature of <code>elsewhere-1</code>',
+  )
+  assert.equal(trusted, undefined)
+  assert.deepEqual(full('Verified'), [
+    `| Nix ${nix?.version} | <code>sha256:${nix?.release?.sha256}</code>, as <code>nix-sha256</code> says |`,
+    `| Base image <code>registry.example/org/base@${digest}</code> | its hash in the flake: <code>sha256:${hash}</code> |`,
+    '| 1 download of builds | their hashes in the flake |',
+    `| 1 store path from <code>${cache.url}</code> | the signature of <code>elsewhere-1</code> |`,
+  ])
+  assert.deepEqual(full('Trusted'), [
+    '| Signatures | who has the keys in Nix’s settings: <code>cache.nixos.org-1</code>, <code>elsewhere-1</code> |',
+  ])
+
+  // The name of a key is not the key.
+  const stranger = signingKey('elsewhere-1').public
+  const careless = await run({
+    cache: 'none',
+    with: {
+      ...{ image: '', warm: '.#busybox', 'nix-conf': 'require-sigs = false' },
+      ...{ substituters: cache.url, 'trusted-public-keys': stranger },
+    },
+  })
+  assert.deepEqual(careless.trust?.paths, [{ from: cache.url, by: 'nothing', paths: 1 }])
+  assert.equal(careless.trusted, `1 store path from <code>${cache.url}</code>`)
+})
+
+test('trusted: what the store cache has, and what it remembers', async () => {
+  const given = { image: '.#image-stream', 'cache-scope': 'trust', name: `${world.registry.host}/org/trust` }
+  const first = await run({ with: given })
+  assert.deepEqual([first.verified, first.trusted], [undefined, undefined])
+
+  const second = await run({ with: given, change: anotherCommit })
+  assert.deepEqual(second.trust?.paths, [{ from: 'cache', by: 'nothing', paths: 1 }])
+  assert.equal(second.verified, undefined)
+  assert.equal(second.trusted, '1 store path from the store cache')
+  assert.match(
+    second.full('Trusted')[0] ?? '',
+    /an earlier job of this repository, which held it against <code>sha256:[0-9a-f]{64}</,
+  )
+
+  const third = await run({ with: given })
+  assert.equal(third.outputs.changed, 'false')
+  assert.equal(third.trust, undefined)
+  assert.equal(third.trusted, undefined)
+  assert.deepEqual(third.full('Trusted').slice(1), [
+    '| Which image this commit is | the store cache, where an earlier job of this repository said so |',
+  ])
+})
+
+test('an input is verified by the lock file, and trusted where there is none; so is an impure evaluation', async () => {
+  const tarball = join(folder, 'input.tar.gz')
+  await mkdir(join(folder, 'input'))
+  await writeFile(join(folder, 'input/file'), 'of an input\n')
+  await promisify(execFile)('tar', ['-C', folder, '-czf', tarball, 'input'])
+  const server = createServer(async (_, response) => {
+    response.end(await readFile(tarball))
+  })
+  await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/input.tar.gz`
+  const addInput = async (workspace: string, machine: Machine) => {
+    const input = `inputs.other = { url = "${url}"; flake = false; };`
+    const edit = `s|outputs = { self }:|${input} outputs = { self, other }:|`
+    await expect(machine.run(['sed', '-i', edit, join(workspace, 'flake.nix')]))
+  }
+  try {
+    const given = { image: '', warm: '.#busybox', cache: 'false' }
+    await using prepared = await world.prepare({
+      with: { ...given, 'nix-args': '--impure' },
+      change: addInput,
+    })
+    const main = await prepared.main()
+    assert.equal(main.code, 0, main.log)
+    const { trust } = JSON.parse(main.outputs.metadata ?? '').details
+    assert.deepEqual([trust.inputs, trust.pure], [{ locked: 0, unlocked: 1 }, false])
+    assert.match(shown(main.summary).trusted ?? '', /1 input of the flake as today, an impure evaluation$/)
+    const lock = await readFile(prepared.machine.path(join(prepared.job.workspace, 'flake.lock')), 'utf8')
+
+    const locked = await run({
+      with: given,
+      change: async (workspace, machine) => {
+        await addInput(workspace, machine)
+        await expect(machine.run(['sh', '-c', 'cat >"$0"', join(workspace, 'flake.lock')], { stdin: lock }))
+        await expect(machine.run(['git', '-C', workspace, 'add', '.']))
+      },
+    })
+    assert.deepEqual([locked.trust?.inputs, locked.trust?.pure], [{ locked: 1, unlocked: 0 }, true])
+    assert.match(locked.verified ?? '', /1 input of the flake by <code>flake\.lock<\/code>/)
+  } finally {
+    server.close()
+  }
+})

@@ -1,0 +1,1 @@
+echo 'an image from a registry' >"$out"

@@ -1,0 +1,86 @@
+import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { base32OfHash, fromNixBase32, nixBase32 } from '../util/base32.ts'
+import type { Nix, PathInfo } from './model.ts'
+import { keyName } from './signatures.ts'
+import { setting } from './store.ts'
+
+/**
+ * What shows that a store path is what its name says: that name itself (`content`), the signature of a key that is
+ * trusted, or `nothing` but the word of the store that it came from.
+ */
+export type Evidence =
+  | { readonly by: 'content' | 'nothing' }
+  | { readonly by: 'signature'; readonly key: string }
+
+/** Public keys by their names. */
+export type PublicKeys = ReadonlyMap<string, KeyObject>
+
+/** The keys whose signatures this Nix takes. */
+export async function trustedKeys(nix: Nix): Promise<PublicKeys> {
+  return parseKeys((await setting(nix, 'trusted-public-keys')) ?? '')
+}
+
+/** @param text `name:base64`, with white space between them; what is no key is left out */
+export function parseKeys(text: string): PublicKeys {
+  const keys = new Map<string, KeyObject>()
+  for (const word of text.split(/\s+/)) {
+    const name = keyName(word)
+    const x = Buffer.from(word.slice(name.length + 1), 'base64')
+    if (name === '' || x.length !== 32) continue
+    const jwk = { kty: 'OKP', crv: 'Ed25519', x: x.toString('base64url') }
+    keys.set(name, createPublicKey({ key: jwk, format: 'jwk' }))
+  }
+  return keys
+}
+
+/** Looks at a valid store path, whose NAR hash Nix has verified. */
+export function evidenceOf(info: PathInfo, keys: PublicKeys): Evidence {
+  if (isContentAddressed(info)) return { by: 'content' }
+  const said = fingerprint(info)
+  for (const signature of info.signatures) {
+    const name = keyName(signature)
+    const key = keys.get(name)
+    const bytes = Buffer.from(signature.slice(name.length + 1), 'base64')
+    if (key !== undefined && verify(undefined, said, key, bytes)) return { by: 'signature', key: name }
+  }
+  return { by: 'nothing' }
+}
+
+/** What binary caches sign of a path: all of its description that matters. */
+function fingerprint({ path, narHash, narSize, references }: PathInfo): Buffer {
+  const said = ['1', path, `sha256:${base32OfHash(narHash)}`, narSize, references.toSorted().join(',')]
+  return Buffer.from(said.join(';'))
+}
+
+/**
+ * Whether a path's name follows from its content address. That the content has this address Nix itself sees to.
+ * https://nix.dev/manual/nix/latest/protocols/store-path
+ */
+function isContentAddressed({ path, ca, references }: PathInfo): boolean {
+  const [, store, digest, name] = /^(.*)\/([0-9a-z]{32})-(.+)$/.exec(path) ?? []
+  const [, method, algorithm, encoded = ''] = /^(text:|fixed:(?:r:|git:)?)(\w+):(\w+)$/.exec(ca ?? '') ?? []
+  const hash = fromNixBase32(encoded)
+  if (store === undefined || algorithm === undefined || hash === undefined) return false
+  const hex = hash.toString('hex')
+  const others = references.filter(reference => reference !== path).toSorted()
+  const refersToItself = others.length < references.length
+  const digestFor = (type: string, inner: string) =>
+    nixBase32(folded(sha256(`${type}:sha256:${inner}:${store}:${name}`)))
+  const withReferences = (type: string) => [type, ...others, ...(refersToItself ? ['self'] : [])].join(':')
+  if (method === 'text:') return digest === digestFor(withReferences('text'), hex)
+  if (method === 'fixed:r:' && algorithm === 'sha256')
+    return digest === digestFor(withReferences('source'), hex)
+  const inner = sha256(`fixed:out:${method?.slice('fixed:'.length)}${algorithm}:${hex}:`).toString('hex')
+  return references.length === 0 && digest === digestFor('output:out', inner)
+}
+
+/** The 160 bits that a store path's name has of a hash. */
+function folded(hash: Buffer): Buffer {
+  const bytes = Buffer.alloc(20)
+  for (const [at, byte] of hash.entries()) bytes[at % 20] = (bytes[at % 20] ?? 0) ^ byte
+  return bytes
+}
+
+function sha256(text: string): Buffer {
+  return createHash('sha256').update(text).digest()
+}
