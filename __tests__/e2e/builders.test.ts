@@ -87,7 +87,10 @@ for (const [index, release] of nixRelease().releases.entries()) {
       )
     })
 
-    assert.match(main.summary, /\| Trusted \| [^|]*2 builds of <code>ssh-ng:\/\/runner@127\.0\.0\.1<\/code>/)
+    assert.match(
+      main.summary,
+      /\| Trust \| \*\*trusted\*\*: 2 builds of <code>ssh-ng:\/\/runner@127\.0\.0\.1<\/code>/,
+    )
 
     await t.test('the key was there only as long', async () => {
       const left = await expect(

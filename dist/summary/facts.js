@@ -103,18 +103,19 @@ function layers(images) {
   return `${drawn(bar)}${of}; ${count(all.length, 'layer')}: ${parts.join(', ')}`
 }
 
-/** In a few words; what they mean in full is below. */
+/** In a few words; the whole of it is among the details. */
 function trustFacts(report) {
   const { verified, trusted } = claims(report)
-  const rows = [
-    ['Verified', verified],
-    ['Trusted', trusted],
+  const parts = [
+    ['verified', verified],
+    ['trusted', trusted],
   ]
-  return rows.flatMap(([name, some]) => {
+  const told = parts.flatMap(([name, some]) => {
     const shorts = some.map(({ short }) => short).filter(short => short !== '')
     const shown = shorts.slice(0, most.listed)
-    return shown.length === 0 ? [] : [[name, shown.join(', ') + more(shown, shorts)]]
+    return shown.length === 0 ? [] : [`**${name}**: ${shown.join(', ')}${more(shown, shorts)}`]
   })
+  return told.length === 0 ? [] : [['Trust', told.join('; ')]]
 }
 
 /** What was made, and what was there. */

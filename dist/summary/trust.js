@@ -32,75 +32,61 @@ function nixTrusted({ nix }) {
 }
 
 function verified({ paths, inputs, bases, downloads }) {
-  const all = []
-  if (inputs.locked > 0) {
-    const what = `${count(inputs.locked, 'input')} of the flake`
-    all.push({
-      short: `${what} by <code>flake.lock</code>`,
-      what,
-      why: 'their hashes in <code>flake.lock</code>',
+  const claims = []
+  if (inputs.locked > 0)
+    claims.push(same(count(inputs.locked, 'flake input'), 'their hashes in <code>flake.lock</code>'))
+  for (const [index, { reference }] of bases.entries()) {
+    const [name = '', digest = ''] = reference.split('@')
+    const short = index === 0 ? count(bases.length, 'base image') : ''
+    claims.push({
+      short,
+      what: `base image ${code(name)}`,
+      why: `${code(digest)}, and its hash in the flake`,
     })
   }
-  for (const { reference, hash } of bases) {
-    const short = `base image ${code(reference.replace(/@(sha256:.{12}).*/, '@$1…'))}`
-    const why = `its hash in the flake: ${code(`${hash.algorithm.replace('r:', '')}:${hash.hash}`)}`
-    all.push({ short, what: `Base image ${code(reference)}`, why })
-  }
-  if (downloads > 0) {
-    const what = count(downloads, 'download')
-    all.push({ short: `${what} by hash`, what: `${what} of builds`, why: 'their hashes in the flake' })
-  }
-  for (const [key, some] of bySigner(paths)) {
-    const shown = key === undefined ? 'content' : `signature of ${code(key)}`
-    const why = key === undefined ? 'their names, which follow from their content' : `the ${shown}`
-    const short = `${count(sum(some), 'store path')} by ${shown}`
-    for (const [index, one] of some.entries())
-      all.push({ short: index === 0 ? short : '', what: pathsFrom(one), why })
-  }
-  return all
-}
-
-function bySigner(paths) {
+  if (downloads > 0) claims.push(same(count(downloads, 'download'), 'their hashes in the flake'))
   const vouched = paths.filter(({ by }) => by !== 'nothing')
-  return Map.groupBy(vouched, one => (one.by === 'signature' ? one.key : undefined))
+  const number = vouched.reduce((sum, { paths }) => sum + paths, 0)
+  for (const [index, one] of vouched.entries()) {
+    const why =
+      one.by === 'signature'
+        ? `the signature of ${code(one.key)}`
+        : 'their names, which follow from their content'
+    claims.push({ short: index === 0 ? count(number, 'path') : '', what: pathsFrom(one), why })
+  }
+  return claims
 }
 
 function trusted({ paths, keys, inputs, pure, machines }) {
-  const all = []
+  const claims = []
   if (inputs.unlocked > 0) {
-    const what = `${count(inputs.unlocked, 'input')} of the flake`
-    all.push({
-      short: `${what} as today`,
-      what,
-      why: 'whoever serves them today: the source has no <code>flake.lock</code> with them',
-    })
+    const why = 'whoever serves them today: the source has no <code>flake.lock</code> with them'
+    claims.push(same(`${count(inputs.unlocked, 'flake input')} as of today`, why))
   }
-  if (!pure)
-    all.push({
-      short: 'an impure evaluation',
-      what: 'The evaluation',
-      why: 'whatever <code>nix-args</code>, <code>nix-conf</code> or <code>NIX_CONFIG</code> let it depend on besides the flake',
-    })
+  if (!pure) {
+    const settings = ['nix-args', 'nix-conf', 'NIX_CONFIG'].map(code)
+    const why = `whatever ${settings.join(', ')} let it depend on besides the flake`
+    claims.push(same('an impure evaluation', why))
+  }
   for (const one of paths.filter(({ by }) => by === 'nothing')) {
-    const what = pathsFrom(one)
     const why =
       one.from === 'cache'
         ? 'jobs of this repository, which built them and saved their hashes'
         : 'that store: no key that is trusted has signed them'
-    all.push({ short: what, what, why })
+    claims.push(same(pathsFrom(one), why))
   }
-  for (const { machine, builds } of machines) {
-    const what = `${count(builds, 'build')} of ${code(machine)}`
-    all.push({ short: what, what, why: 'that machine: what it sends is not built again' })
+  for (const { machine, builds } of machines)
+    claims.push(
+      same(`${count(builds, 'build')} of ${code(machine)}`, 'that machine: what it sends is not built again'),
+    )
+  if (paths.some(({ by }) => by === 'signature')) {
+    const why = `who has the keys in Nix’s settings: ${keys.map(code).join(', ')}`
+    claims.push({ short: '', what: 'signatures', why })
   }
-  if (keys.length > 0 && paths.some(({ by }) => by === 'signature'))
-    all.push({
-      short: '',
-      what: 'Signatures',
-      why: `who has the keys in Nix’s settings: ${keys.map(code).join(', ')}`,
-    })
-  return all
+  return claims
 }
+
+const same = (what, why) => ({ short: what, what, why })
 
 /** Of an image that was not built it is remembered what it was made from: a row says so. */
 function published({ push }) {
@@ -109,13 +95,9 @@ function published({ push }) {
   if (what === undefined) return []
   const others = known.has('source') ? '' : ', or whoever may push to the package'
   const why = `the store cache, where an earlier job of this repository said so${others}`
-  return [{ short: '', what: `Which image ${what} is`, why }]
+  return [{ short: '', what: `which image ${what} is`, why }]
 }
 
 function pathsFrom({ from, paths }) {
-  return `${count(paths, 'store path')} from ${from === 'cache' ? 'the store cache' : code(from)}`
-}
-
-function sum(some) {
-  return some.reduce((total, { paths }) => total + paths, 0)
+  return `${count(paths, 'path')} from ${from === 'cache' ? 'the store cache' : code(from)}`
 }
