@@ -1,3 +1,3 @@
-import { answerOnce } from './cache/client.js'
+import { answerAll } from './cache/client.js'
 
-answerOnce()
+answerAll()

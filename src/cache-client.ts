@@ -1,3 +1,3 @@
-import { answerOnce } from './cache/client.ts'
+import { answerAll } from './cache/client.ts'
 
-answerOnce()
+answerAll()

@@ -1,11 +1,14 @@
 import assert from 'node:assert/strict'
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { execFile } from 'node:child_process'
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
+import { promisify } from 'node:util'
 import { type Entries, entries, hasCacheService } from '../../src/cache/entries.ts'
 import type { Log } from '../../src/util/log.ts'
 import { type CacheService, startCacheService } from '../harness/cache-service/service.ts'
+import { childrenOf } from '../harness/children.ts'
 
 const root = join(import.meta.dirname, '../..')
 const main = { write: 'refs/heads/main' }
@@ -171,6 +174,71 @@ test('a service that does not answer is given up', async t => {
     why: 'the cache service did not answer within 3 s',
   })
   hold.drop()
+})
+
+test('one process serves what is asked one after another, and a second one what is asked meanwhile', async t => {
+  const { service, folder, open } = await setup(t)
+  const before = childrenOf(process.pid)
+  const mine = () => childrenOf(process.pid).filter(pid => !before.includes(pid))
+  const one = open(service.token(main))
+  await one.save(write(join(folder, 'a/data'), '1'), 'key-1')
+  const [pid] = mine()
+  assert.equal((await one.restore(join(folder, 'b/data'), 'key-1')).outcome, 'restored')
+  assert.equal(readFileSync(join(folder, 'b/data/file'), 'utf8'), '1')
+  assert.equal((await one.find(join(folder, 'c/data'), 'key-2')).outcome, 'missing')
+  assert.deepEqual(mine(), [pid])
+  const hold = service.hold({ method: 'GetCacheEntryDownloadURL' })
+  const held = one.find(join(folder, 'c/data'), 'key-1')
+  await hold.reached
+  const saved = one.save(write(join(folder, 'd/data'), '2'), 'key-2')
+  assert.deepEqual(await saved, { outcome: 'saved' })
+  assert.equal(mine().length, 2)
+  hold.release()
+  assert.equal((await held).outcome, 'restored')
+})
+
+test('a process that is killed, idle or at work, is replaced', async t => {
+  const { service, folder, open } = await setup(t)
+  const before = childrenOf(process.pid)
+  const mine = () => childrenOf(process.pid).filter(pid => !before.includes(pid))
+  const one = open(service.token(main))
+  const path = write(join(folder, 'data'), 'x')
+  await one.save(path, 'key')
+  for (const pid of mine()) process.kill(pid, 'SIGKILL')
+  // What was asked of it before it was known to be dead is trouble; from then on there is another.
+  await one.find(path, 'key')
+  assert.equal((await one.find(path, 'key')).outcome, 'restored')
+
+  const hold = service.hold({ method: 'GetCacheEntryDownloadURL' })
+  const asked = one.find(path, 'key')
+  await hold.reached
+  for (const pid of mine()) process.kill(pid, 'SIGKILL')
+  assert.deepEqual(await asked, { outcome: 'failed', why: 'the cache client ended without an answer' })
+  hold.drop()
+  assert.equal((await one.find(path, 'key')).outcome, 'restored')
+})
+
+test('nobody waits for a process that has nothing to do, and it ends with the one that it is for', async t => {
+  const { service, folder } = await setup(t)
+  const script = join(folder, 'job.ts')
+  const module = (path: string) => JSON.stringify(join(root, path))
+  writeFileSync(
+    script,
+    `import { childrenOf } from ${module('__tests__/harness/children.ts')}
+     import { entries } from ${module('src/cache/entries.ts')}
+     import { silent } from ${module('src/util/log.ts')}
+     const one = entries({ client: ${module('src/cache-client.ts')}, env: process.env, log: silent })
+     await one.find(${JSON.stringify(join(folder, 'data'))}, 'key')
+     // Nothing is left to do; who had to be waited for would have ended before.
+     process.once('beforeExit', () => console.log(JSON.stringify(childrenOf(process.pid))))`,
+  )
+  const env = { PATH: process.env.PATH, HOME: folder, ...service.env(service.token(main)) }
+  const { stdout } = await promisify(execFile)(process.execPath, [script], { env })
+  const [pid, ...others] = JSON.parse(stdout)
+  assert.equal(typeof pid, 'number')
+  assert.deepEqual(others, [])
+  // It hears of it at once; how soon it is gone is up to the machine.
+  while (existsSync(`/proc/${pid}`)) await new Promise(resolve => setImmediate(resolve))
 })
 
 test('the inputs of the action do not reach the client', async t => {

@@ -1,12 +1,10 @@
-import { spawn } from 'node:child_process'
 import { mkdir } from 'node:fs/promises'
 import { basename, dirname } from 'node:path'
-import { createInterface } from 'node:readline'
-import { withoutInputs } from '../util/environment.ts'
 import { messageOf } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import type { Log } from '../util/log.ts'
 import type { EntryAnswer, EntryRequest } from './client.ts'
+import { cacheClients, type Heard } from './client-process.ts'
 
 /** `missing`: there surely is none. `failed`: the service, the disk or what was downloaded is in trouble. */
 export type Restored =
@@ -54,27 +52,36 @@ export function hasCacheService(env: NodeJS.ProcessEnv): boolean {
 }
 
 /** The service as GitHub's own client speaks to it. */
-export function entries(options: EntriesOptions): Entries {
+export function entries({ client, env, log, timeout = 600_000 }: EntriesOptions): Entries {
+  const clients = cacheClients(client, env)
   let calls = 0
+  const ask = async (request: EntryRequest): Promise<Heard> => {
+    try {
+      await mkdir(request.folder, { recursive: true, mode: 0o700 })
+      return await clients.ask(request, timeout)
+    } catch (error) {
+      return { answer: { problem: messageOf(error) }, said: [] }
+    }
+  }
   const lookUp = async (
     path: string,
     key: string,
     prefixes: readonly string[],
     lookupOnly: boolean,
   ): Promise<Restored> => {
-    const request = { restore: basename(path), key, prefixes, lookupOnly }
-    const result = restored(await transfer(dirname(path), request, options))
+    const request = { folder: dirname(path), restore: basename(path), key, prefixes, lookupOnly }
+    const result = restored(await ask(request))
     calls += result.outcome === 'restored' && !lookupOnly ? 2 : 1
-    options.log.debug(`${lookupOnly ? 'look up' : 'restore'} ${key}: ${inWords(result)}`)
+    log.debug(`${lookupOnly ? 'look up' : 'restore'} ${key}: ${inWords(result)}`)
     return result
   }
   return {
     restore: (path, key, prefixes = []) => lookUp(path, key, prefixes, false),
     find: (path, key, prefixes = []) => lookUp(path, key, prefixes, true),
     async save(path, key) {
-      const result = saved(await transfer(dirname(path), { save: basename(path), key }, options))
+      const result = saved(await ask({ folder: dirname(path), save: basename(path), key }))
       calls += result.outcome === 'saved' ? 3 : 1
-      options.log.debug(`save ${key}: ${inWords(result)}`)
+      log.debug(`save ${key}: ${inWords(result)}`)
       return result
     },
     get calls() {
@@ -82,9 +89,6 @@ export function entries(options: EntriesOptions): Entries {
     },
   }
 }
-
-/** What the client's process answered, and the lines that it printed. */
-type Heard = { readonly answer: EntryAnswer; readonly said: readonly string[] }
 
 function restored({ answer, said }: Heard): Restored {
   if ('done' in answer && typeof answer.done === 'string') return { outcome: 'restored', key: answer.done }
@@ -128,45 +132,4 @@ function short(text: string): string {
 function inWords(result: Restored | Saved): string {
   if ('why' in result) return `${result.outcome}: ${result.why}`
   return 'key' in result ? `${result.outcome} ${result.key}` : result.outcome
-}
-
-/** Never rejects. */
-async function transfer(
-  folder: string,
-  request: EntryRequest,
-  { client, env, timeout = 600_000 }: EntriesOptions,
-): Promise<Heard> {
-  const said: string[] = []
-  let answer: EntryAnswer = { problem: 'the cache client ended without an answer' }
-  try {
-    await mkdir(folder, { recursive: true, mode: 0o700 })
-    const child = spawn(process.execPath, [client], {
-      cwd: folder,
-      env: { ...withoutInputs(env), GITHUB_WORKSPACE: folder, RUNNER_TEMP: folder, RUNNER_DEBUG: '' },
-      stdio: ['ignore', 'pipe', 'ignore', 'ipc'],
-      // A process group of its own, so that tar and zstd end with it.
-      detached: true,
-    })
-    const timer = setTimeout(() => {
-      answer = { problem: `the cache service did not answer within ${timeout / 1000} s` }
-      try {
-        if (child.pid !== undefined) process.kill(-child.pid, 'SIGKILL')
-      } catch {
-        // It has just ended.
-      }
-    }, timeout)
-    if (child.stdout !== null) createInterface({ input: child.stdout }).on('line', line => said.push(line))
-    child.once('message', message => {
-      answer = message as EntryAnswer
-    })
-    await new Promise<void>((resolve, reject) => {
-      child.once('error', reject)
-      child.once('close', () => resolve())
-      // One that has ended before it was asked ends without an answer.
-      child.send(request, () => {})
-    }).finally(() => clearTimeout(timer))
-  } catch (error) {
-    answer = { problem: messageOf(error) }
-  }
-  return { answer, said }
 }
