@@ -6,38 +6,28 @@ import { parseInputs } from './inputs/parse.js'
 
 import { needsCommitDate, tagEvent, withCommitDate } from './metadata/event.js'
 import { metadataInputs } from './metadata/metadata.js'
-import { removeSecrets } from './nix/conf.js'
-import { endJob } from './nix/jobs.js'
 
 import { systemOf } from './nix/releases.js'
 import { outputsOf } from './outputs.js'
-import { makePlaces, placesIn, removePlaces } from './places.js'
+import { folderState, makePlaces } from './places.js'
 
 import { readContext } from './runner/context.js'
 import { attempt } from './runner/runner.js'
 import { newState, writeState } from './state.js'
 import { build, evaluateAll } from './steps/build.js'
 import { copyTo } from './steps/copy.js'
-import { examine, withImages } from './steps/images.js'
 import { findByOutput, findBySource, publishKnown } from './steps/known.js'
-import { endTrial, findEngine } from './steps/load.js'
+import { findEngine } from './steps/load.js'
 import { hideSecrets, logIn, whyUnpushed } from './steps/login.js'
 import { withMachines } from './steps/machines.js'
 
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.js'
-import { publish } from './steps/publish.js'
-import { reproduce } from './steps/reproduce.js'
-import { save } from './steps/save.js'
 import { openTheCache } from './steps/store-cache.js'
 import { publishIndex } from './steps/together.js'
-import { tellTrust } from './steps/trust.js'
 import { mainSummary } from './summary/main.js'
 import { adviceOf, inWords, messageOf, UserError } from './util/errors.js'
 import { interruptible } from './util/interrupt.js'
 import { Phases } from './util/phases.js'
-
-/** The one thing that the runner itself hands from main to post; all else is in a file of that folder. */
-const folderState = 'folder'
 
 /** The step itself. A failure is said in words; what is known by then is said all the same. */
 export async function main(runner, env) {
@@ -125,6 +115,12 @@ async function run(job) {
   await configureNix(job, installed, cache, await asking)
   if (await publishedAs(job, registry, await looking)) return
 
+  // Half of what there is to load, and a run in which nothing changed does not come here.
+  const { examine, withImages } = await import('./steps/images.js')
+  const { publish } = await import('./steps/publish.js')
+  const { reproduce } = await import('./steps/reproduce.js')
+  const { tellTrust } = await import('./steps/trust.js')
+
   const nix = { ...installed.nix, signal }
   const made = await withMachines(job, nix, async nix => {
     const made = await make(job, nix, cache, registry)
@@ -171,19 +167,6 @@ async function publishOthers(job) {
   const registry = await phases.time('log in', () => logIn(job))
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   else await phases.time('publish', () => publishIndex(job, registry, []))
-}
-
-/** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */
-export async function post(runner, env) {
-  const folder = runner.state(folderState)
-  if (folder === '') return
-  const places = placesIn(folder)
-  // First, so that nothing below can leave it behind.
-  await attempt(runner, 'Tokens, logins and keys were not removed', () => removeSecrets(places.confFile))
-  await attempt(runner, 'The image under test was not removed', () => endTrial(places, env))
-  await attempt(runner, 'The store cache was not saved', () => save(places, runner, env))
-  await attempt(runner, 'The end of this job was not noted', () => endJob(folder))
-  await attempt(runner, `${folder} was not removed`, () => removePlaces(places))
 }
 
 /** Packs travel whole, also for the sake of one path: what was used of them does not tell what came. */

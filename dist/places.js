@@ -11,6 +11,9 @@ export const programs = {
   layerWorker: join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`),
 }
 
+/** The name by which the runner itself hands the step's folder from main to post; all else is in a file of it. */
+export const folderState = 'folder'
+
 /**
  * A folder beside the step's own, for what later steps of the job are to find: the runner empties RUNNER_TEMP when the
  * job is over.

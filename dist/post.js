@@ -1,4 +1,4 @@
-import { post } from './action.js'
+import { post } from './end.js'
 import { githubRunner } from './runner/runner.js'
 
 await post(githubRunner(), process.env)

@@ -6,38 +6,28 @@ import { parseInputs } from './inputs/parse.ts'
 import type { Job } from './job.ts'
 import { needsCommitDate, type TagEvent, tagEvent, withCommitDate } from './metadata/event.ts'
 import { metadataInputs } from './metadata/metadata.ts'
-import { removeSecrets } from './nix/conf.ts'
-import { endJob } from './nix/jobs.ts'
 import type { Nix } from './nix/model.ts'
 import { systemOf } from './nix/releases.ts'
 import { outputsOf } from './outputs.ts'
-import { makePlaces, placesIn, removePlaces } from './places.ts'
+import { folderState, makePlaces } from './places.ts'
 import type { Report } from './report.ts'
 import { type Context, readContext } from './runner/context.ts'
 import { attempt, type Runner } from './runner/runner.ts'
 import { newState, type State, writeState } from './state.ts'
 import { build, evaluateAll } from './steps/build.ts'
 import { copyTo } from './steps/copy.ts'
-import { examine, withImages } from './steps/images.ts'
 import { findByOutput, findBySource, type Known, publishKnown } from './steps/known.ts'
-import { endTrial, findEngine } from './steps/load.ts'
+import { findEngine } from './steps/load.ts'
 import { hideSecrets, logIn, whyUnpushed } from './steps/login.ts'
 import { withMachines } from './steps/machines.ts'
 import type { Registry } from './steps/model.ts'
 import { configureNix, findSubstituters, installTheNix } from './steps/nix.ts'
-import { publish } from './steps/publish.ts'
-import { reproduce } from './steps/reproduce.ts'
-import { save } from './steps/save.ts'
 import { openTheCache } from './steps/store-cache.ts'
 import { publishIndex } from './steps/together.ts'
-import { tellTrust } from './steps/trust.ts'
 import { mainSummary } from './summary/main.ts'
 import { adviceOf, inWords, messageOf, UserError } from './util/errors.ts'
 import { interruptible } from './util/interrupt.ts'
 import { Phases } from './util/phases.ts'
-
-/** The one thing that the runner itself hands from main to post; all else is in a file of that folder. */
-const folderState = 'folder'
 
 /** The step itself. A failure is said in words; what is known by then is said all the same. */
 export async function main(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
@@ -125,6 +115,12 @@ async function run(job: Job): Promise<void> {
   await configureNix(job, installed, cache, await asking)
   if (await publishedAs(job, registry, await looking)) return
 
+  // Half of what there is to load, and a run in which nothing changed does not come here.
+  const { examine, withImages } = await import('./steps/images.ts')
+  const { publish } = await import('./steps/publish.ts')
+  const { reproduce } = await import('./steps/reproduce.ts')
+  const { tellTrust } = await import('./steps/trust.ts')
+
   const nix = { ...installed.nix, signal }
   const made = await withMachines(job, nix, async nix => {
     const made = await make(job, nix, cache, registry)
@@ -171,19 +167,6 @@ async function publishOthers(job: Job): Promise<void> {
   const registry = await phases.time('log in', () => logIn(job))
   if (registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   else await phases.time('publish', () => publishIndex(job, registry, []))
-}
-
-/** The end of the job. Warns at most: what was built and pushed stays so, whatever happens to the cache. */
-export async function post(runner: Runner, env: NodeJS.ProcessEnv): Promise<void> {
-  const folder = runner.state(folderState)
-  if (folder === '') return
-  const places = placesIn(folder)
-  // First, so that nothing below can leave it behind.
-  await attempt(runner, 'Tokens, logins and keys were not removed', () => removeSecrets(places.confFile))
-  await attempt(runner, 'The image under test was not removed', () => endTrial(places, env))
-  await attempt(runner, 'The store cache was not saved', () => save(places, runner, env))
-  await attempt(runner, 'The end of this job was not noted', () => endJob(folder))
-  await attempt(runner, `${folder} was not removed`, () => removePlaces(places))
 }
 
 /** Packs travel whole, also for the sake of one path: what was used of them does not tell what came. */

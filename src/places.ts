@@ -11,6 +11,9 @@ export const programs = {
   layerWorker: join(import.meta.dirname, `layer-worker${extname(import.meta.filename)}`),
 }
 
+/** The name by which the runner itself hands the step's folder from main to post; all else is in a file of it. */
+export const folderState = 'folder'
+
 /** Where one step keeps things. A job may have several steps of this action. */
 export type Places = {
   /** The step's own folder in RUNNER_TEMP; nobody else reads it. */

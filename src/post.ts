@@ -1,4 +1,4 @@
-import { post } from './action.ts'
+import { post } from './end.ts'
 import { githubRunner } from './runner/runner.ts'
 
 await post(githubRunner(), process.env)

@@ -15,6 +15,7 @@ const imports = files.flatMap(file =>
     return {
       file,
       type: groups?.type !== undefined,
+      lazy: groups?.lazy !== undefined,
       to: from.startsWith('.') ? normalize(join(dirname(file), from)) : from,
     }
   }),
@@ -40,10 +41,11 @@ const allowed: Readonly<Record<string, readonly string[]>> = {
   inputs: ['attest', 'build', 'check', 'container', 'image', 'metadata', 'nix', 'registry'],
 }
 
-/** Parts of action.ts: like it they may import everything but the entries and action.ts itself. */
+/** Parts of action.ts and end.ts: like these they may import everything but the entries and these themselves. */
 const partsOfAction: readonly (string | undefined)[] = ['steps', 'summary']
 const aboveParts = [
   'action',
+  'end',
   'main',
   'post',
   'substituter',
@@ -63,7 +65,10 @@ test('imports point one way', () => {
     if (from === undefined || isPart || !to.startsWith('src/')) continue
     const target = folderOf(to)
     if (type && to.endsWith('/model.ts')) continue
-    assert.ok(target !== undefined, `${file} imports ${to}, which only entry points and action.ts may`)
+    assert.ok(
+      target !== undefined,
+      `${file} imports ${to}, which only entry points, action.ts and end.ts may`,
+    )
     assert.ok(
       target === from || target === 'util' || allowed[from]?.includes(target),
       `${file} imports ${to}: src/${from} may import src/util${allowed[from]?.map(name => `, src/${name}`).join('') ?? ''}`,
@@ -79,6 +84,34 @@ test('libraries that stand for a service are imported in one place', () => {
   for (const { file, to, type } of imports) {
     if (!type && places[to]) assert.ok(places[to](file), `${file} imports ${to}`)
   }
+})
+
+/** Files and packages that are loaded before anything is done. */
+function loadedBy(entry: string): ReadonlySet<string> {
+  const loaded = new Set([entry])
+  for (const file of loaded)
+    for (const one of imports) if (one.file === file && !one.type && !one.lazy) loaded.add(one.to)
+  return loaded
+}
+
+const light = /^(@actions\/core|csv-parse|handlebars|p-map|semver|zod)(\/|$)/
+
+test('main and post load what every run needs; the rest where it is wanted', () => {
+  for (const entry of ['src/main.ts', 'src/post.ts']) {
+    const loaded = [...loadedBy(entry)]
+    const packages = loaded.filter(name => !/^(src\/|node:)|\.json$/.test(name))
+    for (const name of packages) assert.match(name, light, `${entry} loads ${name}`)
+  }
+  const unused = [
+    'src/steps/images.ts',
+    'src/steps/publish.ts',
+    'src/steps/reproduce.ts',
+    'src/check/inspect.ts',
+  ]
+  for (const file of [...unused, 'src/cache/save.ts'])
+    assert.ok(files.includes(file) && !loadedBy('src/main.ts').has(file), `main loads ${file}`)
+  for (const file of [...unused, 'src/steps/build.ts'])
+    assert.ok(files.includes(file) && !loadedBy('src/post.ts').has(file), `post loads ${file}`)
 })
 
 test('there are no cycles between files', () => {

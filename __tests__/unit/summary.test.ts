@@ -442,7 +442,7 @@ test('an image that would not work is not one that could not be inspected', () =
     why: 'it is <missing>',
     fix: 'add it',
     platform: 'linux/386',
-  }
+  } as const
   const failure = { message: 'no', advice: undefined, detail: undefined, phase: 'inspect' }
   const summary = (severity: 'error' | 'warning' | 'hint') =>
     mainSummary({

@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process'
 
 import { createInterface } from 'node:readline'
 import { withoutInputs } from '../util/environment.js'
-import { endOfWords } from './client.js'
+import { endOfWords } from './client-model.js'
 
 /** Milliseconds that a process is kept for the next request: to start one takes 0.2 s, to keep it 80 MB of memory. */
 const patience = 3000

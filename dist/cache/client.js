@@ -1,8 +1,6 @@
 import { restoreCache, saveCache } from '../vendor/actions-cache.js'
 import { messageOf } from '../util/errors.js'
-
-/** The line that ends what was printed for one request: nothing else prints a NUL. */
-export const endOfWords = '\0'
+import { endOfWords } from './client-model.js'
 
 /**
  * The process that GitHub's cache client runs in: it is asked over IPC, one thing after another, and lives as long as

@@ -2,20 +2,7 @@ import { examineProgram } from './programs/examine.js'
 import { startOf } from './programs/start.js'
 
 /** What a container starts, by itself and to see how it is. */
-export const entrypointRule = {
-  names: [
-    'entrypoint',
-    'command',
-    'healthcheck',
-    'shebang',
-    'script',
-    'format',
-    'interpreter',
-    'library',
-    'architecture',
-  ],
-  inspect: inspectPrograms,
-}
+export const entrypointRule = { inspect: inspectPrograms }
 
 function* inspectPrograms(subject) {
   const { entrypoint, cmd, healthcheck } = subject.config

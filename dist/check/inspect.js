@@ -8,9 +8,6 @@ import { printable } from './printable.js'
 import { rules } from './rules.js'
 import { parseRunConfig } from './run-config.js'
 
-/** Names that findings can have: what can be turned off. */
-export const ruleNames = rules.flatMap(({ names }) => names)
-
 const severities = ['error', 'warning', 'hint']
 const store = '/nix/store'
 /** Characters of each text of a finding. */

@@ -1,7 +1,7 @@
 import { accountIn } from './programs/account.js'
 
 /** The configured user and group: engines look names up in the image, and start nothing where they are not there. */
-export const userRule = { names: ['user'], inspect: inspectUser }
+export const userRule = { inspect: inspectUser }
 
 function* inspectUser({ fs, config }) {
   const account = accountIn(fs, config.user)

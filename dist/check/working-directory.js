@@ -5,7 +5,7 @@ import { root } from './programs/account.js'
  * The working directory. Engines make one that is missing, and enter it as root where its user may not: what certainly
  * fails is only what is no directory.
  */
-export const workingDirectoryRule = { names: ['working-directory'], inspect: inspectWorkingDirectory }
+export const workingDirectoryRule = { inspect: inspectWorkingDirectory }
 
 function* inspectWorkingDirectory({ fs, config }) {
   if (config.workingDir === '') return

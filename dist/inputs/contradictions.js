@@ -1,4 +1,4 @@
-import { ruleNames } from '../check/inspect.js'
+import { ruleNames } from '../check/names.js'
 import { userNetrc } from '../nix/conf.js'
 import { entriesOf } from '../util/text.js'
 

@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process'
 import type { Socket } from 'node:net'
 import { createInterface } from 'node:readline'
 import { withoutInputs } from '../util/environment.ts'
-import { type EntryAnswer, type EntryRequest, endOfWords } from './client.ts'
+import { type EntryAnswer, type EntryRequest, endOfWords } from './client-model.ts'
 
 /** What the client's process answered, and the lines that it printed. */
 export type Heard = { readonly answer: EntryAnswer; readonly said: readonly string[] }

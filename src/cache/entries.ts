@@ -3,7 +3,7 @@ import { basename, dirname } from 'node:path'
 import { messageOf } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import type { Log } from '../util/log.ts'
-import type { EntryAnswer, EntryRequest } from './client.ts'
+import type { EntryAnswer, EntryRequest } from './client-model.ts'
 import { cacheClients, type Heard } from './client-process.ts'
 
 /** `missing`: there surely is none. `failed`: the service, the disk or what was downloaded is in trouble. */

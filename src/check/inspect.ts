@@ -10,9 +10,6 @@ import { printable } from './printable.ts'
 import { rules } from './rules.ts'
 import { parseRunConfig } from './run-config.ts'
 
-/** Names that findings can have: what can be turned off. */
-export const ruleNames: readonly string[] = rules.flatMap(({ names }) => names)
-
 const severities: readonly Finding['severity'][] = ['error', 'warning', 'hint']
 const store = '/nix/store'
 /** Characters of each text of a finding. */

@@ -1,5 +1,6 @@
 import type { Platform } from '../image/model.ts'
 import type { RootFs } from '../image/rootfs/model.ts'
+import type { RuleName } from './names.ts'
 
 /** What the config says of how a container starts. https://github.com/opencontainers/image-spec/blob/v1.1.1/config.md */
 export type RunConfig = {
@@ -27,7 +28,7 @@ export type Subject = {
 
 export type Finding = {
   /** The rule that found it: what can be turned off. */
-  readonly rule: string
+  readonly rule: RuleName
   /** `error`: it will fail, for certain. `warning`: it may. `hint`: it costs something. */
   readonly severity: 'error' | 'warning' | 'hint'
   /** Where: `Entrypoint`, a path in the image, `/etc/supervisord.conf:12`. */
@@ -40,7 +41,5 @@ export type Finding = {
 
 /** What a rule looks at is all in the subject. */
 export type Rule = {
-  /** Names of the findings that it makes. */
-  readonly names: readonly string[]
   readonly inspect: (subject: Subject) => Iterable<Finding>
 }

@@ -2,7 +2,7 @@ import type { Finding, Rule, Subject } from './model.ts'
 import { accountIn } from './programs/account.ts'
 
 /** The configured user and group: engines look names up in the image, and start nothing where they are not there. */
-export const userRule: Rule = { names: ['user'], inspect: inspectUser }
+export const userRule: Rule = { inspect: inspectUser }
 
 function* inspectUser({ fs, config }: Subject): Generator<Finding> {
   const account = accountIn(fs, config.user)

@@ -6,7 +6,7 @@ import { root } from './programs/account.ts'
  * The working directory. Engines make one that is missing, and enter it as root where its user may not: what certainly
  * fails is only what is no directory.
  */
-export const workingDirectoryRule: Rule = { names: ['working-directory'], inspect: inspectWorkingDirectory }
+export const workingDirectoryRule: Rule = { inspect: inspectWorkingDirectory }
 
 function* inspectWorkingDirectory({ fs, config }: Subject): Generator<Finding> {
   if (config.workingDir === '') return

@@ -1,4 +1,4 @@
-import { ruleNames } from '../check/inspect.ts'
+import { ruleNames } from '../check/names.ts'
 import { userNetrc } from '../nix/conf.ts'
 import { entriesOf } from '../util/text.ts'
 import type { InputName, Inputs, ReadInput } from './model.ts'

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict'
 import { readFileSync } from 'node:fs'
 import { test } from 'node:test'
-import { ruleNames } from '../../../src/check/inspect.ts'
+import { ruleNames } from '../../../src/check/names.ts'
 
 test('docs/inspection.md has every rule once, and no others', () => {
   const docs = readFileSync(new URL('../../../docs/inspection.md', import.meta.url), 'utf8')

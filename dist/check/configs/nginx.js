@@ -21,7 +21,6 @@ const kinds = ['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi']
  * https://nginx.org/en/docs/ngx_core_module.html
  */
 export const nginxRule = {
-  names: [rule],
   *inspect(subject) {
     for (const reading of readings(subject)) {
       const severity = reading.started.sure ? 'error' : 'warning'

@@ -11,7 +11,6 @@ const overlay = '/etc/s6-overlay'
  * https://skarnet.org/software/s6/servicedir.html, https://github.com/just-containers/s6-overlay, http://smarden.org/runit/
  */
 export const servicesRule = {
-  names: [rule],
   *inspect(subject) {
     for (const service of servicesOf(subject)) yield* inspectService(subject, service)
   },

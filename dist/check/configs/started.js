@@ -22,7 +22,7 @@ const known = new WeakMap()
 /** All that is seen to start: what the config names, and what that runs in turn where it says so plainly. */
 export function startedPrograms(subject) {
   const { entrypoint, cmd } = subject.config
-  const start = startOf(subject, { argv: [...entrypoint, ...cmd], rule: '', place: '' })
+  const start = startOf(subject, { argv: [...entrypoint, ...cmd], rule: 'entrypoint', place: '' })
   const started = known.get(subject) ?? follow(subject, start, deepest, { starts: 0, readings: new Map() })
   known.set(subject, started)
   return started

@@ -31,7 +31,6 @@ const clients =
 
 /** Whether programs that are clients of TLS find certificates: without, every connection is refused. */
 export const certificatesRule = {
-  names: [rule],
   *inspect(subject) {
     const { fs, config } = subject
     for (const variable of variables) {

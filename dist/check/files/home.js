@@ -10,7 +10,6 @@ const none = /^(?:|\/|\/nonexistent|\/var\/empty|\/no-such-directory|\/dev\/null
  * says `/` for a user without an entry, which programs that want a home do not take for one.
  */
 export const homeRule = {
-  names: [rule],
   *inspect(subject) {
     const { fs, config } = subject
     const account = accountIn(fs, config.user)

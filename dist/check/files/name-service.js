@@ -9,7 +9,6 @@ const asksServers = ['dns', 'resolve', 'libvirt', 'wins', 'sss']
  * https://sourceware.org/bugzilla/show_bug.cgi?id=28700
  */
 export const nameServiceRule = {
-  names: ['nsswitch', 'hosts'],
   *inspect({ fs }) {
     yield* containerFiles(fs)
     const path = '/etc/nsswitch.conf'

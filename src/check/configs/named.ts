@@ -1,4 +1,5 @@
 import type { Finding, Subject } from '../model.ts'
+import type { RuleName } from '../names.ts'
 import { accountIn } from '../programs/account.ts'
 import { examineProgram } from '../programs/examine.ts'
 import { elsewhere } from '../programs/not-started.ts'
@@ -8,7 +9,7 @@ import type { Setting } from './supervisord-config.ts'
 
 /** A program that a config names. */
 export type NamedProgram = {
-  readonly rule: string
+  readonly rule: RuleName
   readonly severity: 'error' | 'warning'
   /** File and line. */
   readonly place: string
@@ -60,7 +61,7 @@ const sysusers = ['/etc', '/run', '/usr/lib'].map(folder => `${folder}/sysusers.
 export function* namedUser(
   { fs }: Subject,
   named: {
-    readonly rule: string
+    readonly rule: RuleName
     readonly severity: 'error' | 'warning'
     readonly user: Setting | undefined
     readonly effect: string

@@ -34,7 +34,6 @@ type Place = { readonly path: string; readonly place: string; readonly folder: b
  * https://nginx.org/en/docs/ngx_core_module.html
  */
 export const nginxRule: Rule = {
-  names: [rule],
   *inspect(subject) {
     for (const reading of readings(subject)) {
       const severity = reading.started.sure ? 'error' : 'warning'

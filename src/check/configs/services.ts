@@ -15,7 +15,6 @@ type Service = { readonly folder: string; readonly started: Started; readonly co
  * https://skarnet.org/software/s6/servicedir.html, https://github.com/just-containers/s6-overlay, http://smarden.org/runit/
  */
 export const servicesRule: Rule = {
-  names: [rule],
   *inspect(subject) {
     for (const service of servicesOf(subject)) yield* inspectService(subject, service)
   },

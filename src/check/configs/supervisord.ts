@@ -24,7 +24,6 @@ const rule = 'supervisord'
  * starts; where a user or a folder is missing supervisord itself ends. http://supervisord.org/configuration.html
  */
 export const supervisordRule: Rule = {
-  names: [rule],
   *inspect(subject) {
     for (const { started, config } of supervisordConfigs(subject)) {
       const severity = started.sure ? 'error' : 'warning'

@@ -22,7 +22,6 @@ const ownPath = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin'
  * not looked at. https://www.freedesktop.org/software/systemd/man/latest/systemd.service.html
  */
 export const systemdRule: Rule = {
-  names: [rule],
   *inspect(subject) {
     const { fs } = subject
     const starts = startedPrograms(subject).find(({ path, name }) => {

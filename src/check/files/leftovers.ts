@@ -13,7 +13,6 @@ const sample =
 
 /** Private keys, credentials and git repositories: whoever pulls the image has them. No part of a secret is shown. */
 export const leftoverRule: Rule = {
-  names: ['private-key', 'secret', 'git'],
   *inspect(subject) {
     const { fs } = subject
     yield* tokensOfEnv(subject)

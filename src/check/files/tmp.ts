@@ -19,7 +19,6 @@ const sticky = 0o1000
  * https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch03s18.html
  */
 export const tmpRule: Rule = {
-  names: [rule],
   *inspect(subject) {
     const { fs, config } = subject
     if (isMounted(subject, '/tmp')) return

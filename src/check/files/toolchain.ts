@@ -9,7 +9,6 @@ const shown = 3
 
 /** Compilers and headers that came along, with the way by which they did: mostly one string that nobody needs. */
 export const toolchainRule: Rule = {
-  names: ['toolchain'],
   *inspect(subject) {
     const { fs, config, references } = subject
     const path = (config.env.get('PATH') ?? '').split(':')

@@ -24,7 +24,7 @@ export function shell(subject: Subject, start: Start): Next[] {
   const operand = start.argv[at]
   if (operand === undefined || operand.startsWith('-')) return []
   const isCmd = start.cmdAt !== undefined && at >= start.cmdAt
-  const from = isCmd ? { ...start, rule: 'command', place: 'Cmd' } : start
+  const from: Start = isCmd ? { ...start, rule: 'command', place: 'Cmd' } : start
   if (!isText) return script(subject, from, operand, start.argv.slice(at + 1))
   // Its profile may set everything.
   const unknown =

@@ -2,6 +2,7 @@ import type { Found } from '../../image/rootfs/model.ts'
 import { UserError } from '../../util/errors.ts'
 import { splitShellWords } from '../../util/shell-words.ts'
 import type { Finding, Subject } from '../model.ts'
+import type { RuleName } from '../names.ts'
 import { accountIn, root, type User } from './account.ts'
 import { defaultPath } from './lookup.ts'
 
@@ -17,7 +18,7 @@ export type Start = {
   /** The working directory; absolute. */
   readonly directory: string
   /** What a program that is not there, or cannot be run, is a finding of. */
-  readonly rule: string
+  readonly rule: RuleName
   /** Where the program is named. */
   readonly place: string
   /** Whether it is certain that it is started, just so. Where not, nothing is worse than a warning. */
@@ -41,7 +42,7 @@ export type Start = {
 /** How the runtime starts a program of the image's: as its config says, by its user. */
 export function startOf(
   { fs, config }: Subject,
-  what: { readonly argv: readonly string[]; readonly rule: string; readonly place: string },
+  what: { readonly argv: readonly string[]; readonly rule: RuleName; readonly place: string },
 ): Start {
   const account = accountIn(fs, config.user)
   const env = config.env.has('PATH') ? config.env : new Map([...config.env, ['PATH', defaultPath]])

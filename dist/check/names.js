@@ -1,0 +1,29 @@
+const names = [
+  'user',
+  'working-directory',
+  'entrypoint',
+  'command',
+  'healthcheck',
+  'shebang',
+  'script',
+  'format',
+  'interpreter',
+  'library',
+  'architecture',
+  'supervisord',
+  'services',
+  'systemd',
+  'nginx',
+  'tmp',
+  'home',
+  'certificates',
+  'nsswitch',
+  'hosts',
+  'private-key',
+  'secret',
+  'git',
+  'toolchain',
+]
+
+/** Names that findings can have: what can be turned off. */
+export const ruleNames = names
