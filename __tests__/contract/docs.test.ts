@@ -9,23 +9,13 @@ import { lintWorkflow } from '../../script/lint/workflows.ts'
 import { partsBin, readStamp, repository } from '../../script/parts/paths.ts'
 import { inputNames } from '../../src/inputs/model.ts'
 import { exec } from '../../src/util/exec.ts'
-
-type Block = { readonly place: string; readonly language: string; readonly text: string }
+import { type Block, blocksOf } from '../harness/blocks.ts'
 
 const read = (file: string) => readFileSync(join(repository, file), 'utf8')
 const pages = globSync(['*.md', 'docs/**/*.md', 'examples/**/*.md'], { cwd: repository })
 const blocks = pages.flatMap(blocksOf)
 const directory = await mkdtemp(join(tmpdir(), 'docs-'))
 after(() => rm(directory, { recursive: true }))
-
-function blocksOf(page: string): Block[] {
-  const text = read(page)
-  return [...text.matchAll(/^( *)```(\w*)\n(.*?)^\1```$/gms)].map(found => ({
-    place: `${page}:${text.slice(0, found.index).split('\n').length + 1}`,
-    language: found[2] ?? '',
-    text: found[3]?.replaceAll(new RegExp(`^${found[1]}`, 'gm'), '') ?? '',
-  }))
-}
 
 const inLanguage = (name: string) => blocks.filter(({ language }) => language === name)
 

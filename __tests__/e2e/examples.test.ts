@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict'
 import { globSync } from 'node:fs'
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { after, test } from 'node:test'
@@ -20,14 +20,7 @@ import {
 import { cosign, signedBy, withoutCosign } from '../harness/sigstore/cosign.ts'
 import { startSigstore } from '../harness/sigstore/sigstore.ts'
 import { skopeo } from '../harness/skopeo.ts'
-import {
-  combinations,
-  inputsOf,
-  isStartedBy,
-  readWorkflow,
-  type WorkflowJob,
-  type WorkflowStep,
-} from '../harness/workflow.ts'
+import { parseWorkflow, type Started, start as startJob } from '../harness/workflow.ts'
 import { login, type RunOptions, repositoryName, World } from '../harness/world.ts'
 
 // What is not had here is the inputs of the flakes: __tests__/flakes/stand-ins says what stands in their place.
@@ -50,44 +43,24 @@ const here = { on: shared, env: podman, cache: 'none' } satisfies RunOptions
 /** Workflows that a test has read. */
 const started = new Set<string>()
 
-type Started = {
-  readonly job: WorkflowJob
-  readonly ours: WorkflowStep
-  readonly later: readonly WorkflowStep[]
-  /** Each of the matrix, as the step gets it. */
-  readonly legs: readonly { readonly matrix: Record<string, string>; readonly with: Record<string, string> }[]
-}
-
-/** What an event makes of a workflow with one job: its steps, and their inputs with all expressions put in. */
+/** What an event makes of an example's workflow, which pushes to the registries here. */
 async function start(example: string, file: string, event: Event): Promise<Started> {
   const path = join(example, '.github/workflows', file)
   started.add(path)
-  const workflow = await readWorkflow(join(examplesFolder, path))
-  assert.ok(isStartedBy(workflow, event), `${file} is started by ${event.name} of ${event.ref}`)
-  const [job, another] = Object.values(workflow.jobs)
-  assert.ok(job !== undefined && another === undefined)
-  const [checkout, ours, ...later] = job.steps
-  assert.equal(checkout?.uses, 'actions/checkout@v6')
-  assert.equal(ours?.uses, 'org/nix-image-action@v1')
-  const legs = combinations(job).map(matrix => ({ matrix, with: inputsHere(ours, event, matrix) }))
-  return { job, ours, later, legs }
-}
-
-function inputsHere(
-  step: WorkflowStep,
-  event: Event,
-  matrix: Record<string, string>,
-): Record<string, string> {
+  const workflow = parseWorkflow(await readFile(join(examplesFolder, path), 'utf8'))
   const refName = event.ref.replace(/^refs\/(heads|tags)\//, '')
-  const given = inputsOf(step, {
+  const { legs, ...others } = startJob(workflow, event, {
     'github.repository': event.repository,
     "github.event_name == 'push' && github.ref_name == github.event.repository.default_branch": String(
       event.name === 'push' && refName === 'main',
     ),
     'vars.REGISTRY_USER': enterpriseLogin.username,
     'secrets.REGISTRY_PASSWORD': enterpriseLogin.password,
-    ...Object.fromEntries(Object.entries(matrix).map(([key, value]) => [`matrix.${key}`, value])),
   })
+  return { ...others, legs: legs.map(leg => ({ ...leg, with: inputsHere(leg.with, event) })) }
+}
+
+function inputsHere(given: Readonly<Record<string, string>>, event: Event): Record<string, string> {
   const { name: image = `ghcr.io/${event.repository}`, ...others } = given
   const name = image
     .replace(/^ghcr\.io\//, `${world.registry.host}/`)

@@ -2,6 +2,7 @@ import { cp, mkdir, readdir, readFile, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import { partsBin, partsDebs, readStamp, repository } from '../../script/parts/paths.ts'
 import { exec } from '../../src/util/exec.ts'
+import { blocksOf } from './blocks.ts'
 import { plainDeb } from './deb.ts'
 import { firstCommit, plantProgram } from './flake.ts'
 
@@ -11,19 +12,10 @@ export const examplesFolder = join(repository, 'examples')
 /** Of Debian's packages those that the stand-in for nixpkgs makes real programs of. */
 const debs = ['nginx', 'patchelf']
 
-/** The examples that stand beside the shortest one, which needs a package that is not to be had here. */
-export const exampleNames = [
-  'desktop',
-  'devcontainer',
-  'from-dockerfile',
-  'rust-server',
-  'self-hosted',
-  'warm',
-]
-
 /**
- * Makes a repository of each example, in a folder of its name. Their lock files name stand-ins for the inputs, which are
- * beside them: as if somebody had run `nix flake lock` when nixpkgs was that small. The flakes stay as they are.
+ * Makes a repository of each example, in a folder of its name, and `readme` of the README's flake. Their lock files name
+ * stand-ins for the inputs, which are beside them: as if somebody had run `nix flake lock` when nixpkgs was that small.
+ * The flakes stay as they are.
  * @param dir a folder that does not exist yet; machines must see it at the same place
  * @throws Error when the parts were not brought in, or an input has no stand-in
  */
@@ -41,13 +33,21 @@ export async function materialiseExamples(dir: string): Promise<void> {
   }
   const hashes = new Map<string, string>()
   for (const name of await readdir(standIns)) hashes.set(name, await narHash(join(standIns, name)))
-  for (const name of exampleNames) {
+  const entries = await readdir(examplesFolder, { withFileTypes: true })
+  for (const { name } of entries.filter(entry => entry.isDirectory())) {
     const example = join(dir, name)
     await cp(join(examplesFolder, name), example, { recursive: true })
     const flake = name === 'devcontainer' ? join(example, '.devcontainer/nixos') : example
     await lock(flake, standIns, hashes)
     await firstCommit({ dir: example })
   }
+  const [shown, another] = blocksOf('README.md').filter(({ language }) => language === 'nix')
+  if (shown === undefined || another !== undefined) throw new Error('the README has not one flake')
+  const readme = join(dir, 'readme')
+  await mkdir(readme)
+  await writeFile(join(readme, 'flake.nix'), shown.text)
+  await lock(readme, standIns, hashes)
+  await firstCommit({ dir: readme })
 }
 
 const input =

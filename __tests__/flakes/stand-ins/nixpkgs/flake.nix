@@ -1,5 +1,5 @@
 {
-  description = "In nixpkgs' place: what the examples use of it, and no more; busybox, bash and nginx are Debian's, other programs are scripts";
+  description = "In nixpkgs' place: what the examples and the README use of it, and no more; busybox, bash and nginx are Debian's, other programs are scripts";
 
   outputs = { self }:
     let

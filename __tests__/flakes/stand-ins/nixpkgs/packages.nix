@@ -73,6 +73,13 @@ in
   cmark = script "cmark" "cmark" ''echo "<pre>"; cat "$@"; echo "</pre>"'';
   shellcheck = script "shellcheck" "shellcheck" ''for file; do bash -n "$file"; done'';
   git = script "git" "git" ''echo "git version 2"'';
+  hello = script "hello" "hello" ''
+    case "$*" in
+      "") echo "Hello, world!" ;;
+      --version) echo "hello (in GNU Hello's place)" ;;
+      *) exit 1 ;;
+    esac
+  '';
   nixd = script "nixd" "nixd" "exit 0";
 
   tigervnc = script "tigervnc" "Xvnc" "touch /tmp/.X11-unix/X0; exec nc -ll -p 5900 -e true";
