@@ -115,20 +115,20 @@ async function run(job) {
   await configureNix(job, installed, cache, await asking)
   if (await publishedAs(job, registry, await looking)) return
 
-  // Half of what there is to load, and a run in which nothing changed does not come here.
-  const { examine, withImages } = await import('./steps/images.js')
-  const { publish } = await import('./steps/publish.js')
-  const { reproduce } = await import('./steps/reproduce.js')
-  const { tellTrust } = await import('./steps/trust.js')
-
   const nix = { ...installed.nix, signal }
   const made = await withMachines(job, nix, async nix => {
     const made = await make(job, nix, cache, registry)
-    if (made !== undefined) await reproduce(job, nix, made.built)
+    if (made === undefined) return undefined
+    const { reproduce } = await import('./steps/reproduce.js')
+    await reproduce(job, nix, made.built)
     return made
   })
   if (made === undefined) return
   const { built, known } = made
+  // Half of what there is to load, and a run in which nothing changed does not come here.
+  const { examine, withImages } = await import('./steps/images.js')
+  const { publish } = await import('./steps/publish.js')
+  const { tellTrust } = await import('./steps/trust.js')
   const told = tellTrust(job, nix, cache, built)
   if (inputs.image !== undefined && registry === undefined) report.unpushed = whyUnpushed(inputs, context)
   const isWanted = registry !== undefined || engine !== undefined || inputs.check !== 'off' || inputs.sbom

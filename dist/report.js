@@ -1,7 +1,4 @@
-/** A store's URL without its settings, which not every version of Nix shows. */
-export function withoutQuery(url) {
-  return url?.replace(/\?.*/, '')
-}
+import { plainStore } from './nix/store.js'
 
 /** What was brought and built, with what came from the cache told from what came from elsewhere. */
 export function buildReport(
@@ -10,8 +7,8 @@ export function buildReport(
   cache,
   brought = { paths: [], bytes: 0 },
 ) {
-  const url = withoutQuery(cache.server?.url)
-  const ours = substitutions.filter(({ store }) => withoutQuery(store) === url)
+  const isOurs = isStoreOf(cache)
+  const ours = substitutions.filter(({ store }) => isOurs(store))
   return {
     outPaths,
     builds: builds.map(({ name, seconds }) => ({ name, seconds })),
@@ -22,6 +19,12 @@ export function buildReport(
       bytes: substitutions.reduce((total, { bytes }) => total + bytes, brought.bytes),
     },
   }
+}
+
+/** Whether a store is the one that serves our cache. */
+export function isStoreOf({ server }) {
+  const own = server && plainStore(server.url)
+  return store => plainStore(store) === own
 }
 
 /** How much of what the build needed the cache had. `hit`: nothing was built. */

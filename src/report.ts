@@ -4,6 +4,7 @@ import type { Brought } from './cache/bring.ts'
 import type { OpenedCache } from './cache/open.ts'
 import type { Finding } from './check/model.ts'
 import type { Evidence } from './nix/evidence.ts'
+import { plainStore } from './nix/store.ts'
 import type { Reproduction } from './reproduce/model.ts'
 import type { Phase } from './util/phases.ts'
 
@@ -103,13 +104,15 @@ export type Trust = {
   readonly paths: readonly (Evidence & { readonly from: string; readonly paths: number })[]
   /** Names of the keys whose signatures Nix takes; none where it needed none. */
   readonly keys: readonly string[]
-  /** Inputs of the flake, with theirs: whether the lock file in the source has them. */
-  readonly inputs: { readonly locked: number; readonly unlocked: number }
-  /** Whether evaluation followed from the flake and its lock file alone. */
+  /** Flakes' inputs, with theirs, that a lock file in the source has the hash of. */
+  readonly locked: number
+  /** Inputs that no lock file has, and flakes that are asked for by a name that others may move. */
+  readonly unlocked: number
+  /** Whether all settings are such that evaluation follows from the flake and its lock file. */
   readonly pure: boolean
-  /** Images from registries that ours is built upon. */
+  /** Images from registries that ours is built upon, as far as this run fetched them and held them against their hash. */
   readonly bases: readonly BaseImage[]
-  /** How many of the derivations that were built have a fixed output, as downloads have. */
+  /** How many other outputs that the flake gives a hash of were made on this machine: downloads, mostly. */
   readonly downloads: number
   /** URLs of other machines, and how many derivations they built. */
   readonly machines: readonly { readonly machine: string; readonly builds: number }[]
@@ -175,12 +178,9 @@ export type PublishedImage = {
     readonly digest: string
     readonly size: number
     readonly how: 'uploaded' | 'mounted' | 'present'
+    /** Whether it was not made again, but remembered what it becomes. */
+    readonly recalled?: true | undefined
   }[]
-}
-
-/** A store's URL without its settings, which not every version of Nix shows. */
-export function withoutQuery(url: string | undefined): string | undefined {
-  return url?.replace(/\?.*/, '')
 }
 
 /** What was done to have the outputs, also by a build that failed in the end. */
@@ -198,8 +198,8 @@ export function buildReport(
   cache: OpenedCache,
   brought: Brought = { paths: [], bytes: 0 },
 ): NonNullable<Report['build']> {
-  const url = withoutQuery(cache.server?.url)
-  const ours = substitutions.filter(({ store }) => withoutQuery(store) === url)
+  const isOurs = isStoreOf(cache)
+  const ours = substitutions.filter(({ store }) => isOurs(store))
   return {
     outPaths,
     builds: builds.map(({ name, seconds }) => ({ name, seconds })),
@@ -210,6 +210,12 @@ export function buildReport(
       bytes: substitutions.reduce((total, { bytes }) => total + bytes, brought.bytes),
     },
   }
+}
+
+/** Whether a store is the one that serves our cache. */
+export function isStoreOf({ server }: Pick<OpenedCache, 'server'>): (store: string) => boolean {
+  const own = server && plainStore(server.url)
+  return store => plainStore(store) === own
 }
 
 /** How much of what the build needed the cache had. `hit`: nothing was built. */

@@ -205,17 +205,31 @@ test('a process that is killed, idle or at work, is replaced', async t => {
   const path = write(join(folder, 'data'), 'x')
   await one.save(path, 'key')
   for (const pid of mine()) process.kill(pid, 'SIGKILL')
-  // What was asked of it before it was known to be dead is trouble; from then on there is another.
-  await one.find(path, 'key')
   assert.equal((await one.find(path, 'key')).outcome, 'restored')
 
-  const hold = service.hold({ method: 'GetCacheEntryDownloadURL' })
+  // At work: what was only read is read again, what was being saved is not saved again.
+  const reading = service.hold({ method: 'GetCacheEntryDownloadURL' })
   const asked = one.find(path, 'key')
-  await hold.reached
+  await reading.reached
   for (const pid of mine()) process.kill(pid, 'SIGKILL')
-  assert.deepEqual(await asked, { outcome: 'failed', why: 'the cache client ended without an answer' })
-  hold.drop()
+  reading.drop()
+  assert.equal((await asked).outcome, 'restored')
+  const writing = service.hold({ method: 'CreateCacheEntry' })
+  const saved = one.save(path, 'other')
+  await writing.reached
+  for (const pid of mine()) process.kill(pid, 'SIGKILL')
+  assert.deepEqual(await saved, { outcome: 'failed', why: 'the cache client ended without an answer' })
+  writing.drop()
+  assert.deepEqual(await one.save(path, 'other'), { outcome: 'saved' })
+
+  // One that had trouble may go on speaking of it.
+  const [troubled] = mine()
+  const fault = service.fault({ method: 'GetCacheEntryDownloadURL', status: 503 })
+  assert.equal((await one.find(path, 'key')).outcome, 'failed')
+  fault.clear()
   assert.equal((await one.find(path, 'key')).outcome, 'restored')
+  const after = mine().filter(pid => pid !== troubled)
+  assert.equal(after.length, 1)
 })
 
 test('nobody waits for a process that has nothing to do, and it ends with the one that it is for', async t => {

@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { isTrusted } from '../../src/nix/store.ts'
+import { isTrusted, plainStore } from '../../src/nix/store.ts'
 
 /** Nix's program is stood in for by a script: what `nix store info` and `nix store ping` do, as shell. */
 async function nixThat(t: TestContext, version: string, does: { info: string; ping: string }) {
@@ -35,4 +35,18 @@ test('a daemon that does not answer is told with its reason', async t => {
     const nix = await nixThat(t, '2.34.8', does)
     await assert.rejects(isTrusted(nix), /does not answer: error: cannot connect to socket/)
   }
+})
+
+test('of a store it is told where it is, and neither its settings nor a login', () => {
+  for (const [url, told] of [
+    ['https://user:s3cret@cache.example/x?trusted=1', 'https://cache.example/x'],
+    ['https://s3cret@cache.example', 'https://cache.example'],
+    ['https://cache.example/?priority=1', 'https://cache.example'],
+    ['s3://bucket?profile=p&region=r', 's3://bucket'],
+    ['ssh-ng://builder@host?ssh-key=/k', 'ssh-ng://builder@host'],
+    ['ssh://builder:s3cret@host', 'ssh://host'],
+    ['https://cache.example/a@b', 'https://cache.example/a@b'],
+    ['local', 'local'],
+  ] as const)
+    assert.equal(plainStore(url), told)
 })

@@ -193,9 +193,15 @@ test('what was verified and what was trusted: at a glance, and in full', () => {
       { from: 'https://b.example', by: 'nothing', paths: 1 },
     ],
     keys: ['a-1', 'c-1'],
-    inputs: { locked: 3, unlocked: 1 },
+    ...{ locked: 3, unlocked: 1 },
     pure: false,
-    bases: [{ reference: `debian@sha256:${'d'.repeat(64)}`, hash: { algorithm: 'r:sha256', hash: 'ff' } }],
+    bases: [
+      {
+        reference: `debian@sha256:${'d'.repeat(64)}`,
+        hash: { algorithm: 'r:sha256', hash: 'ff' },
+        ...{ drvPath: '/d', path: '/p' },
+      },
+    ],
     downloads: 2,
     machines: [{ machine: 'ssh-ng://b', builds: 7 }],
   }
@@ -208,7 +214,7 @@ test('what was verified and what was trusted: at a glance, and in full', () => {
   const a = '<code>a-1</code>'
   assert.ok(
     glance.includes(
-      '| Trust | **verified**: 3 flake inputs, 1 base image, 2 downloads, 1,234 paths; **trusted**: 1 flake input as of today, an impure evaluation, 5 paths from the store cache, 1 path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
+      '| Trust | **verified**: 3 flake inputs, 1 base image, 2 downloads, 1,234 paths; **trusted**: 1 flake as of today, settings of the evaluation, 5 paths from the store cache, 1 path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
     ),
     glance,
   )
@@ -217,7 +223,8 @@ test('what was verified and what was trusted: at a glance, and in full', () => {
     `| 1,200 paths from <code>https://a.example</code> | the signature of ${a} |`,
     `| 30 paths from the store cache | the signature of ${a} |`,
     '| 5 paths from the store cache | jobs of this repository, which built them and saved their hashes |',
-    `| base image <code>debian</code> | <code>sha256:${'d'.repeat(64)}</code>, and its hash in the flake |`,
+    '| base image <code>debian</code> | its hash in the flake: <code>sha256:ff</code> |',
+    `| the digest of <code>debian</code> | the flake: <code>sha256:${'d'.repeat(64)}</code>; what counts is the hash |`,
     `| signatures | who has the keys in Nix’s settings: ${a}, <code>c-1</code> |`,
   ])
     assert.ok(full.includes(row), full)
@@ -244,6 +251,16 @@ test('a Nix that was there, a remembered image: whose word it is', () => {
     /the store path is .*, or whoever may push to the package/,
   )
   assert.deepEqual(trustedIn(known('job')), [])
+  const recalled = pushed.images.map(image => ({
+    ...image,
+    layers: image.layers.map(layer =>
+      layer.how === 'present' ? { ...layer, recalled: true as const } : layer,
+    ),
+  }))
+  assert.match(
+    mainSummary({ ...unbuilt, push: { ...pushed, images: recalled } }),
+    /\| what is in 1 layer \| the store cache, where an earlier job of this repository said so, or whoever may push/,
+  )
 })
 
 test('whatever a failure or a name holds, it stays text in its block, and every table keeps its columns', () => {
@@ -256,9 +273,9 @@ test('whatever a failure or a name holds, it stays text in its block, and every 
         trust: {
           paths: [{ from: name, by: 'signature', key: text, paths: 1 }],
           keys: [name],
-          inputs: { locked: 1, unlocked: 1 },
+          ...{ locked: 1, unlocked: 1 },
           pure: true,
-          bases: [{ reference: name, hash: { algorithm: text, hash: name } }],
+          bases: [{ reference: name, hash: { algorithm: text, hash: name }, drvPath: name, path: name }],
           downloads: 0,
           machines: [{ machine: name, builds: 1 }],
         },

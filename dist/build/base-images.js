@@ -21,7 +21,7 @@ export function baseImages(drvPath, read) {
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
     const derivation = parseWholeDerivation(read(at) ?? '')
     if (derivation === undefined) continue
-    const base = pulled(derivation)
+    const base = pulled(at, derivation)
     if (base !== undefined) found.set(base.reference, base)
     // What has a fixed output is held against that alone.
     if (derivation.fixed !== undefined) continue
@@ -37,11 +37,12 @@ export function baseImages(drvPath, read) {
   return [...found.values()].toSorted((a, b) => (a.reference < b.reference ? -1 : 1))
 }
 
-function pulled(derivation) {
-  const { fixed } = derivation
+function pulled(drvPath, derivation) {
+  const { fixed, outputs } = derivation
   const { sourceURL, imageDigest } = toldToBuilder(derivation)
-  if (fixed === undefined || typeof sourceURL !== 'string' || typeof imageDigest !== 'string')
-    return undefined
+  const path = outputs.get('out')
+  if (fixed === undefined || path === undefined) return undefined
+  if (typeof sourceURL !== 'string' || typeof imageDigest !== 'string') return undefined
   const reference = /^docker:\/\/(\S+)$/.exec(sourceURL)?.[1]
-  return reference?.endsWith(`@${imageDigest}`) ? { reference, hash: fixed } : undefined
+  return reference?.endsWith(`@${imageDigest}`) ? { reference, hash: fixed, drvPath, path } : undefined
 }

@@ -32,6 +32,7 @@ export async function openFlake(options, installable) {
       cwd: workspace,
       onStderrLine: line,
     })
+    options.onProgress?.(progress)
     if (result.code === 0) return result.stdout
     const installables = [failing?.(progress.errors.at(-1)?.text ?? '') ?? installable]
     throw await failureOf({

@@ -84,9 +84,14 @@ function stopped(progress, id, at) {
     } else {
       // Another machine's Nix tells of what it builds as well, within the build that is ours.
       const told = progress.builds.findIndex(other => other.drvPath === drvPath)
-      if (told !== -1) progress.builds.splice(told, 1)
-      const name = shortName(drvPath)
-      progress.builds.push({ drvPath, name, seconds: at - since, ...(machine && { machine }) })
+      const [inner] = told === -1 ? [] : progress.builds.splice(told, 1)
+      const by = machine ?? inner?.machine
+      progress.builds.push({
+        drvPath,
+        name: shortName(drvPath),
+        seconds: at - since,
+        ...(by && { machine: by }),
+      })
       const old = progress.builds.at(-mostTails)
       if (old !== undefined) progress.tails.delete(old.drvPath)
     }

@@ -1,3 +1,4 @@
+import { plainStore } from '../nix/store.js'
 import { harmless } from '../util/harmless.js'
 
 import { count, formatBytes, formatSeconds } from '../util/text.js'
@@ -89,9 +90,6 @@ export function progressLine(progress, at) {
   ].join(', ')
 }
 
-/** A store's URL without its settings, which not every version of Nix shows. */
-const plain = url => url.replace(/\?.*$/, '').replace(/\/+$/, '')
-
 /**
  * One line that sums up what was built and what was fetched from where. Pure.
  * @param cacheUrl URL under which Nix knows this action's own cache, to be called by that name
@@ -102,7 +100,7 @@ export function summarise(done, cacheUrl) {
     .slice(0, 3)
     .map(({ name, seconds }) => `${name} ${formatSeconds(seconds)}`)
   const stores = Map.groupBy(done.substitutions, ({ store }) =>
-    cacheUrl !== undefined && plain(store) === plain(cacheUrl) ? 'the cache' : store,
+    cacheUrl !== undefined && plainStore(store) === plainStore(cacheUrl) ? 'the cache' : plainStore(store),
   )
   const bytes = done.substitutions.reduce((sum, path) => sum + path.bytes, 0)
   const fetched = [...stores].map(

@@ -38,8 +38,8 @@ export function parseMetadata(json) {
 
 /** The flake's lock file as it is in the store; undefined where there is none. */
 export async function lockFile({ path, url }) {
-  const folder = new URL(url, 'path:').searchParams.get('dir') ?? ''
-  return await readFile(join(path, folder, 'flake.lock')).catch(() => undefined)
+  const settings = new URLSearchParams(url.split('?')[1])
+  return await readFile(join(path, settings.get('dir') ?? '', 'flake.lock')).catch(() => undefined)
 }
 
 /** What a lock file says that inputs are locked to: nothing where it is none. */

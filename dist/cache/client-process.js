@@ -8,28 +8,28 @@ import { endOfWords } from './client-model.js'
 const patience = 3000
 
 /**
- * Processes of GitHub's cache client: as many as are asked at a time, each of them again when it has answered. One that
- * has nothing to do holds nobody up: it ends after a while, or when this process does.
+ * Processes of GitHub's cache client: as many as are asked at a time, each of them again when it has answered well. One
+ * that has nothing to do holds nobody up: it ends after a while, or when this process does.
  * @param client the built `cache-client.js`
  */
 export function cacheClients(client, env) {
   const idle = new Map()
   const take = () => {
-    for (const [one, timer] of idle) {
-      clearTimeout(timer)
-      idle.delete(one)
-      if (one.isThere()) return one
-    }
-    return startClient(client, env)
+    const [found] = idle
+    if (found === undefined) return undefined
+    const [one, timer] = found
+    clearTimeout(timer)
+    idle.delete(one)
+    return one
   }
   const putBack = one => {
-    if (!one.isThere()) return
     one.holdUp(false)
     const timer = setTimeout(() => {
       idle.delete(one)
-      if (one.isThere()) one.dismiss()
+      one.dismiss()
     }, patience)
     idle.set(one, timer.unref())
+    one.ended.catch(() => {}).finally(() => idle.delete(one))
   }
   return {
     /**
@@ -37,13 +37,25 @@ export function cacheClients(client, env) {
      * @throws Error when there can be no process
      */
     async ask(request, timeout) {
-      const one = take()
-      const heard = await one.ask(request, timeout)
-      putBack(one)
-      return heard
+      for (;;) {
+        const waiting = take()
+        const one = waiting ?? startClient(client, env)
+        const heard = await one.ask(request, timeout)
+        // It may have died while it waited. What it had begun to save is not begun again.
+        if (heard === 'ended' && waiting !== undefined && 'restore' in request) continue
+        if (heard === 'ended') return gone('the cache client ended without an answer')
+        if (heard === 'late') return gone(`the cache service did not answer within ${timeout / 1000} s`)
+        // What is in trouble may go on speaking of it.
+        if ('done' in heard.answer && !heard.said.some(isComplaint)) putBack(one)
+        else one.dismiss()
+        return heard
+      }
     },
   }
 }
+
+const gone = problem => ({ answer: { problem }, said: [] })
+const isComplaint = line => /^::(warning|error)/.test(line)
 
 function startClient(client, env) {
   const child = spawn(process.execPath, [client], {
@@ -52,51 +64,56 @@ function startClient(client, env) {
     // A process group of its own, so that tar and zstd end with it.
     detached: true,
   })
-  // Of a child it is not known which kind of stream this is.
+  const ended = new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', () => resolve('ended'))
+  })
+  // Whoever asks hears of it.
+  ended.catch(() => {})
+  // Of a child it is not known which kind of stream this is; there is none where there can be no process.
   const stdout = child.stdout
   let said = []
   let onEndOfWords = () => {}
-  createInterface({ input: stdout }).on('line', line => {
-    if (line === endOfWords) onEndOfWords()
-    else said.push(line)
-  })
-  const ended = new Promise((resolve, reject) => {
-    child.once('error', reject)
-    child.once('close', () => resolve())
-  })
-  ended.catch(() => {})
+  if (stdout !== undefined)
+    createInterface({ input: stdout }).on('line', line => {
+      if (line === endOfWords) onEndOfWords()
+      else said.push(line)
+    })
   const holdUp = whether => {
     for (const one of [child, child.channel, stdout]) whether ? one?.ref() : one?.unref()
   }
   return {
+    ended,
     async ask(request, timeout) {
       holdUp(true)
       said = []
-      let answer = { problem: 'the cache client ended without an answer' }
-      // They come on ways of their own, and either may be the last.
       const answered = new Promise(resolve => {
-        child.once('message', message => {
-          answer = message
-          resolve()
-        })
+        child.once('message', message => resolve(message))
       })
       const told = new Promise(resolve => {
         onEndOfWords = resolve
       })
+      let isLate = false
       const timer = setTimeout(() => {
+        isLate = true
         kill(child)
-        answer = { problem: `the cache service did not answer within ${timeout / 1000} s` }
       }, timeout)
-      // One that has ended before it was asked ends without an answer.
-      child.send(request, () => {})
-      await Promise.race([ended, Promise.all([answered, told])]).finally(() => clearTimeout(timer))
-      return { answer, said }
+      try {
+        // One that has ended before it was asked ends without an answer.
+        child.send?.(request, () => {})
+        // They come on ways of their own, and either may be the last.
+        const heard = await Promise.race([ended, Promise.all([answered, told])])
+        if (isLate) return 'late'
+        return heard === 'ended' ? heard : { answer: heard[0], said }
+      } finally {
+        clearTimeout(timer)
+      }
     },
-    /** Whether it can be asked once more. */
-    isThere: () => child.connected && child.exitCode === null && child.signalCode === null,
     /** Whether this process waits for that one. */
     holdUp,
-    dismiss: () => child.disconnect(),
+    dismiss() {
+      if (child.connected) child.disconnect()
+    },
   }
 }
 

@@ -42,7 +42,8 @@ export function parseWholeDerivation(text) {
       return [name, value]
     })
     reader.must(')')
-    const [fixed] = outputs.filter(({ hash }) => hash !== '')
+    // In the place of a hash there may be a word: the outputs of impure derivations are fixed by nothing.
+    const [fixed] = outputs.filter(({ hash }) => /^[0-9a-f]+$/.test(hash))
     return {
       outputs: new Map(outputs.map(({ name, path }) => [name, path])),
       ...{ inputs, sources, env: new Map(env) },

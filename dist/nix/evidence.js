@@ -9,13 +9,22 @@ export async function trustedKeys(nix) {
   return parseKeys((await setting(nix, 'trusted-public-keys')) ?? '')
 }
 
+/**
+ * Whether what a build gives may be named by its content, and not by evaluation: then that a path's name follows from its
+ * content does not show that it is the one that was asked for.
+ */
+export async function namesResultsByContent(nix) {
+  return (await setting(nix, 'experimental-features'))?.split(/\s+/).includes('ca-derivations') ?? false
+}
+
 /** @param text `name:base64`, with white space between them; what is no key is left out */
 export function parseKeys(text) {
   const keys = new Map()
   for (const word of text.split(/\s+/)) {
     const name = keyName(word)
     const x = Buffer.from(word.slice(name.length + 1), 'base64')
-    if (name === '' || x.length !== 32) continue
+    // Of two with one name Nix takes the first.
+    if (name === '' || x.length !== 32 || keys.has(name)) continue
     const jwk = { kty: 'OKP', crv: 'Ed25519', x: x.toString('base64url') }
     keys.set(name, createPublicKey({ key: jwk, format: 'jwk' }))
   }

@@ -47,10 +47,10 @@ export async function pushLayers(layers, options) {
     const known = recallLayer(layer, options)
     if (known === undefined) return undefined
     const { repository, ...blob } = known
-    if (await has(blob)) return { ...blob, how: 'present' }
+    if (await has(blob)) return { ...blob, how: 'present', recalled: true }
     const mounted =
       repository !== client.repository.name && (await client.mountBlob(blob, repository, signal))
-    return mounted ? { ...blob, how: 'mounted' } : undefined
+    return mounted ? { ...blob, how: 'mounted', recalled: true } : undefined
   }
 
   const sendOne = async (blob, layer, open) => {

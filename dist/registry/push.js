@@ -71,9 +71,10 @@ export async function pushImage(options) {
       ...{ digest: sha256(manifest), manifestSize: manifest.length, changed, memo: memoOf(blobs) },
       size: sum(different.values()),
       uploaded: sum(sent.values()),
-      layers: layers.map(({ diffId, digest, size, how }, index) => {
+      layers: layers.map(({ diffId, digest, size, how, recalled }, index) => {
         const first = layers.findIndex(layer => layer.digest === digest) === index
-        return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
+        const became = !first ? 'present' : sent.has(digest) ? 'uploaded' : how
+        return { diffId, digest, size, how: became, ...(recalled && { recalled }) }
       }),
     }
   }
@@ -84,7 +85,7 @@ export async function pushImage(options) {
     for (const layer of image.layers) {
       const known = recallLayer(layer, { memo, compression, level })
       if (known === undefined) return undefined
-      blobs.set(layer.key, { ...known, how: 'present' })
+      blobs.set(layer.key, { ...known, how: 'present', recalled: true })
     }
     const manifest = manifestOf(blobs)
     const digest = sha256(manifest)

@@ -17,8 +17,10 @@ export async function evaluateAll(job, nix) {
   const { inputs, context, places, phases, runner, signal } = job
   const sources = []
   const onSource = ({ path }) => sources.push(path)
+  const imported = new Set()
+  const onProgress = progress => imported.add(progress)
   const options = {
-    ...{ nix, onSource, workspace: context.workspace, args: inputs.nixArgs, log: runner },
+    ...{ nix, onSource, onProgress, workspace: context.workspace, args: inputs.nixArgs, log: runner },
   }
   const wanted = await phases.time('evaluate', async () => {
     try {
@@ -34,10 +36,10 @@ export async function evaluateAll(job, nix) {
             ? await evaluatePattern({ ...common, pattern: installable })
             : [await evaluate({ ...common, installable })]
           // What names its system is the same for all.
-          for (const one of found) warm.set(one.drvPath, one)
+          for (const one of found) if (!warm.has(one.drvPath)) warm.set(one.drvPath, one)
         }
       }
-      return { images, warm: [...warm.values()], sources }
+      return { images, warm: [...warm.values()], sources, imported: [...imported] }
     } finally {
       // A checkout that does not evaluate is in the store as well.
       await exclude(places, sources)
@@ -55,7 +57,7 @@ export async function build(job, nix, cache, wanted) {
   const evaluated = [...images.map(({ evaluated }) => evaluated), ...warm]
   if (evaluated.length === 0) {
     const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
-    return { images: [], evaluated, realised, brought: [], early: [] }
+    return { images: [], evaluated, realised, brought: [], done: realised }
   }
   await exclude(places, [...sources, ...images.flatMap(({ evaluated }) => Object.values(evaluated.outputs))])
 
@@ -117,5 +119,12 @@ export async function build(job, nix, cache, wanted) {
   for (const { path, evaluated } of built)
     if (await isArchive(path)) archives.push(...Object.values(evaluated.outputs))
   if (built.length > 0) await exclude(places, [...sources, ...archives])
-  return { images: built, evaluated, realised, brought: brought?.paths ?? [], early }
+  const done = {
+    builds: [...wanted.imported.flatMap(({ builds }) => builds), ...realised.builds],
+    substitutions: [
+      ...wanted.imported.flatMap(({ substitutions }) => [...substitutions.values()]),
+      ...substitutions,
+    ],
+  }
+  return { images: built, evaluated, realised, brought: brought?.paths ?? [], done }
 }

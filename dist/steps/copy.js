@@ -3,7 +3,7 @@ import { copyPaths } from '../nix/copy.js'
 import { cloudVariables } from '../nix/environment.js'
 
 import { excludedInJob } from '../places.js'
-import { withoutQuery } from '../report.js'
+import { isStoreOf } from '../report.js'
 
 import { whyKept } from './login.js'
 
@@ -35,12 +35,12 @@ export async function copyTo(job, nix, cache, built) {
 }
 
 async function madeHere(nix, cache, { realised, evaluated, brought }) {
-  const url = withoutQuery(cache.server?.url)
+  const isOurs = isStoreOf(cache)
   const paths = [
     ...realised.outPaths,
     ...brought,
     ...evaluated.flatMap(({ outputs }) => Object.values(outputs)),
-    ...realised.substitutions.filter(({ store }) => withoutQuery(store) === url).map(({ path }) => path),
+    ...realised.substitutions.filter(({ store }) => isOurs(store)).map(({ path }) => path),
     ...(await outputsOf(
       nix,
       realised.builds.map(({ drvPath }) => drvPath),

@@ -5,22 +5,27 @@ import { lockedIn, lockFile } from '../build/source.js'
 
 import { pathInfo } from '../nix/cli.js'
 import { derivationText, parseWholeDerivation } from '../nix/derivation.js'
-import { evidenceOf, trustedKeys } from '../nix/evidence.js'
+import { evidenceOf, namesResultsByContent, trustedKeys } from '../nix/evidence.js'
 
-import { withoutQuery } from '../report.js'
+import { plainStore } from '../nix/store.js'
+import { isStoreOf } from '../report.js'
 import { messageOf } from '../util/errors.js'
 import { harmless } from '../util/harmless.js'
 
 /** Tells what was built, and what it was built from, was held against, or taken on trust. Never throws. */
 export async function tellTrust(job, nix, cache, built) {
   try {
-    const { builds, substitutions } = built.realised
+    const { builds } = built.done
+    const { paths, keys, content } = await tellPaths(nix, cache, built)
+    // What another machine sends is not held against a hash.
+    const here = new Set(builds.filter(({ machine }) => machine === undefined).map(({ drvPath }) => drvPath))
+    const isFixed = drvPath => parseWholeDerivation(derivationText(drvPath) ?? '')?.fixed !== undefined
+    const bases = basesOf(built).filter(({ drvPath, path }) => here.has(drvPath) || content.has(path))
+    const others = here.difference(new Set(bases.map(({ drvPath }) => drvPath)))
     job.report.trust = {
-      ...(await tellPaths(nix, cache, [...built.early, ...substitutions], built.brought)),
+      ...{ paths, keys, bases },
       ...(await tellInputs(job, built)),
-      bases: built.images.flatMap(({ evaluated }) => baseImages(evaluated.drvPath, derivationText)),
-      downloads: builds.filter(({ drvPath }) => parseWholeDerivation(derivationText(drvPath) ?? '')?.fixed)
-        .length,
+      downloads: [...others].filter(isFixed).length,
       machines: byMachine(builds),
     }
   } catch (error) {
@@ -28,42 +33,62 @@ export async function tellTrust(job, nix, cache, built) {
   }
 }
 
-/** By where they are from, and by what vouches for them. */
-async function tellPaths(nix, cache, substitutions, brought) {
-  const url = withoutQuery(cache.server?.url)
+/** What came from elsewhere, by where from and by what vouches for it; and those paths for which their content does. */
+async function tellPaths(nix, cache, { brought, done }) {
+  const isOurs = isStoreOf(cache)
   const origins = new Map(brought.map(path => [path, 'cache']))
-  for (const { path, store } of substitutions) {
-    const from = withoutQuery(store) ?? ''
-    origins.set(path, from === url ? 'cache' : from)
-  }
-  if (origins.size === 0) return { paths: [], keys: [] }
-  const [infos, keys] = await Promise.all([pathInfo(nix, [...origins.keys()]), trustedKeys(nix)])
+  for (const { path, store } of done.substitutions)
+    origins.set(path, isOurs(store) ? 'cache' : plainStore(store))
+  const content = new Set()
+  if (origins.size === 0) return { paths: [], keys: [], content }
+  const [infos, keys, isLoose] = await Promise.all([
+    pathInfo(nix, [...origins.keys()]),
+    trustedKeys(nix),
+    namesResultsByContent(nix),
+  ])
   const told = new Map()
   for (const [path, from] of origins) {
     const info = infos.get(path)
     if (info === undefined) continue
-    const evidence = evidenceOf(info, keys)
+    let evidence = evidenceOf(info, keys)
+    if (evidence.by === 'content' && isLoose) evidence = { by: 'nothing' }
+    if (evidence.by === 'content') content.add(path)
     const key = JSON.stringify([from, evidence])
     told.set(key, { from, ...evidence, paths: (told.get(key)?.paths ?? 0) + 1 })
   }
-  return { paths: [...told.values()], keys: [...keys.keys()] }
+  return { paths: [...told.values()], keys: [...keys.keys()], content }
 }
 
-/** Of all flakes that something was asked of. */
+/** Of all flakes that something was asked of, as they were when that was first done: Nix may write a lock file then. */
 async function tellInputs({ inputs, env }, { evaluated }) {
-  const sources = new Map(evaluated.map(({ source }) => [`${source.path} ${source.url}`, source]))
-  const told = { locked: 0, unlocked: 0 }
-  for (const source of sources.values()) {
-    const lock = lockedIn((await lockFile(source))?.toString('utf8') ?? '')
-    const locked = new Set(lock.map(({ url, narHash }) => `${url} ${narHash}`))
-    for (const { url, narHash } of source.locked)
-      told[locked.has(`${url} ${narHash}`) ? 'locked' : 'unlocked']++
+  const flakes = new Map()
+  for (const one of evaluated) {
+    const { flake } = one.installable
+    if (!flakes.has(flake)) flakes.set(flake, one)
   }
-  return { inputs: told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }
+  const told = { locked: 0, unlocked: 0 }
+  for (const { source, installable } of flakes.values()) {
+    const lock = lockedIn((await lockFile(source))?.toString('utf8') ?? '')
+    const hashes = new Set(lock.map(({ url, narHash }) => narHash && `${url} ${narHash}`))
+    for (const { url, narHash } of source.locked)
+      told[narHash !== undefined && hashes.has(`${url} ${narHash}`) ? 'locked' : 'unlocked']++
+    if (installable.directory === undefined && !isPinned(installable.flake)) told.unlocked++
+  }
+  return { ...told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }
+}
+
+/** Whether a reference to a flake elsewhere names a commit or a hash. */
+function isPinned(flake) {
+  return /[0-9a-f]{40}|[?&]narHash=/.test(flake)
+}
+
+function basesOf({ images }) {
+  const all = images.flatMap(({ evaluated }) => baseImages(evaluated.drvPath, derivationText))
+  return [...new Map(all.map(base => [base.drvPath, base])).values()]
 }
 
 function byMachine(builds) {
-  const remote = Map.groupBy(builds, ({ machine }) => withoutQuery(machine))
+  const remote = Map.groupBy(builds, ({ machine }) => machine && plainStore(machine))
   return [...remote].flatMap(([machine, { length }]) =>
     machine === undefined ? [] : { machine, builds: length },
   )

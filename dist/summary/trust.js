@@ -31,18 +31,16 @@ function nixTrusted({ nix }) {
   return [{ short: '', what: `Nix ${plain(nix.version)} ${place}`, why: `${who}${held ?? ''}` }]
 }
 
-function verified({ paths, inputs, bases, downloads }) {
+function verified({ paths, locked, bases, downloads }) {
   const claims = []
-  if (inputs.locked > 0)
-    claims.push(same(count(inputs.locked, 'flake input'), 'their hashes in <code>flake.lock</code>'))
-  for (const [index, { reference }] of bases.entries()) {
-    const [name = '', digest = ''] = reference.split('@')
+  if (locked > 0) {
+    const why = 'their hashes in <code>flake.lock</code>, as far as they are fetched'
+    claims.push(same(count(locked, 'flake input'), why))
+  }
+  for (const [index, { reference, hash }] of bases.entries()) {
     const short = index === 0 ? count(bases.length, 'base image') : ''
-    claims.push({
-      short,
-      what: `base image ${code(name)}`,
-      why: `${code(digest)}, and its hash in the flake`,
-    })
+    const why = `its hash in the flake: ${code(`${hash.algorithm.replace('r:', '')}:${hash.hash}`)}`
+    claims.push({ short, what: `base image ${code(reference.replace(/@.*/, ''))}`, why })
   }
   if (downloads > 0) claims.push(same(count(downloads, 'download'), 'their hashes in the flake'))
   const vouched = paths.filter(({ by }) => by !== 'nothing')
@@ -57,16 +55,21 @@ function verified({ paths, inputs, bases, downloads }) {
   return claims
 }
 
-function trusted({ paths, keys, inputs, pure, machines }) {
+function trusted({ paths, keys, unlocked, pure, bases, machines }) {
   const claims = []
-  if (inputs.unlocked > 0) {
-    const why = 'whoever serves them today: the source has no <code>flake.lock</code> with them'
-    claims.push(same(`${count(inputs.unlocked, 'flake input')} as of today`, why))
+  if (unlocked > 0) {
+    const why = 'whoever serves them: neither <code>flake.lock</code> nor their names say which they are'
+    claims.push(same(`${count(unlocked, 'flake')} as of today`, why))
   }
   if (!pure) {
     const settings = ['nix-args', 'nix-conf', 'NIX_CONFIG'].map(code)
-    const why = `whatever ${settings.join(', ')} let it depend on besides the flake`
-    claims.push(same('an impure evaluation', why))
+    const why = `whoever wrote ${settings.join(', ')}: by these it may depend on more than the flake`
+    claims.push(same('settings of the evaluation', why))
+  }
+  for (const { reference } of bases) {
+    const [name = '', digest = ''] = reference.split('@')
+    const why = `the flake: ${code(digest)}; what counts is the hash`
+    claims.push({ short: '', what: `the digest of ${code(name)}`, why })
   }
   for (const one of paths.filter(({ by }) => by === 'nothing')) {
     const why =
@@ -75,10 +78,10 @@ function trusted({ paths, keys, inputs, pure, machines }) {
         : 'that store: no key that is trusted has signed them'
     claims.push(same(pathsFrom(one), why))
   }
-  for (const { machine, builds } of machines)
-    claims.push(
-      same(`${count(builds, 'build')} of ${code(machine)}`, 'that machine: what it sends is not built again'),
-    )
+  for (const { machine, builds } of machines) {
+    const what = `${count(builds, 'build')} of ${code(machine)}`
+    claims.push(same(what, 'that machine: what it sends is not built again'))
+  }
   if (paths.some(({ by }) => by === 'signature')) {
     const why = `who has the keys in Nix’s settings: ${keys.map(code).join(', ')}`
     claims.push({ short: '', what: 'signatures', why })
@@ -88,14 +91,23 @@ function trusted({ paths, keys, inputs, pure, machines }) {
 
 const same = (what, why) => ({ short: what, what, why })
 
-/** Of an image that was not built it is remembered what it was made from: a row says so. */
+/** What was not made again is remembered: a row says of images that they were not built, and of layers how many are new. */
 function published({ push }) {
-  const known = new Set((push?.images ?? []).map(({ known }) => known))
+  const images = push?.images ?? []
+  const known = new Set(images.map(({ known }) => known))
+  const claims = []
   const what = known.has('source') ? 'this commit' : known.has('output') ? 'the store path' : undefined
-  if (what === undefined) return []
-  const others = known.has('source') ? '' : ', or whoever may push to the package'
-  const why = `the store cache, where an earlier job of this repository said so${others}`
-  return [{ short: '', what: `which image ${what} is`, why }]
+  const said = 'the store cache, where an earlier job of this repository said so'
+  const others = ', or whoever may push to the package'
+  if (what !== undefined)
+    claims.push({
+      ...{ short: '', what: `which image ${what} is` },
+      why: known.has('source') ? said : said + others,
+    })
+  const recalled = images.flatMap(({ layers }) => layers).filter(({ recalled }) => recalled)
+  if (recalled.length > 0)
+    claims.push({ short: '', what: `what is in ${count(recalled.length, 'layer')}`, why: said + others })
+  return claims
 }
 
 function pathsFrom({ from, paths }) {

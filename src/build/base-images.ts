@@ -3,10 +3,13 @@ import { parseWholeDerivation, toldToBuilder, type WholeDerivation } from '../ni
 
 /** An image from a registry that another one is built upon. */
 export type BaseImage = {
-  /** `debian@sha256:…` */
+  /** `debian@sha256:…`, as the derivation says that it is fetched: nothing holds the content against that digest. */
   readonly reference: string
-  /** What Nix holds its content against: `sha256` of one file, `r:sha256` of a tree, and the hash in hex. */
+  /** What Nix does hold it against: `sha256` of one file, `r:sha256` of a tree, and the hash in hex. */
   readonly hash: { readonly algorithm: string; readonly hash: string }
+  readonly drvPath: string
+  /** Where its content is. */
+  readonly path: string
 }
 
 /**
@@ -32,7 +35,7 @@ export function baseImages(
   for (let at = pending.pop(); at !== undefined; at = pending.pop()) {
     const derivation = parseWholeDerivation(read(at) ?? '')
     if (derivation === undefined) continue
-    const base = pulled(derivation)
+    const base = pulled(at, derivation)
     if (base !== undefined) found.set(base.reference, base)
     // What has a fixed output is held against that alone.
     if (derivation.fixed !== undefined) continue
@@ -48,11 +51,12 @@ export function baseImages(
   return [...found.values()].toSorted((a, b) => (a.reference < b.reference ? -1 : 1))
 }
 
-function pulled(derivation: WholeDerivation): BaseImage | undefined {
-  const { fixed } = derivation
+function pulled(drvPath: string, derivation: WholeDerivation): BaseImage | undefined {
+  const { fixed, outputs } = derivation
   const { sourceURL, imageDigest } = toldToBuilder(derivation)
-  if (fixed === undefined || typeof sourceURL !== 'string' || typeof imageDigest !== 'string')
-    return undefined
+  const path = outputs.get('out')
+  if (fixed === undefined || path === undefined) return undefined
+  if (typeof sourceURL !== 'string' || typeof imageDigest !== 'string') return undefined
   const reference = /^docker:\/\/(\S+)$/.exec(sourceURL)?.[1]
-  return reference?.endsWith(`@${imageDigest}`) ? { reference, hash: fixed } : undefined
+  return reference?.endsWith(`@${imageDigest}`) ? { reference, hash: fixed, drvPath, path } : undefined
 }

@@ -44,6 +44,8 @@ const first = ['--extra-experimental-features', 'nix-command flakes', ...json]
 export type EvaluateOptions = Common & {
   /** Called when the flake's source is in the store, also when the evaluation fails after that. */
   readonly onSource?: (source: FlakeSource) => void
+  /** Called with what evaluation has built and fetched so far. */
+  readonly onProgress?: (progress: Progress) => void
 }
 
 /** A flake that can be read. */
@@ -75,6 +77,7 @@ export async function openFlake(options: EvaluateOptions, installable: Installab
       cwd: workspace,
       onStderrLine: line,
     })
+    options.onProgress?.(progress)
     if (result.code === 0) return result.stdout
     const installables = [failing?.(progress.errors.at(-1)?.text ?? '') ?? installable]
     throw await failureOf({

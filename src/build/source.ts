@@ -62,8 +62,8 @@ export async function lockFile({
   path,
   url,
 }: Pick<FlakeSource, 'path' | 'url'>): Promise<Buffer | undefined> {
-  const folder = new URL(url, 'path:').searchParams.get('dir') ?? ''
-  return await readFile(join(path, folder, 'flake.lock')).catch(() => undefined)
+  const settings = new URLSearchParams(url.split('?')[1])
+  return await readFile(join(path, settings.get('dir') ?? '', 'flake.lock')).catch(() => undefined)
 }
 
 /** What a lock file says that inputs are locked to: nothing where it is none. */

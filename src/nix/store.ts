@@ -37,3 +37,13 @@ export async function setting(nix: Nix, name: string): Promise<string | undefine
   const { stdout } = await runNix(nix, 'nix', [...newCli, ...command])
   return new RegExp(`^${name} = (.+)$`, 'm').exec(stdout)?.[1]
 }
+
+/** A store's URL without its settings, which not every version of Nix shows, and without what may be a credential. */
+export function plainStore(url: string): string {
+  return url
+    .replace(/\?.*/s, '')
+    .replace(/\/+$/, '')
+    .replace(/^([^:/]+:\/\/)([^/@]*)@/, (_, scheme: string, user: string) =>
+      scheme.startsWith('ssh') && !user.includes(':') ? `${scheme}${user}@` : scheme,
+    )
+}

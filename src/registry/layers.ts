@@ -22,6 +22,8 @@ const layerMediaType: Readonly<Record<Compression, string>> = {
 export type Blob = MadeLayer & {
   readonly mediaType: string
   readonly how: 'uploaded' | 'mounted' | 'present'
+  /** Whether it was not made, but remembered. */
+  readonly recalled?: true
 }
 
 /** What a layer is remembered by: all that decides its bytes, except the compressor's version. */
@@ -79,10 +81,10 @@ export async function pushLayers(
     const known = recallLayer(layer, options)
     if (known === undefined) return undefined
     const { repository, ...blob } = known
-    if (await has(blob)) return { ...blob, how: 'present' }
+    if (await has(blob)) return { ...blob, how: 'present', recalled: true }
     const mounted =
       repository !== client.repository.name && (await client.mountBlob(blob, repository, signal))
-    return mounted ? { ...blob, how: 'mounted' } : undefined
+    return mounted ? { ...blob, how: 'mounted', recalled: true } : undefined
   }
 
   const sendOne = async (blob: Descriptor, layer: Layer, open: () => Readable): Promise<Blob['how']> => {

@@ -58,7 +58,7 @@ export type Published = {
   /** Whether the registry had no manifest of this digest under this name before. */
   readonly changed: boolean
   /** As in the manifest, lowest first. A repetition of a layer is `present`: it is sent once. */
-  readonly layers: readonly Pick<Blob, 'diffId' | 'digest' | 'size' | 'how'>[]
+  readonly layers: readonly Pick<Blob, 'diffId' | 'digest' | 'size' | 'how' | 'recalled'>[]
   /** What the layers are: entries for the next push's `memo`. */
   readonly memo: LayerMemo
 }
@@ -123,9 +123,10 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
       ...{ digest: sha256(manifest), manifestSize: manifest.length, changed, memo: memoOf(blobs) },
       size: sum(different.values()),
       uploaded: sum(sent.values()),
-      layers: layers.map(({ diffId, digest, size, how }, index) => {
+      layers: layers.map(({ diffId, digest, size, how, recalled }, index) => {
         const first = layers.findIndex(layer => layer.digest === digest) === index
-        return { diffId, digest, size, how: !first ? 'present' : sent.has(digest) ? 'uploaded' : how }
+        const became = !first ? 'present' : sent.has(digest) ? 'uploaded' : how
+        return { diffId, digest, size, how: became, ...(recalled && { recalled }) }
       }),
     }
   }
@@ -136,7 +137,7 @@ export async function pushImage(options: PushOptions): Promise<Pushed> {
     for (const layer of image.layers) {
       const known = recallLayer(layer, { memo, compression, level })
       if (known === undefined) return undefined
-      blobs.set(layer.key, { ...known, how: 'present' })
+      blobs.set(layer.key, { ...known, how: 'present', recalled: true })
     }
     const manifest = manifestOf(blobs)
     const digest = sha256(manifest)

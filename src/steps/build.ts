@@ -1,7 +1,7 @@
 import { type Evaluated, evaluate, type Realised, realise } from '../build/flake.ts'
 import { isPattern } from '../build/installable.ts'
 import { evaluatePattern } from '../build/patterns.ts'
-import { type Progress, type Substitution, shortName } from '../build/progress.ts'
+import { type Build, type Progress, type Substitution, shortName } from '../build/progress.ts'
 import type { FlakeSource } from '../build/source.ts'
 import { substitute } from '../build/substitute.ts'
 import { bringPaths } from '../cache/bring.ts'
@@ -25,9 +25,10 @@ export type Built = {
   readonly images: readonly BuiltImage[]
   readonly evaluated: readonly Evaluated[]
   readonly realised: Realised
-  /** Store paths that came from the cache before Nix asked for them, and what they refer to that came from elsewhere. */
+  /** Store paths that came from the cache before Nix asked for them. */
   readonly brought: readonly string[]
-  readonly early: readonly Substitution[]
+  /** All that was built and fetched, what evaluation needed included. */
+  readonly done: { readonly builds: readonly Build[]; readonly substitutions: readonly Substitution[] }
 }
 
 /** What is asked for, before anything is built. */
@@ -36,6 +37,8 @@ export type Wanted = {
   readonly warm: readonly Evaluated[]
   /** Store paths of the flakes' sources. */
   readonly sources: readonly string[]
+  /** What evaluation itself had to build and to fetch. */
+  readonly imported: readonly Progress[]
 }
 
 /** Evaluates the image and what is to be warm, for each system. */
@@ -43,8 +46,10 @@ export async function evaluateAll(job: Job, nix: Nix): Promise<Wanted> {
   const { inputs, context, places, phases, runner, signal } = job
   const sources: string[] = []
   const onSource = ({ path }: FlakeSource) => sources.push(path)
+  const imported = new Set<Progress>()
+  const onProgress = (progress: Progress) => imported.add(progress)
   const options = {
-    ...{ nix, onSource, workspace: context.workspace, args: inputs.nixArgs, log: runner },
+    ...{ nix, onSource, onProgress, workspace: context.workspace, args: inputs.nixArgs, log: runner },
   }
   const wanted = await phases.time('evaluate', async () => {
     try {
@@ -60,10 +65,10 @@ export async function evaluateAll(job: Job, nix: Nix): Promise<Wanted> {
             ? await evaluatePattern({ ...common, pattern: installable })
             : [await evaluate({ ...common, installable })]
           // What names its system is the same for all.
-          for (const one of found) warm.set(one.drvPath, one)
+          for (const one of found) if (!warm.has(one.drvPath)) warm.set(one.drvPath, one)
         }
       }
-      return { images, warm: [...warm.values()], sources }
+      return { images, warm: [...warm.values()], sources, imported: [...imported] }
     } finally {
       // A checkout that does not evaluate is in the store as well.
       await exclude(places, sources)
@@ -81,7 +86,7 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Want
   const evaluated = [...images.map(({ evaluated }) => evaluated), ...warm]
   if (evaluated.length === 0) {
     const realised = { outPaths: [], builds: [], substitutions: [], seconds: 0 }
-    return { images: [], evaluated, realised, brought: [], early: [] }
+    return { images: [], evaluated, realised, brought: [], done: realised }
   }
   await exclude(places, [...sources, ...images.flatMap(({ evaluated }) => Object.values(evaluated.outputs))])
 
@@ -143,5 +148,12 @@ export async function build(job: Job, nix: Nix, cache: OpenedCache, wanted: Want
   for (const { path, evaluated } of built)
     if (await isArchive(path)) archives.push(...Object.values(evaluated.outputs))
   if (built.length > 0) await exclude(places, [...sources, ...archives])
-  return { images: built, evaluated, realised, brought: brought?.paths ?? [], early }
+  const done = {
+    builds: [...wanted.imported.flatMap(({ builds }) => builds), ...realised.builds],
+    substitutions: [
+      ...wanted.imported.flatMap(({ substitutions }) => [...substitutions.values()]),
+      ...substitutions,
+    ],
+  }
+  return { images: built, evaluated, realised, brought: brought?.paths ?? [], done }
 }

@@ -5,7 +5,7 @@ import { copyPaths } from '../nix/copy.ts'
 import { cloudVariables } from '../nix/environment.ts'
 import type { Nix } from '../nix/model.ts'
 import { excludedInJob } from '../places.ts'
-import { withoutQuery } from '../report.ts'
+import { isStoreOf } from '../report.ts'
 import type { Built } from './build.ts'
 import { whyKept } from './login.ts'
 
@@ -41,12 +41,12 @@ async function madeHere(
   cache: OpenedCache,
   { realised, evaluated, brought }: Built,
 ): Promise<string[]> {
-  const url = withoutQuery(cache.server?.url)
+  const isOurs = isStoreOf(cache)
   const paths = [
     ...realised.outPaths,
     ...brought,
     ...evaluated.flatMap(({ outputs }) => Object.values(outputs)),
-    ...realised.substitutions.filter(({ store }) => withoutQuery(store) === url).map(({ path }) => path),
+    ...realised.substitutions.filter(({ store }) => isOurs(store)).map(({ path }) => path),
     ...(await outputsOf(
       nix,
       realised.builds.map(({ drvPath }) => drvPath),

@@ -1,14 +1,15 @@
-import { baseImages } from '../build/base-images.ts'
-import type { Build, Substitution } from '../build/progress.ts'
+import { type BaseImage, baseImages } from '../build/base-images.ts'
+import type { Build } from '../build/progress.ts'
 import { isPure } from '../build/revision.ts'
 import { lockedIn, lockFile } from '../build/source.ts'
 import type { OpenedCache } from '../cache/open.ts'
 import type { Job } from '../job.ts'
 import { pathInfo } from '../nix/cli.ts'
 import { derivationText, parseWholeDerivation } from '../nix/derivation.ts'
-import { evidenceOf, trustedKeys } from '../nix/evidence.ts'
+import { type Evidence, evidenceOf, namesResultsByContent, trustedKeys } from '../nix/evidence.ts'
 import type { Nix } from '../nix/model.ts'
-import { type Trust, withoutQuery } from '../report.ts'
+import { plainStore } from '../nix/store.ts'
+import { isStoreOf, type Trust } from '../report.ts'
 import { messageOf } from '../util/errors.ts'
 import { harmless } from '../util/harmless.ts'
 import type { Built } from './build.ts'
@@ -16,13 +17,18 @@ import type { Built } from './build.ts'
 /** Tells what was built, and what it was built from, was held against, or taken on trust. Never throws. */
 export async function tellTrust(job: Job, nix: Nix, cache: OpenedCache, built: Built): Promise<void> {
   try {
-    const { builds, substitutions } = built.realised
+    const { builds } = built.done
+    const { paths, keys, content } = await tellPaths(nix, cache, built)
+    // What another machine sends is not held against a hash.
+    const here = new Set(builds.filter(({ machine }) => machine === undefined).map(({ drvPath }) => drvPath))
+    const isFixed = (drvPath: string) =>
+      parseWholeDerivation(derivationText(drvPath) ?? '')?.fixed !== undefined
+    const bases = basesOf(built).filter(({ drvPath, path }) => here.has(drvPath) || content.has(path))
+    const others = here.difference(new Set(bases.map(({ drvPath }) => drvPath)))
     job.report.trust = {
-      ...(await tellPaths(nix, cache, [...built.early, ...substitutions], built.brought)),
+      ...{ paths, keys, bases },
       ...(await tellInputs(job, built)),
-      bases: built.images.flatMap(({ evaluated }) => baseImages(evaluated.drvPath, derivationText)),
-      downloads: builds.filter(({ drvPath }) => parseWholeDerivation(derivationText(drvPath) ?? '')?.fixed)
-        .length,
+      downloads: [...others].filter(isFixed).length,
       machines: byMachine(builds),
     }
   } catch (error) {
@@ -30,50 +36,65 @@ export async function tellTrust(job: Job, nix: Nix, cache: OpenedCache, built: B
   }
 }
 
-/** By where they are from, and by what vouches for them. */
-async function tellPaths(
-  nix: Nix,
-  cache: OpenedCache,
-  substitutions: readonly Substitution[],
-  brought: readonly string[],
-): Promise<Pick<Trust, 'paths' | 'keys'>> {
-  const url = withoutQuery(cache.server?.url)
+/** What came from elsewhere, by where from and by what vouches for it; and those paths for which their content does. */
+async function tellPaths(nix: Nix, cache: OpenedCache, { brought, done }: Built) {
+  const isOurs = isStoreOf(cache)
   const origins = new Map(brought.map(path => [path, 'cache']))
-  for (const { path, store } of substitutions) {
-    const from = withoutQuery(store) ?? ''
-    origins.set(path, from === url ? 'cache' : from)
-  }
-  if (origins.size === 0) return { paths: [], keys: [] }
-  const [infos, keys] = await Promise.all([pathInfo(nix, [...origins.keys()]), trustedKeys(nix)])
+  for (const { path, store } of done.substitutions)
+    origins.set(path, isOurs(store) ? 'cache' : plainStore(store))
+  const content = new Set<string>()
+  if (origins.size === 0) return { paths: [], keys: [], content }
+  const [infos, keys, isLoose] = await Promise.all([
+    pathInfo(nix, [...origins.keys()]),
+    trustedKeys(nix),
+    namesResultsByContent(nix),
+  ])
   const told = new Map<string, Trust['paths'][number]>()
   for (const [path, from] of origins) {
     const info = infos.get(path)
     if (info === undefined) continue
-    const evidence = evidenceOf(info, keys)
+    let evidence: Evidence = evidenceOf(info, keys)
+    if (evidence.by === 'content' && isLoose) evidence = { by: 'nothing' }
+    if (evidence.by === 'content') content.add(path)
     const key = JSON.stringify([from, evidence])
     told.set(key, { from, ...evidence, paths: (told.get(key)?.paths ?? 0) + 1 })
   }
-  return { paths: [...told.values()], keys: [...keys.keys()] }
+  return { paths: [...told.values()], keys: [...keys.keys()], content }
 }
 
-/** Of all flakes that something was asked of. */
+/** Of all flakes that something was asked of, as they were when that was first done: Nix may write a lock file then. */
 async function tellInputs(
   { inputs, env }: Job,
   { evaluated }: Built,
-): Promise<Pick<Trust, 'inputs' | 'pure'>> {
-  const sources = new Map(evaluated.map(({ source }) => [`${source.path} ${source.url}`, source]))
-  const told = { locked: 0, unlocked: 0 }
-  for (const source of sources.values()) {
-    const lock = lockedIn((await lockFile(source))?.toString('utf8') ?? '')
-    const locked = new Set(lock.map(({ url, narHash }) => `${url} ${narHash}`))
-    for (const { url, narHash } of source.locked)
-      told[locked.has(`${url} ${narHash}`) ? 'locked' : 'unlocked']++
+): Promise<Pick<Trust, 'locked' | 'unlocked' | 'pure'>> {
+  const flakes = new Map<string, Built['evaluated'][number]>()
+  for (const one of evaluated) {
+    const { flake } = one.installable
+    if (!flakes.has(flake)) flakes.set(flake, one)
   }
-  return { inputs: told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }
+  const told = { locked: 0, unlocked: 0 }
+  for (const { source, installable } of flakes.values()) {
+    const lock = lockedIn((await lockFile(source))?.toString('utf8') ?? '')
+    const hashes = new Set(lock.map(({ url, narHash }) => narHash && `${url} ${narHash}`))
+    for (const { url, narHash } of source.locked)
+      told[narHash !== undefined && hashes.has(`${url} ${narHash}`) ? 'locked' : 'unlocked']++
+    if (installable.directory === undefined && !isPinned(installable.flake)) told.unlocked++
+  }
+  return { ...told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }
+}
+
+/** Whether a reference to a flake elsewhere names a commit or a hash. */
+function isPinned(flake: string): boolean {
+  return /[0-9a-f]{40}|[?&]narHash=/.test(flake)
+}
+
+function basesOf({ images }: Built): readonly BaseImage[] {
+  const all = images.flatMap(({ evaluated }) => baseImages(evaluated.drvPath, derivationText))
+  return [...new Map(all.map(base => [base.drvPath, base])).values()]
 }
 
 function byMachine(builds: readonly Build[]): Trust['machines'] {
-  const remote = Map.groupBy(builds, ({ machine }) => withoutQuery(machine))
+  const remote = Map.groupBy(builds, ({ machine }) => machine && plainStore(machine))
   return [...remote].flatMap(([machine, { length }]) =>
     machine === undefined ? [] : { machine, builds: length },
   )

@@ -94,12 +94,15 @@ const trust: NonNullable<Report['trust']> = {
     { from: 'https://cache.nixos.org', by: 'signature', key: 'cache.nixos.org-1', paths: 12 },
   ],
   keys: ['cache.nixos.org-1'],
-  inputs: { locked: 3, unlocked: 0 },
+  locked: 3,
+  unlocked: 0,
   pure: true,
   bases: [
     {
       reference: `docker.io/library/debian@${digest('5e1')}`,
       hash: { algorithm: 'sha256', hash: digest('90f').slice(7) },
+      drvPath: '/nix/store/1-docker-image-debian.drv',
+      path: '/nix/store/2-docker-image-debian',
     },
   ],
   downloads: 0,
