@@ -125,7 +125,7 @@ async function run(job: Job): Promise<void> {
   })
   if (made === undefined) return
   const { built, known } = made
-  // Half of what there is to load, and a run in which nothing changed does not come here.
+  // Late: it is half of what there is to load, and a run in which nothing changed does not need it.
   const { examine, withImages } = await import('./steps/images.ts')
   const { publish } = await import('./steps/publish.ts')
   const { tellTrust } = await import('./steps/trust.ts')

@@ -104,7 +104,7 @@ export type Trust = {
   readonly paths: readonly (Evidence & { readonly from: string; readonly paths: number })[]
   /** Names of the keys whose signatures Nix takes; none where it needed none. */
   readonly keys: readonly string[]
-  /** Flakes' inputs, with theirs, that a lock file in the source has the hash of. */
+  /** Flakes' inputs, with theirs, that a lock file in the source has the hash of, and that are in the store by it. */
   readonly locked: number
   /** Inputs that no lock file has, and flakes that are asked for by a name that others may move. */
   readonly unlocked: number

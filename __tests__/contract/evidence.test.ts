@@ -65,20 +65,20 @@ for (const release of unavailable ? [] : nixRelease().releases)
           : (await nix('eval', '--impure', '--raw', '--expr', expression)).trim()
         const info = await look(path)
         assert.notEqual(info.ca, undefined)
-        assert.deepEqual(evidenceOf(info, keys), { by: 'content' })
+        assert.deepEqual(await evidenceOf(info, keys), { by: 'content' })
         const renamed = { ...info, path: `${path}-2` }
-        assert.deepEqual(evidenceOf(renamed, keys), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf(renamed, keys), { by: 'nothing' })
         const ca = info.ca?.replace(/.$/, last => (last === '0' ? '1' : '0'))
-        assert.deepEqual(evidenceOf({ ...info, ca }, keys), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf({ ...info, ca }, keys), { by: 'nothing' })
         const more = { ...info, references: [...info.references, '/nix/store/another'] }
-        assert.deepEqual(evidenceOf(more, keys), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf(more, keys), { by: 'nothing' })
       })
 
     test('what was built is what a key says that it is, and the key is the right one', async () => {
       const path = await make(built)
       const unsigned = await look(path)
       assert.deepEqual(unsigned.references.length, 2)
-      assert.deepEqual(evidenceOf(unsigned, keys), { by: 'nothing' })
+      assert.deepEqual(await evidenceOf(unsigned, keys), { by: 'nothing' })
       const sign = async (secret: string) => {
         await expect(machine.run(['sh', '-c', 'cat >/tmp/key'], { stdin: secret }))
         await nix('store', 'sign', '--key-file', '/tmp/key', path)
@@ -86,19 +86,19 @@ for (const release of unavailable ? [] : nixRelease().releases)
       await sign(other.secret)
       const wrong = await look(path)
       assert.equal(wrong.signatures.length, 1)
-      assert.deepEqual(evidenceOf(wrong, keys), { by: 'nothing' })
+      assert.deepEqual(await evidenceOf(wrong, keys), { by: 'nothing' })
       await sign(mine.secret)
       const signed = await look(path)
       assert.equal(signed.signatures.length, 2)
-      assert.deepEqual(evidenceOf(signed, keys), { by: 'signature', key: 'mine-1' })
+      assert.deepEqual(await evidenceOf(signed, keys), { by: 'signature', key: 'mine-1' })
       for (const change of [
         { narSize: signed.narSize + 1 },
         { narHash: 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' },
         { references: [] },
         { path: path.replace('made', 'fade') },
       ])
-        assert.deepEqual(evidenceOf({ ...signed, ...change }, keys), { by: 'nothing' })
-      assert.deepEqual(evidenceOf(signed, parseKeys('')), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf({ ...signed, ...change }, keys), { by: 'nothing' })
+      assert.deepEqual(await evidenceOf(signed, parseKeys('')), { by: 'nothing' })
     })
   })
 

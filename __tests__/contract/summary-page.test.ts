@@ -72,7 +72,7 @@ suite('summaries in a browser', { skip: browserUnavailable() ?? false }, async (
     assert.match(wide('published').codeBlocks[0] ?? '', /^docker pull ghcr\.io\S+@sha256:[0-9a-f]{64}\n$/)
     assert.equal(row('published', 'Tags'), '1.4.2 1.4 latest')
     assert.match(row('published', 'Layers'), /^█▒{3}░{16} 8\.6 MiB sent of 125 MiB; 12 layers: 4 up/)
-    assert.match(row('published', 'Cache'), /^█{8}░{12} partial; it held 1,284 paths, 1\.6 GiB of 4\.0 GiB/)
+    assert.match(row('published', 'Cache'), /^partial; it held 1,284 paths, █{8}░{12} 1\.6 GiB of 4\.0 GiB/)
     assert.match(row('unchanged', 'Layers'), /^░{20} 0 B sent of 125 MiB; 12 layers: all already there$/)
     assert.match(row('waiting', 'Waiting'), /^for linux\/arm64: /)
     assert.deepEqual(wide('published').folded, ['Details'])

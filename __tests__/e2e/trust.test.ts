@@ -12,7 +12,7 @@ import type { Report, Trust } from '../../src/report.ts'
 import { serveBinaryCache, signingKey } from '../harness/binary-cache.ts'
 import type { Machine } from '../harness/machine.ts'
 import { expect } from '../harness/nix-by-hand.ts'
-import { type RunOptions, World } from '../harness/world.ts'
+import { actionFolder, type RunOptions, World } from '../harness/world.ts'
 
 const world = await World.create({ template: 'busybox', keptNix: true })
 const folder = await mkdtemp(join(tmpdir(), 'trust-'))
@@ -24,7 +24,7 @@ after(async () => {
 /** What is shown at a glance, and in full. */
 function shown(summary: string) {
   const full = (name: string) =>
-    new RegExp(`^\\| ${name} \\| [AW].* \\|\\n.*\\n((?:\\|.*\\n)*)`, 'm')
+    new RegExp(`^\\| ${name} \\| (?:Against|On whose word) \\|\\n.*\\n((?:\\|.*\\n)*)`, 'm')
       .exec(summary)?.[1]
       ?.trim()
       .split('\n') ?? []
@@ -63,6 +63,13 @@ test('verified: Nix, a base image by its hash, a path that a key has signed', as
   const filling = await prepared.main()
   assert.equal(filling.code, 0, filling.log)
   await cp(prepared.machine.path('/srv/cache'), content, { recursive: true })
+  const whole = join(folder, 'whole')
+  const more = await prepared.job.uses({
+    action: actionFolder,
+    with: { ...prepared.with, warm: '.#image-upon' },
+  })
+  assert.equal(more.code, 0, more.log)
+  await cp(prepared.machine.path('/srv/cache'), whole, { recursive: true })
 
   await using cache = await serveBinaryCache(content)
   const { trust, glance, full, nix } = await run({
@@ -92,10 +99,21 @@ test('verified: Nix, a base image by its hash, a path that a key has signed', as
     `| 1 path from <code>${cache.url}</code> | the signature of <code>elsewhere-1</code> |`,
   ])
   // The digest is a name that nothing is held against.
-  assert.deepEqual(full('Trusted'), [
-    `| the digest of <code>registry.example/org/base</code> | the flake: <code>${digest}</code>; what counts is the hash |`,
-    '| signatures | who has the keys in Nix’s settings: <code>cache.nixos.org-1</code>, <code>elsewhere-1</code> |',
+  assert.deepEqual(full('Taken on trust'), [
+    `| the digest of <code>registry.example/org/base</code> | the flake, <code>${digest}</code>: it is a name, and the hash is what was compared |`,
+    '| signatures | whoever holds the keys that Nix’s settings name: <code>cache.nixos.org-1</code>, <code>elsewhere-1</code> |',
   ])
+
+  // Of an image that comes as it is nothing is known of what it was built upon.
+  await using wholeCache = await serveBinaryCache(whole)
+  const fetched = await run({
+    cache: 'none',
+    with: {
+      ...{ image: '.#image-upon', push: 'false' },
+      ...{ substituters: wholeCache.url, 'trusted-public-keys': key.public },
+    },
+  })
+  assert.deepEqual([fetched.trust?.bases, fetched.glance], [[], '**verified**: 2 paths'])
 
   // The name of a key is not the key.
   const stranger = signingKey('elsewhere-1').public
@@ -107,7 +125,7 @@ test('verified: Nix, a base image by its hash, a path that a key has signed', as
     },
   })
   assert.deepEqual(careless.trust?.paths, [{ from: cache.url, by: 'nothing', paths: 1 }])
-  assert.equal(careless.glance, `**trusted**: 1 path from <code>${cache.url}</code>`)
+  assert.equal(careless.glance, `**not verified**: 1 path from <code>${cache.url}</code>`)
 })
 
 test('trusted: what the store cache has, and what it remembers', async () => {
@@ -117,9 +135,9 @@ test('trusted: what the store cache has, and what it remembers', async () => {
 
   const second = await run({ with: given, change: anotherCommit })
   assert.deepEqual(second.trust?.paths, [{ from: 'cache', by: 'nothing', paths: 1 }])
-  assert.equal(second.glance, '**trusted**: 1 path from the store cache')
+  assert.equal(second.glance, '**not verified**: 1 path from the store cache, 1 layer not made again')
   assert.match(
-    second.full('Trusted')[0] ?? '',
+    second.full('Taken on trust')[0] ?? '',
     /an earlier job of this repository, which held it against <code>sha256:[0-9a-f]{64}</,
   )
 
@@ -127,8 +145,8 @@ test('trusted: what the store cache has, and what it remembers', async () => {
   assert.equal(third.outputs.changed, 'false')
   assert.equal(third.trust, undefined)
   assert.equal(third.glance, undefined)
-  assert.deepEqual(third.full('Trusted').slice(1), [
-    '| which image this commit is | the store cache, where an earlier job of this repository said so |',
+  assert.deepEqual(third.full('Taken on trust').slice(1), [
+    '| that the image of this commit is the published one | an earlier job of this repository, by its record in the store cache |',
   ])
 })
 
@@ -142,10 +160,11 @@ test('an input is verified by the lock file, and trusted where there is none; so
   })
   await new Promise<void>(done => server.listen(0, '127.0.0.1', done))
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/input.tar.gz`
-  const addInput = async (workspace: string, machine: Machine) => {
+  const addInput = async (workspace: string, machine: Machine, use = 'inherit other;') => {
     const input = `inputs.other = { url = "${url}"; flake = false; };`
-    const edit = `s|outputs = { self }:|${input} outputs = { self, other }:|`
-    await expect(machine.run(['sed', '-i', edit, join(workspace, 'flake.nix')]))
+    const edit = `s|outputs = [{] self [}]:|${input} outputs = { self, other }:|`
+    const need = `s|(run "busybox" ./package.sh [{]) [}]|\\1 ${use} }|`
+    await expect(machine.run(['sed', '-E', '-i', '-e', edit, '-e', need, join(workspace, 'flake.nix')]))
   }
   try {
     // The second is evaluated when Nix has written a lock file for the first.
@@ -158,19 +177,25 @@ test('an input is verified by the lock file, and trusted where there is none; so
     assert.equal(main.code, 0, main.log)
     const { trust } = JSON.parse(main.outputs.metadata ?? '').details
     assert.deepEqual([trust.locked, trust.unlocked, trust.pure], [0, 1, false])
-    assert.match(shown(main.summary).glance ?? '', /1 flake as of today, settings of the evaluation$/)
+    assert.match(shown(main.summary).glance ?? '', /1 unpinned flake, evaluation by looser settings$/)
     const lock = await readFile(prepared.machine.path(join(prepared.job.workspace, 'flake.lock')), 'utf8')
 
-    const locked = await run({
-      with: given,
-      change: async (workspace, machine) => {
-        await addInput(workspace, machine)
-        await expect(machine.run(['sh', '-c', 'cat >"$0"', join(workspace, 'flake.lock')], { stdin: lock }))
-        await expect(machine.run(['git', '-C', workspace, 'add', '.']))
-      },
-    })
+    const withLock = (use?: string) =>
+      run({
+        with: given,
+        change: async (workspace, machine) => {
+          await addInput(workspace, machine, use)
+          await expect(machine.run(['sh', '-c', 'cat >"$0"', join(workspace, 'flake.lock')], { stdin: lock }))
+          await expect(machine.run(['git', '-C', workspace, 'add', '.']))
+        },
+      })
+    const locked = await withLock()
     assert.deepEqual([locked.trust?.locked, locked.trust?.unlocked, locked.trust?.pure], [1, 0, true])
     assert.match(locked.glance ?? '', /\*\*verified\*\*: 1 flake input$/)
+
+    // What nothing needs is not fetched, and so nothing was held against its hash.
+    const unused = await withLock('')
+    assert.deepEqual([unused.trust?.locked, unused.trust?.unlocked, unused.glance], [0, 0, undefined])
   } finally {
     server.close()
   }

@@ -85,7 +85,7 @@ test('the summary says what was published, what it cost and where the time went'
   assert.match(text, /3 paths from the cache, 1 path from elsewhere; 2\.0 KiB/)
   assert.match(
     text,
-    /\| Cache \| <code>█{10}░{10}<\/code> \*\*partial\*\*; it held 1,200 paths, 5\.0 MiB of 10\.0 MiB; 2 packs fetched, 3\.0 MiB \|/,
+    /\| Cache \| \*\*partial\*\*; it held 1,200 paths, <code>█{10}░{10}<\/code> 5\.0 MiB of 10\.0 MiB; 2 packs fetched, 3\.0 MiB \|/,
   )
   assert.match(text, /\| This run \| 1 min 43 s \|/)
   assert.match(
@@ -214,7 +214,7 @@ test('what was verified and what was trusted: at a glance, and in full', () => {
   const a = '<code>a-1</code>'
   assert.ok(
     glance.includes(
-      '| Trust | **verified**: 3 flake inputs, 1 base image, 2 downloads, 1,234 paths; **trusted**: 1 flake as of today, settings of the evaluation, 5 paths from the store cache, 1 path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
+      '| Trust | **verified**: 3 flake inputs, 1 base image, 2 downloads, 1,234 paths; **not verified**: 1 unpinned flake, evaluation by looser settings, 5 paths from the store cache, 1 path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
     ),
     glance,
   )
@@ -222,33 +222,33 @@ test('what was verified and what was trusted: at a glance, and in full', () => {
     `| Nix 2.34.8 | <code>sha256:${sha256}</code>, which this action pins |`,
     `| 1,200 paths from <code>https://a.example</code> | the signature of ${a} |`,
     `| 30 paths from the store cache | the signature of ${a} |`,
-    '| 5 paths from the store cache | jobs of this repository, which built them and saved their hashes |',
+    '| 5 paths from the store cache | jobs of this repository, which saved them and their hashes |',
     '| base image <code>debian</code> | its hash in the flake: <code>sha256:ff</code> |',
-    `| the digest of <code>debian</code> | the flake: <code>sha256:${'d'.repeat(64)}</code>; what counts is the hash |`,
-    `| signatures | who has the keys in Nix’s settings: ${a}, <code>c-1</code> |`,
+    `| the digest of <code>debian</code> | the flake, <code>sha256:${'d'.repeat(64)}</code>: it is a name, and the hash is what was compared |`,
+    `| signatures | whoever holds the keys that Nix’s settings name: ${a}, <code>c-1</code> |`,
   ])
     assert.ok(full.includes(row), full)
 })
 
 test('a Nix that was there, a remembered image: whose word it is', () => {
   const trustedIn = (one: Report) =>
-    [...mainSummary(one).matchAll(/^\| (?:Trusted|Nix 2|which image).* \|$/gm)].map(([row]) => row)
+    [...mainSummary(one).matchAll(/^\| (?:Taken on trust|Nix 2|that the image).* \|$/gm)].map(([row]) => row)
   assert.deepEqual(trustedIn({ ...report, nix: { ...nix, from: 'present', how: 'found' } }), [
-    '| Trusted | Whose word it is |',
+    '| Taken on trust | On whose word |',
     '| Nix 2.34.8 of this machine, and what was in its store | this machine |',
   ])
   const known = (by: 'source' | 'output' | 'job') => ({
     ...unbuilt,
     push: { ...pushed, images: pushed.images.map(image => ({ ...image, known: by })) },
   })
-  const said = 'the store cache, where an earlier job of this repository said so'
+  const said = 'an earlier job of this repository, by its record in the store cache'
   assert.deepEqual(trustedIn(known('source')), [
-    '| Trusted | Whose word it is |',
-    `| which image this commit is | ${said} |`,
+    '| Taken on trust | On whose word |',
+    `| that the image of this commit is the published one | ${said} |`,
   ])
   assert.match(
     trustedIn(known('output'))[1] ?? '',
-    /the store path is .*, or whoever may push to the package/,
+    /the store path is the published one .*; whoever may push to the package/,
   )
   assert.deepEqual(trustedIn(known('job')), [])
   const recalled = pushed.images.map(image => ({
@@ -259,7 +259,7 @@ test('a Nix that was there, a remembered image: whose word it is', () => {
   }))
   assert.match(
     mainSummary({ ...unbuilt, push: { ...pushed, images: recalled } }),
-    /\| what is in 1 layer \| the store cache, where an earlier job of this repository said so, or whoever may push/,
+    /\| 1 layer not made again \| an earlier job of this repository, .*; whoever may push/,
   )
 })
 
@@ -415,7 +415,10 @@ test('post says what the cache is made of and what was tidied up, where that is 
   const held = { built: { paths: 20, bytes: 9 }, source: { paths: 5, bytes: 1 }, upstream: none }
   const more = { held, repacked: { packs: 1, bytes: 2048 }, deleted: { entries: 1, bytes: 1024 } }
   const text = postSummary({ ...saved, ...more }, time)
-  assert.match(text, /> 3 paths, 1\.0 KiB of 2\.0 KiB: 20 built here, 5 sources\n/)
+  assert.match(
+    text,
+    /> 3 paths, 1\.0 KiB of 2\.0 KiB: 20 built by jobs of this repository, 5 sources of builds\n/,
+  )
   assert.match(text, /Packed anew \| Deleted \| Time \|\n.*\| 2\.0 KiB \| 1 old entry, 1\.0 KiB \| 2\.5 s/s)
   assert.doesNotMatch(postSummary(saved, time), /undefined|Packed|Deleted|:\s*\|/)
   const tidied = { ...saved, added: none, uploaded: 0, deleted: more.deleted }

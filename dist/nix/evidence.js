@@ -1,4 +1,5 @@
 import { createHash, createPublicKey, verify } from 'node:crypto'
+import { promisify } from 'node:util'
 import { base32OfHash, fromNixBase32, nixBase32 } from '../util/base32.js'
 
 import { keyName } from './signatures.js'
@@ -31,15 +32,19 @@ export function parseKeys(text) {
   return keys
 }
 
+/** In threads of Node's: a signature takes a fraction of a millisecond, and there may be thousands. */
+const verified = promisify(verify)
+
 /** Looks at a valid store path, whose NAR hash Nix has verified. */
-export function evidenceOf(info, keys) {
+export async function evidenceOf(info, keys) {
   if (isContentAddressed(info)) return { by: 'content' }
   const said = fingerprint(info)
   for (const signature of info.signatures) {
     const name = keyName(signature)
     const key = keys.get(name)
     const bytes = Buffer.from(signature.slice(name.length + 1), 'base64')
-    if (key !== undefined && verify(undefined, said, key, bytes)) return { by: 'signature', key: name }
+    if (key !== undefined && (await verified(undefined, said, key, bytes)))
+      return { by: 'signature', key: name }
   }
   return { by: 'nothing' }
 }
@@ -69,6 +74,15 @@ function isContentAddressed({ path, ca, references }) {
     return digest === digestFor(withReferences('source'), hex)
   const inner = sha256(`fixed:out:${method?.slice('fixed:'.length)}${algorithm}:${hex}:`).toString('hex')
   return references.length === 0 && digest === digestFor('output:out', inner)
+}
+
+/**
+ * Where a flake's tree is in the store, by its NAR hash.
+ * @param narHash `sha256-<base64>`
+ */
+export function sourcePath(narHash, store) {
+  const hex = Buffer.from(narHash.slice('sha256-'.length), 'base64').toString('hex')
+  return `${store}/${nixBase32(folded(sha256(`source:sha256:${hex}:${store}:source`)))}-source`
 }
 
 /** The 160 bits that a store path's name has of a hash. */

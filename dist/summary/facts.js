@@ -103,12 +103,12 @@ function layers(images) {
   return `${drawn(bar)}${of}; ${count(all.length, 'layer')}: ${parts.join(', ')}`
 }
 
-/** In a few words; the whole of it is among the details. */
+/** In a few words, what no other row says; the whole of it is among the details. */
 function trustFacts(report) {
   const { verified, trusted } = claims(report)
   const parts = [
     ['verified', verified],
-    ['trusted', trusted],
+    ['not verified', trusted],
   ]
   const told = parts.flatMap(([name, some]) => {
     const shorts = some.map(({ short }) => short).filter(short => short !== '')
@@ -153,13 +153,13 @@ function substituted({ cache, upstream, bytes }) {
 function opened({ status, paths, bytes, limit, fetched }) {
   if (status === 'off') return 'off'
   const size = limit === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(limit)}`
-  const held = paths === 0 ? 'it was empty' : `it held ${count(paths, 'path')}, ${size}`
+  const bar = drawn(shares([bytes], limit ?? 0))
+  const held = paths === 0 ? 'it was empty' : `it held ${count(paths, 'path')}, ${bar}${size}`
   const came =
     fetched === undefined || fetched.packs === 0
       ? ''
       : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
-  const bar = paths === 0 ? '' : drawn(shares([bytes], limit ?? 0))
-  return bar + (status === undefined ? held : `**${status}**; ${held}`) + came
+  return (status === undefined ? held : `**${status}**; ${held}`) + came
 }
 
 /** A bar before the words that say what it shows. */

@@ -45,7 +45,7 @@ function more(report) {
       verified.map(({ what, why }) => [what, why]),
     ),
     longest(
-      ['Trusted', 'Whose word it is'],
+      ['Taken on trust', 'On whose word'],
       trusted.map(({ what, why }) => [what, why]),
     ),
     longest(['Store path of the image'], build?.outPaths.map(path => [code(path)]) ?? []),

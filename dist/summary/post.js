@@ -45,7 +45,7 @@ export function postSummary(saved, { phases, seconds }) {
 
 const amount = ({ paths, bytes }) => `${count(paths, 'path')}, ${formatBytes(bytes)}`
 
-/** `: 20 built here, 5 sources` */
+/** `: 20 from elsewhere` */
 function byOrigin(held) {
   const parts = origins.flatMap(([origin, name]) => {
     const paths = held?.[origin].paths ?? 0
@@ -55,8 +55,8 @@ function byOrigin(held) {
 }
 
 const origins = [
-  ['built', 'built here'],
-  ['source', 'sources'],
+  ['built', 'built by jobs of this repository'],
+  ['source', 'sources of builds'],
   ['upstream', 'from elsewhere'],
 ]
 

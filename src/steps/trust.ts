@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs'
 import { type BaseImage, baseImages } from '../build/base-images.ts'
 import type { Build } from '../build/progress.ts'
 import { isPure } from '../build/revision.ts'
@@ -6,7 +7,7 @@ import type { OpenedCache } from '../cache/open.ts'
 import type { Job } from '../job.ts'
 import { pathInfo } from '../nix/cli.ts'
 import { derivationText, parseWholeDerivation } from '../nix/derivation.ts'
-import { type Evidence, evidenceOf, namesResultsByContent, trustedKeys } from '../nix/evidence.ts'
+import { type Evidence, evidenceOf, namesResultsByContent, sourcePath, trustedKeys } from '../nix/evidence.ts'
 import type { Nix } from '../nix/model.ts'
 import { plainStore } from '../nix/store.ts'
 import { isStoreOf, type Trust } from '../report.ts'
@@ -50,16 +51,18 @@ async function tellPaths(nix: Nix, cache: OpenedCache, { brought, done }: Built)
     namesResultsByContent(nix),
   ])
   const told = new Map<string, Trust['paths'][number]>()
-  for (const [path, from] of origins) {
-    const info = infos.get(path)
-    if (info === undefined) continue
-    let evidence: Evidence = evidenceOf(info, keys)
-    if (evidence.by === 'content' && isLoose) evidence = { by: 'nothing' }
+  const found = await Promise.all(
+    [...infos].map(async ([path, info]) => [path, await evidenceOf(info, keys)] as const),
+  )
+  for (const [path, seen] of found) {
+    const from = origins.get(path) ?? ''
+    const evidence: Evidence = seen.by === 'content' && isLoose ? { by: 'nothing' } : seen
     if (evidence.by === 'content') content.add(path)
     const key = JSON.stringify([from, evidence])
     told.set(key, { from, ...evidence, paths: (told.get(key)?.paths ?? 0) + 1 })
   }
-  return { paths: [...told.values()], keys: [...keys.keys()], content }
+  const paths = [...told.values()].toSorted((a, b) => b.paths - a.paths)
+  return { paths, keys: [...keys.keys()], content }
 }
 
 /** Of all flakes that something was asked of, as they were when that was first done: Nix may write a lock file then. */
@@ -76,8 +79,12 @@ async function tellInputs(
   for (const { source, installable } of flakes.values()) {
     const lock = lockedIn((await lockFile(source))?.toString('utf8') ?? '')
     const hashes = new Set(lock.map(({ url, narHash }) => narHash && `${url} ${narHash}`))
-    for (const { url, narHash } of source.locked)
-      told[narHash !== undefined && hashes.has(`${url} ${narHash}`) ? 'locked' : 'unlocked']++
+    for (const { url, narHash } of source.locked) {
+      const isLocked = narHash !== undefined && hashes.has(`${url} ${narHash}`)
+      if (!isLocked) told.unlocked++
+      // What was not needed was not fetched.
+      else if (existsSync(sourcePath(narHash, '/nix/store'))) told.locked++
+    }
     if (installable.directory === undefined && !isPinned(installable.flake)) told.unlocked++
   }
   return { ...told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }

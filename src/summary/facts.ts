@@ -106,12 +106,12 @@ function layers(images: readonly PublishedImage[]): string {
   return `${drawn(bar)}${of}; ${count(all.length, 'layer')}: ${parts.join(', ')}`
 }
 
-/** In a few words; the whole of it is among the details. */
+/** In a few words, what no other row says; the whole of it is among the details. */
 function trustFacts(report: Report): Rows {
   const { verified, trusted } = claims(report)
   const parts = [
     ['verified', verified],
-    ['trusted', trusted],
+    ['not verified', trusted],
   ] as const
   const told = parts.flatMap(([name, some]) => {
     const shorts = some.map(({ short }) => short).filter(short => short !== '')
@@ -156,13 +156,13 @@ function substituted({ cache, upstream, bytes }: NonNullable<Report['build']>['s
 function opened({ status, paths, bytes, limit, fetched }: NonNullable<Report['cache']>): string {
   if (status === 'off') return 'off'
   const size = limit === undefined ? formatBytes(bytes) : `${formatBytes(bytes)} of ${formatBytes(limit)}`
-  const held = paths === 0 ? 'it was empty' : `it held ${count(paths, 'path')}, ${size}`
+  const bar = drawn(shares([bytes], limit ?? 0))
+  const held = paths === 0 ? 'it was empty' : `it held ${count(paths, 'path')}, ${bar}${size}`
   const came =
     fetched === undefined || fetched.packs === 0
       ? ''
       : `; ${count(fetched.packs, 'pack')} fetched, ${formatBytes(fetched.bytes)}`
-  const bar = paths === 0 ? '' : drawn(shares([bytes], limit ?? 0))
-  return bar + (status === undefined ? held : `**${status}**; ${held}`) + came
+  return (status === undefined ? held : `**${status}**; ${held}`) + came
 }
 
 /** A bar before the words that say what it shows. */

@@ -50,7 +50,7 @@ export function postSummary(
 
 const amount = ({ paths, bytes }: Amount) => `${count(paths, 'path')}, ${formatBytes(bytes)}`
 
-/** `: 20 built here, 5 sources` */
+/** `: 20 from elsewhere` */
 function byOrigin(held: Held | undefined): string {
   const parts = origins.flatMap(([origin, name]) => {
     const paths = held?.[origin].paths ?? 0
@@ -60,8 +60,8 @@ function byOrigin(held: Held | undefined): string {
 }
 
 const origins: readonly (readonly [keyof Held, string])[] = [
-  ['built', 'built here'],
-  ['source', 'sources'],
+  ['built', 'built by jobs of this repository'],
+  ['source', 'sources of builds'],
   ['upstream', 'from elsewhere'],
 ]
 

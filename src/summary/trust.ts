@@ -45,7 +45,7 @@ function nixTrusted({ nix }: Report): Claim[] {
 function verified({ paths, locked, bases, downloads }: Trust): Claim[] {
   const claims: Claim[] = []
   if (locked > 0) {
-    const why = 'their hashes in <code>flake.lock</code>, as far as they are fetched'
+    const why = 'their hashes in <code>flake.lock</code>'
     claims.push(same(count(locked, 'flake input'), why))
   }
   for (const [index, { reference, hash }] of bases.entries()) {
@@ -70,22 +70,22 @@ function trusted({ paths, keys, unlocked, pure, bases, machines }: Trust): Claim
   const claims: Claim[] = []
   if (unlocked > 0) {
     const why = 'whoever serves them: neither <code>flake.lock</code> nor their names say which they are'
-    claims.push(same(`${count(unlocked, 'flake')} as of today`, why))
+    claims.push(same(count(unlocked, 'unpinned flake'), why))
   }
   if (!pure) {
     const settings = ['nix-args', 'nix-conf', 'NIX_CONFIG'].map(code)
-    const why = `whoever wrote ${settings.join(', ')}: by these it may depend on more than the flake`
-    claims.push(same('settings of the evaluation', why))
+    const why = `whoever set ${settings.join(', ')}: by these it may depend on more than the flake`
+    claims.push(same('evaluation by looser settings', why))
   }
   for (const { reference } of bases) {
     const [name = '', digest = ''] = reference.split('@')
-    const why = `the flake: ${code(digest)}; what counts is the hash`
+    const why = `the flake, ${code(digest)}: it is a name, and the hash is what was compared`
     claims.push({ short: '', what: `the digest of ${code(name)}`, why })
   }
   for (const one of paths.filter(({ by }) => by === 'nothing')) {
     const why =
       one.from === 'cache'
-        ? 'jobs of this repository, which built them and saved their hashes'
+        ? 'jobs of this repository, which saved them and their hashes'
         : 'that store: no key that is trusted has signed them'
     claims.push(same(pathsFrom(one), why))
   }
@@ -94,7 +94,7 @@ function trusted({ paths, keys, unlocked, pure, bases, machines }: Trust): Claim
     claims.push(same(what, 'that machine: what it sends is not built again'))
   }
   if (paths.some(({ by }) => by === 'signature')) {
-    const why = `who has the keys in Nix’s settings: ${keys.map(code).join(', ')}`
+    const why = `whoever holds the keys that Nix’s settings name: ${keys.map(code).join(', ')}`
     claims.push({ short: '', what: 'signatures', why })
   }
   return claims
@@ -102,22 +102,22 @@ function trusted({ paths, keys, unlocked, pure, bases, machines }: Trust): Claim
 
 const same = (what: string, why: string): Claim => ({ short: what, what, why })
 
-/** What was not made again is remembered: a row says of images that they were not built, and of layers how many are new. */
+/** What was not made again is remembered; of an image that was not built a row of its own says so. */
 function published({ push }: Report): Claim[] {
   const images = push?.images ?? []
   const known = new Set(images.map(({ known }) => known))
   const claims: Claim[] = []
   const what = known.has('source') ? 'this commit' : known.has('output') ? 'the store path' : undefined
-  const said = 'the store cache, where an earlier job of this repository said so'
-  const others = ', or whoever may push to the package'
+  const record = 'an earlier job of this repository, by its record in the store cache'
+  const others = '; whoever may push to the package could have written it, too'
   if (what !== undefined)
     claims.push({
-      ...{ short: '', what: `which image ${what} is` },
-      why: known.has('source') ? said : said + others,
+      ...{ short: '', what: `that the image of ${what} is the published one` },
+      why: known.has('source') ? record : record + others,
     })
   const recalled = images.flatMap(({ layers }) => layers).filter(({ recalled }) => recalled)
   if (recalled.length > 0)
-    claims.push({ short: '', what: `what is in ${count(recalled.length, 'layer')}`, why: said + others })
+    claims.push(same(`${count(recalled.length, 'layer')} not made again`, record + others))
   return claims
 }
 
