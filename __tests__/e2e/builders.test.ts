@@ -89,7 +89,7 @@ for (const [index, release] of nixRelease().releases.entries()) {
 
     assert.match(
       main.summary,
-      /\| Trust \| \*\*not verified\*\*: 2 builds of <code>ssh-ng:\/\/runner@127\.0\.0\.1<\/code>/,
+      /\| Trust \| \*\*taken on trust\*\*: 2 builds of <code>ssh-ng:\/\/runner@127\.0\.0\.1<\/code>/,
     )
 
     await t.test('the key was there only as long', async () => {

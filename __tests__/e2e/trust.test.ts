@@ -125,7 +125,7 @@ test('verified: Nix, a base image by its hash, a path that a key has signed', as
     },
   })
   assert.deepEqual(careless.trust?.paths, [{ from: cache.url, by: 'nothing', paths: 1 }])
-  assert.equal(careless.glance, `**not verified**: 1 path from <code>${cache.url}</code>`)
+  assert.equal(careless.glance, `**taken on trust**: 1 path from <code>${cache.url}</code>`)
 })
 
 test('trusted: what the store cache has, and what it remembers', async () => {
@@ -135,7 +135,7 @@ test('trusted: what the store cache has, and what it remembers', async () => {
 
   const second = await run({ with: given, change: anotherCommit })
   assert.deepEqual(second.trust?.paths, [{ from: 'cache', by: 'nothing', paths: 1 }])
-  assert.equal(second.glance, '**not verified**: 1 path from the store cache, 1 layer not made again')
+  assert.equal(second.glance, '**taken on trust**: 1 path from the store cache, 1 layer not made again')
   assert.match(
     second.full('Taken on trust')[0] ?? '',
     /an earlier job of this repository, which held it against <code>sha256:[0-9a-f]{64}</,

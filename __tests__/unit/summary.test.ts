@@ -214,7 +214,7 @@ test('what was verified and what was trusted: at a glance, and in full', () => {
   const a = '<code>a-1</code>'
   assert.ok(
     glance.includes(
-      '| Trust | **verified**: 3 flake inputs, 1 base image, 2 downloads, 1,234 paths; **not verified**: 1 unpinned flake, evaluation by looser settings, 5 paths from the store cache, 1 path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
+      '| Trust | **verified**: 3 flake inputs, 1 base image, 2 downloads, 1,234 paths; **taken on trust**: 1 unpinned flake, evaluation by looser settings, 5 paths from the store cache, 1 path from <code>https://b.example</code>, 7 builds of <code>ssh-ng://b</code> |',
     ),
     glance,
   )

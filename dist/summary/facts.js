@@ -108,7 +108,7 @@ function trustFacts(report) {
   const { verified, trusted } = claims(report)
   const parts = [
     ['verified', verified],
-    ['not verified', trusted],
+    ['taken on trust', trusted],
   ]
   const told = parts.flatMap(([name, some]) => {
     const shorts = some.map(({ short }) => short).filter(short => short !== '')

@@ -111,7 +111,7 @@ function trustFacts(report: Report): Rows {
   const { verified, trusted } = claims(report)
   const parts = [
     ['verified', verified],
-    ['not verified', trusted],
+    ['taken on trust', trusted],
   ] as const
   const told = parts.flatMap(([name, some]) => {
     const shorts = some.map(({ short }) => short).filter(short => short !== '')
