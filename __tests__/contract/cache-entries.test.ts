@@ -218,8 +218,8 @@ test('a process that is killed, idle or at work, is replaced', async t => {
   const saved = one.save(path, 'other')
   await writing.reached
   for (const pid of mine()) process.kill(pid, 'SIGKILL')
-  assert.deepEqual(await saved, { outcome: 'failed', why: 'the cache client ended without an answer' })
   writing.drop()
+  assert.deepEqual(await saved, { outcome: 'failed', why: 'the cache client ended without an answer' })
   assert.deepEqual(await one.save(path, 'other'), { outcome: 'saved' })
 
   // One that had trouble may go on speaking of it.

@@ -105,3 +105,9 @@ for (const release of unavailable ? [] : nixRelease().releases)
 test('what is no key is left out', () => {
   assert.deepEqual([...parseKeys(` ${mine.public}\nshort:AAAA nothing :${mine.public} `).keys()], ['mine-1'])
 })
+
+test('of two keys with one name the first is taken, as Nix does', () => {
+  const first = (text: string) => parseKeys(text).get('mine-1')?.export({ format: 'jwk' }).x
+  assert.equal(first(`${mine.public} ${other.public}`), first(mine.public))
+  assert.notEqual(first(other.public), first(mine.public))
+})

@@ -94,3 +94,12 @@ test('what is not fixed, names no digest, or cannot be read, is none', () => {
   assert.deepEqual(basesOf(graph, 'stream-app'), [])
   assert.deepEqual(basesOf(graph, 'absent.tar'), [])
 })
+
+test('what an archive with a fixed hash was made from does not matter', () => {
+  const graph = {
+    'stream-app': { needs: ['squashed.tar'] },
+    'squashed.tar': { hash: 'ab', needs: ['docker-image-debian-latest.tar'] },
+    'docker-image-debian-latest.tar': pulled(debian),
+  }
+  assert.deepEqual(basesOf(graph, 'stream-app'), [])
+})

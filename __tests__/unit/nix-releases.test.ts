@@ -5,6 +5,7 @@ import pins from '../../src/nix/pins.json' with { type: 'json' }
 import {
   compareVersions,
   defaultVersion,
+  isPinned,
   minimumVersion,
   parseVersion,
   releaseUrl,
@@ -43,6 +44,14 @@ test('a release is found by its version or by the beginning of it', () => {
 test("the user's digest wins, also for a version that is not pinned", () => {
   assert.deepEqual(selectRelease('2.99.1', sha256, x86), { version: '2.99.1', system: x86, sha256 })
   assert.equal(selectRelease('2.34.8', sha256, x86).sha256, sha256)
+})
+
+test('a digest is this action’s own, or one that the user gave', () => {
+  const pinned = selectRelease(undefined, undefined, 'x86_64-linux')
+  assert.equal(isPinned(pinned), true)
+  assert.equal(isPinned({ ...pinned, sha256: 'a'.repeat(64) }), false)
+  assert.equal(isPinned({ ...pinned, system: 'aarch64-linux' }), false)
+  assert.equal(isPinned(selectRelease('2.3', 'a'.repeat(64), 'x86_64-linux')), false)
 })
 
 test('without a digest both ways out are named', () => {
