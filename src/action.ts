@@ -118,9 +118,10 @@ async function run(job: Job): Promise<void> {
   const nix = { ...installed.nix, signal }
   const made = await withMachines(job, nix, async nix => {
     const made = await make(job, nix, cache, registry)
-    if (made === undefined) return undefined
-    const { reproduce } = await import('./steps/reproduce.ts')
-    await reproduce(job, nix, made.built)
+    if (made !== undefined && inputs.reproducible) {
+      const { reproduce } = await import('./steps/reproduce.ts')
+      await reproduce(job, nix, made.built)
+    }
     return made
   })
   if (made === undefined) return

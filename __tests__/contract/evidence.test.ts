@@ -11,7 +11,10 @@ import { expect, installByHand } from '../harness/nix-by-hand.ts'
 const unavailable = Machine.unavailable()
 const mine = signingKey('mine-1')
 const other = signingKey('mine-1')
-const keys = parseKeys(`cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= ${mine.public}`)
+const measure = {
+  namesResultsByContent: false,
+  keys: parseKeys(`cache.nixos.org-1:6NCHdD59X431o0gWypbMrAURkbJ16ZPMQFGspcDShjY= ${mine.public}`),
+}
 
 /** Store paths of every kind, as real Nix makes, names and signs them. */
 const expressions = {
@@ -65,20 +68,22 @@ for (const release of unavailable ? [] : nixRelease().releases)
           : (await nix('eval', '--impure', '--raw', '--expr', expression)).trim()
         const info = await look(path)
         assert.notEqual(info.ca, undefined)
-        assert.deepEqual(await evidenceOf(info, keys), { by: 'content' })
+        assert.deepEqual(await evidenceOf(info, measure), { by: 'content' })
+        const loose = { ...measure, namesResultsByContent: true }
+        assert.deepEqual(await evidenceOf(info, loose), { by: 'nothing' })
         const renamed = { ...info, path: `${path}-2` }
-        assert.deepEqual(await evidenceOf(renamed, keys), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf(renamed, measure), { by: 'nothing' })
         const ca = info.ca?.replace(/.$/, last => (last === '0' ? '1' : '0'))
-        assert.deepEqual(await evidenceOf({ ...info, ca }, keys), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf({ ...info, ca }, measure), { by: 'nothing' })
         const more = { ...info, references: [...info.references, '/nix/store/another'] }
-        assert.deepEqual(await evidenceOf(more, keys), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf(more, measure), { by: 'nothing' })
       })
 
     test('what was built is what a key says that it is, and the key is the right one', async () => {
       const path = await make(built)
       const unsigned = await look(path)
       assert.deepEqual(unsigned.references.length, 2)
-      assert.deepEqual(await evidenceOf(unsigned, keys), { by: 'nothing' })
+      assert.deepEqual(await evidenceOf(unsigned, measure), { by: 'nothing' })
       const sign = async (secret: string) => {
         await expect(machine.run(['sh', '-c', 'cat >/tmp/key'], { stdin: secret }))
         await nix('store', 'sign', '--key-file', '/tmp/key', path)
@@ -86,19 +91,19 @@ for (const release of unavailable ? [] : nixRelease().releases)
       await sign(other.secret)
       const wrong = await look(path)
       assert.equal(wrong.signatures.length, 1)
-      assert.deepEqual(await evidenceOf(wrong, keys), { by: 'nothing' })
+      assert.deepEqual(await evidenceOf(wrong, measure), { by: 'nothing' })
       await sign(mine.secret)
       const signed = await look(path)
       assert.equal(signed.signatures.length, 2)
-      assert.deepEqual(await evidenceOf(signed, keys), { by: 'signature', key: 'mine-1' })
+      assert.deepEqual(await evidenceOf(signed, measure), { by: 'signature', key: 'mine-1' })
       for (const change of [
         { narSize: signed.narSize + 1 },
         { narHash: 'sha256-47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=' },
         { references: [] },
         { path: path.replace('made', 'fade') },
       ])
-        assert.deepEqual(await evidenceOf({ ...signed, ...change }, keys), { by: 'nothing' })
-      assert.deepEqual(await evidenceOf(signed, parseKeys('')), { by: 'nothing' })
+        assert.deepEqual(await evidenceOf({ ...signed, ...change }, measure), { by: 'nothing' })
+      assert.deepEqual(await evidenceOf(signed, { ...measure, keys: parseKeys('') }), { by: 'nothing' })
     })
   })
 

@@ -115,6 +115,25 @@ test('verified: Nix, a base image by its hash, a path that a key has signed', as
   })
   assert.deepEqual([fetched.trust?.bases, fetched.glance], [[], '**verified**: 2 paths'])
 
+  // What evaluation itself has to have is fetched before anything is built.
+  const imported = await run({
+    cache: 'none',
+    with: {
+      ...{ image: '', warm: '.#imported' },
+      ...{ substituters: cache.url, 'trusted-public-keys': key.public },
+    },
+    change: async (workspace, machine) => {
+      const output =
+        'imported = run (builtins.head (builtins.attrNames (builtins.readDir (content + "/bin"))))'
+      const edit = `s|^( *)fails = |\\1${output} ./package.sh { };\\n&|`
+      await expect(machine.run(['sed', '-E', '-i', edit, join(workspace, 'flake.nix')]))
+    },
+  })
+  assert.deepEqual(
+    imported.trust?.paths.map(({ from, by, paths }) => [from, by, paths]),
+    [[cache.url, 'signature', 1]],
+  )
+
   // The name of a key is not the key.
   const stranger = signingKey('elsewhere-1').public
   const careless = await run({

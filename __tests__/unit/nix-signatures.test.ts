@@ -3,7 +3,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type TestContext, test } from 'node:test'
-import { namesResultsByContent } from '../../src/nix/evidence.ts'
+import { measureOf } from '../../src/nix/evidence.ts'
 import { othersKeys } from '../../src/nix/signatures.ts'
 
 /** Nix's program is stood in for by a script that says these settings. Key files are beside it. */
@@ -37,12 +37,12 @@ test('where a key of our own cannot be read any may be ours, but that of cache.n
 
 test('with ca-derivations a path that is named by its content may be another than the one asked for', async t => {
   const nix = await nixWith(t, '', [])
-  assert.equal(await namesResultsByContent(nix), false)
+  assert.equal((await measureOf(nix)).namesResultsByContent, false)
   for (const [features, expected] of [
     ['flakes nix-command', false],
     ['ca-derivations flakes nix-command', true],
   ] as const) {
     await writeFile(join(nix.bin, 'nix'), `#!/bin/sh\necho 'experimental-features = ${features}'\n`)
-    assert.equal(await namesResultsByContent(nix), expected)
+    assert.equal((await measureOf(nix)).namesResultsByContent, expected)
   }
 })

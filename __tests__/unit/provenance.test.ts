@@ -7,7 +7,7 @@ import fc from 'fast-check'
 import { type Provenance, provenance } from '../../src/attest/provenance.ts'
 import { statement } from '../../src/attest/statement.ts'
 import { parseInstallable } from '../../src/build/installable.ts'
-import { lockedInputs, publicText, publicUrl } from '../../src/build/locked.ts'
+import { isPinned, lockedInputs, publicText, publicUrl } from '../../src/build/locked.ts'
 import { parseInputs } from '../../src/inputs/parse.ts'
 import { provenanceOf } from '../../src/steps/provenance.ts'
 import { sampleEvent } from './metadata/sample.ts'
@@ -290,3 +290,15 @@ function jobWith(given: Readonly<Record<string, string>>): Facts[0] {
     } as unknown as Facts[0]['report'],
   }
 }
+
+test('a reference to a flake elsewhere is pinned by a commit or a hash, and not by a name', () => {
+  const commit = '0123456789abcdef0123456789abcdef01234567'
+  for (const flake of [
+    `github:o/r/${commit}`,
+    `git+https://example.org/r?rev=${commit}`,
+    'https://example.org/r.tar.gz?narHash=sha256-47DEQpj8HBSa%2B',
+  ])
+    assert.equal(isPinned(flake), true, flake)
+  for (const flake of ['nixpkgs', 'github:o/r', 'github:o/r/v1', 'git+https://example.org/r?ref=main'])
+    assert.equal(isPinned(flake), false, flake)
+})

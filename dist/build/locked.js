@@ -28,6 +28,11 @@ function urlOf(locked) {
   }
 }
 
+/** Whether a reference to a flake elsewhere names a commit or a hash. */
+export function isPinned(flake) {
+  return /[0-9a-f]{40}|[?&]narHash=/.test(flake)
+}
+
 /** Settings of a flake's reference that say what it is, and not how it is reached. */
 const telling = ['dir', 'host', 'ref', 'rev', 'narHash', 'submodules', 'lfs']
 

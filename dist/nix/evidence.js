@@ -1,21 +1,17 @@
-import { createHash, createPublicKey, verify } from 'node:crypto'
+import { createPublicKey, hash, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import { base32OfHash, fromNixBase32, nixBase32 } from '../util/base32.js'
 
 import { keyName } from './signatures.js'
-import { setting } from './store.js'
+import { settings } from './store.js'
 
-/** The keys whose signatures this Nix takes. */
-export async function trustedKeys(nix) {
-  return parseKeys((await setting(nix, 'trusted-public-keys')) ?? '')
-}
-
-/**
- * Whether what a build gives may be named by its content, and not by evaluation: then that a path's name follows from its
- * content does not show that it is the one that was asked for.
- */
-export async function namesResultsByContent(nix) {
-  return (await setting(nix, 'experimental-features'))?.split(/\s+/).includes('ca-derivations') ?? false
+export async function measureOf(nix) {
+  const setting = await settings(nix)
+  const features = setting('experimental-features')?.split(/\s+/) ?? []
+  return {
+    keys: parseKeys(setting('trusted-public-keys') ?? ''),
+    namesResultsByContent: features.includes('ca-derivations'),
+  }
 }
 
 /** @param text `name:base64`, with white space between them; what is no key is left out */
@@ -36,8 +32,8 @@ export function parseKeys(text) {
 const verified = promisify(verify)
 
 /** Looks at a valid store path, whose NAR hash Nix has verified. */
-export async function evidenceOf(info, keys) {
-  if (isContentAddressed(info)) return { by: 'content' }
+export async function evidenceOf(info, { keys, namesResultsByContent }) {
+  if (!namesResultsByContent && isContentAddressed(info)) return { by: 'content' }
   const said = fingerprint(info)
   for (const signature of info.signatures) {
     const name = keyName(signature)
@@ -60,20 +56,18 @@ function fingerprint({ path, narHash, narSize, references }) {
  * https://nix.dev/manual/nix/latest/protocols/store-path
  */
 function isContentAddressed({ path, ca, references }) {
-  const [, store, digest, name] = /^(.*)\/([0-9a-z]{32})-(.+)$/.exec(path) ?? []
+  const [, store, name] = /^(.*)\/[0-9a-z]{32}-(.+)$/.exec(path) ?? []
   const [, method, algorithm, encoded = ''] = /^(text:|fixed:(?:r:|git:)?)(\w+):(\w+)$/.exec(ca ?? '') ?? []
-  const hash = fromNixBase32(encoded)
-  if (store === undefined || algorithm === undefined || hash === undefined) return false
-  const hex = hash.toString('hex')
+  const hex = fromNixBase32(encoded)?.toString('hex')
+  if (store === undefined || name === undefined || algorithm === undefined || hex === undefined) return false
   const others = references.filter(reference => reference !== path).toSorted()
-  const refersToItself = others.length < references.length
-  const digestFor = (type, inner) => nixBase32(folded(sha256(`${type}:sha256:${inner}:${store}:${name}`)))
-  const withReferences = type => [type, ...others, ...(refersToItself ? ['self'] : [])].join(':')
-  if (method === 'text:') return digest === digestFor(withReferences('text'), hex)
+  const self = others.length < references.length ? ['self'] : []
+  const withReferences = type => [type, ...others, ...self].join(':')
+  if (method === 'text:') return path === storePath(store, withReferences('text'), hex, name)
   if (method === 'fixed:r:' && algorithm === 'sha256')
-    return digest === digestFor(withReferences('source'), hex)
-  const inner = sha256(`fixed:out:${method?.slice('fixed:'.length)}${algorithm}:${hex}:`).toString('hex')
-  return references.length === 0 && digest === digestFor('output:out', inner)
+    return path === storePath(store, withReferences('source'), hex, name)
+  const inner = hash('sha256', `fixed:out:${method?.slice('fixed:'.length)}${algorithm}:${hex}:`)
+  return references.length === 0 && path === storePath(store, 'output:out', inner, name)
 }
 
 /**
@@ -82,16 +76,13 @@ function isContentAddressed({ path, ca, references }) {
  */
 export function sourcePath(narHash, store) {
   const hex = Buffer.from(narHash.slice('sha256-'.length), 'base64').toString('hex')
-  return `${store}/${nixBase32(folded(sha256(`source:sha256:${hex}:${store}:source`)))}-source`
+  return storePath(store, 'source', hex, 'source')
 }
 
-/** The 160 bits that a store path's name has of a hash. */
-function folded(hash) {
-  const bytes = Buffer.alloc(20)
-  for (const [at, byte] of hash.entries()) bytes[at % 20] = (bytes[at % 20] ?? 0) ^ byte
-  return bytes
-}
-
-function sha256(text) {
-  return createHash('sha256').update(text).digest()
+/** Of a hash a store path's name has 160 bits. */
+function storePath(store, type, hex, name) {
+  const whole = hash('sha256', `${type}:sha256:${hex}:${store}:${name}`, 'buffer')
+  const folded = Buffer.alloc(20)
+  for (const [at, byte] of whole.entries()) folded[at % 20] = (folded[at % 20] ?? 0) ^ byte
+  return `${store}/${nixBase32(folded)}-${name}`
 }

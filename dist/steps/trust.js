@@ -1,12 +1,13 @@
 import { existsSync } from 'node:fs'
 import { baseImages } from '../build/base-images.js'
+import { isPinned } from '../build/locked.js'
 
 import { isPure } from '../build/revision.js'
 import { lockedIn, lockFile } from '../build/source.js'
 
 import { pathInfo } from '../nix/cli.js'
 import { derivationText, parseWholeDerivation } from '../nix/derivation.js'
-import { evidenceOf, namesResultsByContent, sourcePath, trustedKeys } from '../nix/evidence.js'
+import { evidenceOf, measureOf, sourcePath } from '../nix/evidence.js'
 
 import { plainStore } from '../nix/store.js'
 import { isStoreOf } from '../report.js'
@@ -42,24 +43,19 @@ async function tellPaths(nix, cache, { brought, done }) {
     origins.set(path, isOurs(store) ? 'cache' : plainStore(store))
   const content = new Set()
   if (origins.size === 0) return { paths: [], keys: [], content }
-  const [infos, keys, isLoose] = await Promise.all([
-    pathInfo(nix, [...origins.keys()]),
-    trustedKeys(nix),
-    namesResultsByContent(nix),
-  ])
+  const [infos, measure] = await Promise.all([pathInfo(nix, [...origins.keys()]), measureOf(nix)])
   const told = new Map()
   const found = await Promise.all(
-    [...infos].map(async ([path, info]) => [path, await evidenceOf(info, keys)]),
+    [...infos].map(async ([path, info]) => [path, await evidenceOf(info, measure)]),
   )
-  for (const [path, seen] of found) {
+  for (const [path, evidence] of found) {
     const from = origins.get(path) ?? ''
-    const evidence = seen.by === 'content' && isLoose ? { by: 'nothing' } : seen
     if (evidence.by === 'content') content.add(path)
     const key = JSON.stringify([from, evidence])
     told.set(key, { from, ...evidence, paths: (told.get(key)?.paths ?? 0) + 1 })
   }
   const paths = [...told.values()].toSorted((a, b) => b.paths - a.paths)
-  return { paths, keys: [...keys.keys()], content }
+  return { paths, keys: [...measure.keys.keys()], content }
 }
 
 /** Of all flakes that something was asked of, as they were when that was first done: Nix may write a lock file then. */
@@ -82,11 +78,6 @@ async function tellInputs({ inputs, env }, { evaluated }) {
     if (installable.directory === undefined && !isPinned(installable.flake)) told.unlocked++
   }
   return { ...told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }
-}
-
-/** Whether a reference to a flake elsewhere names a commit or a hash. */
-function isPinned(flake) {
-  return /[0-9a-f]{40}|[?&]narHash=/.test(flake)
 }
 
 function basesOf({ images }) {

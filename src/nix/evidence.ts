@@ -1,9 +1,9 @@
-import { createHash, createPublicKey, type KeyObject, verify } from 'node:crypto'
+import { createPublicKey, hash, type KeyObject, verify } from 'node:crypto'
 import { promisify } from 'node:util'
 import { base32OfHash, fromNixBase32, nixBase32 } from '../util/base32.ts'
 import type { Nix, PathInfo } from './model.ts'
 import { keyName } from './signatures.ts'
-import { setting } from './store.ts'
+import { settings } from './store.ts'
 
 /**
  * What shows that a store path is what its name says: that name itself (`content`), the signature of a key that is
@@ -16,17 +16,24 @@ export type Evidence =
 /** Public keys by their names. */
 export type PublicKeys = ReadonlyMap<string, KeyObject>
 
-/** The keys whose signatures this Nix takes. */
-export async function trustedKeys(nix: Nix): Promise<PublicKeys> {
-  return parseKeys((await setting(nix, 'trusted-public-keys')) ?? '')
+/** By what this Nix tells whether a path is what it is said to be. */
+export type Measure = {
+  /** The keys whose signatures it takes. */
+  readonly keys: PublicKeys
+  /**
+   * Whether what a build gives may be named by its content, and not by evaluation: then that a path's name follows from
+   * its content does not show that it is the one that was asked for.
+   */
+  readonly namesResultsByContent: boolean
 }
 
-/**
- * Whether what a build gives may be named by its content, and not by evaluation: then that a path's name follows from its
- * content does not show that it is the one that was asked for.
- */
-export async function namesResultsByContent(nix: Nix): Promise<boolean> {
-  return (await setting(nix, 'experimental-features'))?.split(/\s+/).includes('ca-derivations') ?? false
+export async function measureOf(nix: Nix): Promise<Measure> {
+  const setting = await settings(nix)
+  const features = setting('experimental-features')?.split(/\s+/) ?? []
+  return {
+    keys: parseKeys(setting('trusted-public-keys') ?? ''),
+    namesResultsByContent: features.includes('ca-derivations'),
+  }
 }
 
 /** @param text `name:base64`, with white space between them; what is no key is left out */
@@ -47,8 +54,11 @@ export function parseKeys(text: string): PublicKeys {
 const verified = promisify(verify)
 
 /** Looks at a valid store path, whose NAR hash Nix has verified. */
-export async function evidenceOf(info: PathInfo, keys: PublicKeys): Promise<Evidence> {
-  if (isContentAddressed(info)) return { by: 'content' }
+export async function evidenceOf(
+  info: PathInfo,
+  { keys, namesResultsByContent }: Measure,
+): Promise<Evidence> {
+  if (!namesResultsByContent && isContentAddressed(info)) return { by: 'content' }
   const said = fingerprint(info)
   for (const signature of info.signatures) {
     const name = keyName(signature)
@@ -71,21 +81,18 @@ function fingerprint({ path, narHash, narSize, references }: PathInfo): Buffer {
  * https://nix.dev/manual/nix/latest/protocols/store-path
  */
 function isContentAddressed({ path, ca, references }: PathInfo): boolean {
-  const [, store, digest, name] = /^(.*)\/([0-9a-z]{32})-(.+)$/.exec(path) ?? []
+  const [, store, name] = /^(.*)\/[0-9a-z]{32}-(.+)$/.exec(path) ?? []
   const [, method, algorithm, encoded = ''] = /^(text:|fixed:(?:r:|git:)?)(\w+):(\w+)$/.exec(ca ?? '') ?? []
-  const hash = fromNixBase32(encoded)
-  if (store === undefined || algorithm === undefined || hash === undefined) return false
-  const hex = hash.toString('hex')
+  const hex = fromNixBase32(encoded)?.toString('hex')
+  if (store === undefined || name === undefined || algorithm === undefined || hex === undefined) return false
   const others = references.filter(reference => reference !== path).toSorted()
-  const refersToItself = others.length < references.length
-  const digestFor = (type: string, inner: string) =>
-    nixBase32(folded(sha256(`${type}:sha256:${inner}:${store}:${name}`)))
-  const withReferences = (type: string) => [type, ...others, ...(refersToItself ? ['self'] : [])].join(':')
-  if (method === 'text:') return digest === digestFor(withReferences('text'), hex)
+  const self = others.length < references.length ? ['self'] : []
+  const withReferences = (type: string) => [type, ...others, ...self].join(':')
+  if (method === 'text:') return path === storePath(store, withReferences('text'), hex, name)
   if (method === 'fixed:r:' && algorithm === 'sha256')
-    return digest === digestFor(withReferences('source'), hex)
-  const inner = sha256(`fixed:out:${method?.slice('fixed:'.length)}${algorithm}:${hex}:`).toString('hex')
-  return references.length === 0 && digest === digestFor('output:out', inner)
+    return path === storePath(store, withReferences('source'), hex, name)
+  const inner = hash('sha256', `fixed:out:${method?.slice('fixed:'.length)}${algorithm}:${hex}:`)
+  return references.length === 0 && path === storePath(store, 'output:out', inner, name)
 }
 
 /**
@@ -94,16 +101,13 @@ function isContentAddressed({ path, ca, references }: PathInfo): boolean {
  */
 export function sourcePath(narHash: string, store: string): string {
   const hex = Buffer.from(narHash.slice('sha256-'.length), 'base64').toString('hex')
-  return `${store}/${nixBase32(folded(sha256(`source:sha256:${hex}:${store}:source`)))}-source`
+  return storePath(store, 'source', hex, 'source')
 }
 
-/** The 160 bits that a store path's name has of a hash. */
-function folded(hash: Buffer): Buffer {
-  const bytes = Buffer.alloc(20)
-  for (const [at, byte] of hash.entries()) bytes[at % 20] = (bytes[at % 20] ?? 0) ^ byte
-  return bytes
-}
-
-function sha256(text: string): Buffer {
-  return createHash('sha256').update(text).digest()
+/** Of a hash a store path's name has 160 bits. */
+function storePath(store: string, type: string, hex: string, name: string): string {
+  const whole = hash('sha256', `${type}:sha256:${hex}:${store}:${name}`, 'buffer')
+  const folded = Buffer.alloc(20)
+  for (const [at, byte] of whole.entries()) folded[at % 20] = (folded[at % 20] ?? 0) ^ byte
+  return `${store}/${nixBase32(folded)}-${name}`
 }

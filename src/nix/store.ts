@@ -33,9 +33,14 @@ export async function sandboxSetting(nix: Nix): Promise<string> {
 
 /** What a setting is by all the configuration files that Nix reads; undefined when Nix does not say. */
 export async function setting(nix: Nix, name: string): Promise<string | undefined> {
+  return (await settings(nix))(name)
+}
+
+/** As `setting`, for several of them. */
+export async function settings(nix: Nix): Promise<(name: string) => string | undefined> {
   const command = compareVersions(nix.version, '2.20') >= 0 ? ['config', 'show'] : ['show-config']
   const { stdout } = await runNix(nix, 'nix', [...newCli, ...command])
-  return new RegExp(`^${name} = (.+)$`, 'm').exec(stdout)?.[1]
+  return name => new RegExp(`^${name} = (.+)$`, 'm').exec(stdout)?.[1]
 }
 
 /** A store's URL without its settings, which not every version of Nix shows, and without what may be a credential. */

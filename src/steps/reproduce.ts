@@ -23,9 +23,9 @@ import type { Built, BuiltImage } from './build.ts'
  * @throws UserError when something came out different, or did not build
  */
 export async function reproduce(job: Job, nix: Nix, { images }: Pick<Built, 'images'>): Promise<void> {
-  const { inputs, phases, report, runner, signal } = job
+  const { phases, report, runner, signal } = job
   const [first] = images
-  if (!inputs.reproducible || first === undefined) return
+  if (first === undefined) return
   await phases.time('reproduce', async () => {
     const roots = images.map(({ evaluated, path }) => ({ drvPath: evaluated.drvPath, path }))
     const choice = await choose(nix, roots)

@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import { type BaseImage, baseImages } from '../build/base-images.ts'
+import { isPinned } from '../build/locked.ts'
 import type { Build } from '../build/progress.ts'
 import { isPure } from '../build/revision.ts'
 import { lockedIn, lockFile } from '../build/source.ts'
@@ -7,7 +8,7 @@ import type { OpenedCache } from '../cache/open.ts'
 import type { Job } from '../job.ts'
 import { pathInfo } from '../nix/cli.ts'
 import { derivationText, parseWholeDerivation } from '../nix/derivation.ts'
-import { type Evidence, evidenceOf, namesResultsByContent, sourcePath, trustedKeys } from '../nix/evidence.ts'
+import { evidenceOf, measureOf, sourcePath } from '../nix/evidence.ts'
 import type { Nix } from '../nix/model.ts'
 import { plainStore } from '../nix/store.ts'
 import { isStoreOf, type Trust } from '../report.ts'
@@ -45,24 +46,19 @@ async function tellPaths(nix: Nix, cache: OpenedCache, { brought, done }: Built)
     origins.set(path, isOurs(store) ? 'cache' : plainStore(store))
   const content = new Set<string>()
   if (origins.size === 0) return { paths: [], keys: [], content }
-  const [infos, keys, isLoose] = await Promise.all([
-    pathInfo(nix, [...origins.keys()]),
-    trustedKeys(nix),
-    namesResultsByContent(nix),
-  ])
+  const [infos, measure] = await Promise.all([pathInfo(nix, [...origins.keys()]), measureOf(nix)])
   const told = new Map<string, Trust['paths'][number]>()
   const found = await Promise.all(
-    [...infos].map(async ([path, info]) => [path, await evidenceOf(info, keys)] as const),
+    [...infos].map(async ([path, info]) => [path, await evidenceOf(info, measure)] as const),
   )
-  for (const [path, seen] of found) {
+  for (const [path, evidence] of found) {
     const from = origins.get(path) ?? ''
-    const evidence: Evidence = seen.by === 'content' && isLoose ? { by: 'nothing' } : seen
     if (evidence.by === 'content') content.add(path)
     const key = JSON.stringify([from, evidence])
     told.set(key, { from, ...evidence, paths: (told.get(key)?.paths ?? 0) + 1 })
   }
   const paths = [...told.values()].toSorted((a, b) => b.paths - a.paths)
-  return { paths, keys: [...keys.keys()], content }
+  return { paths, keys: [...measure.keys.keys()], content }
 }
 
 /** Of all flakes that something was asked of, as they were when that was first done: Nix may write a lock file then. */
@@ -88,11 +84,6 @@ async function tellInputs(
     if (installable.directory === undefined && !isPinned(installable.flake)) told.unlocked++
   }
   return { ...told, pure: isPure(inputs.nixArgs, inputs.nixConf, env) }
-}
-
-/** Whether a reference to a flake elsewhere names a commit or a hash. */
-function isPinned(flake: string): boolean {
-  return /[0-9a-f]{40}|[?&]narHash=/.test(flake)
 }
 
 function basesOf({ images }: Built): readonly BaseImage[] {
